@@ -1,0 +1,497 @@
+//! The only machine: one payload on its way through the plugins of one hook.
+
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::num::NonZeroUsize;
+use core::time::Duration;
+
+use crate::condition::{self, Facts};
+use crate::error::Misuse;
+use crate::host::{Event, Host, Values};
+use crate::outcome::{End, Outcome};
+use crate::payload::{self, Acceptance};
+use crate::phase::{Phase, Runs};
+use crate::plan::{Entry, LineUp};
+use crate::record::{Fate, Record, Skip};
+use crate::verdict::{Ending, Verdict, judge};
+
+/// What holds for every plugin of one invocation.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// What plugins may change in the payload.
+    pub rule: payload::Rule,
+    /// How long a plugin may take that has no limit of its own.
+    pub timeout: Option<Duration>,
+    /// How many concurrent plugins may run at once; `None`: all.
+    pub pool: Option<NonZeroUsize>,
+    /// The caller gets denials as errors: then nothing is started in the background after one.
+    pub raise_denials: bool,
+}
+
+/// A plugin's answer.
+pub struct Reply<V: Values> {
+    /// Go on?
+    pub allow: bool,
+    /// Why not.
+    pub violation: Option<V::Violation>,
+    /// A payload to replace the one it was given.
+    pub payload: Option<V::Payload>,
+    /// Extensions to replace the ones it was given.
+    pub extensions: Option<V::Extensions>,
+    /// How long to wait before a retry, in milliseconds.
+    pub retry_delay_ms: i64,
+}
+
+/// A plugin ended without an answer.
+pub enum Fault<V: Values> {
+    /// It raised an error, or its answer cannot be read.
+    Error(V::Error),
+    /// It took longer than this.
+    Timeout(Option<Duration>),
+    /// It raised a violation.
+    Refusal(V::Error),
+    /// It raised what no plugin may swallow.
+    Interrupt(V::Error),
+}
+
+/// What the driver is to do.
+pub enum Action<V: Values> {
+    /// Run this plugin to its end before anything else.
+    Call(Work<V>),
+    /// Start this plugin beside the others.
+    Spawn(Work<V>),
+    /// Stop this plugin, and say when it has ended.
+    Cancel(usize),
+    /// Start this plugin in the background.
+    Detach(Work<V>),
+    /// Nothing until a plugin has ended.
+    Wait,
+    /// Take the outcome.
+    Done,
+}
+
+/// A plugin to start.
+pub struct Work<V: Values> {
+    /// Its index in the line-up.
+    pub entry: usize,
+    /// What to show it.
+    pub payload: V::Payload,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Due,
+    Running { since_ns: u64 },
+    Cancelling { since_ns: u64 },
+    Over,
+}
+
+enum Ended {
+    /// Nothing else has happened.
+    Counts { duration_ns: u64 },
+    /// The pipeline has ended meanwhile, but the plugin had not been told to stop.
+    Overtaken { duration_ns: u64 },
+    /// The plugin had been told to stop.
+    Cancelled { duration_ns: u64 },
+}
+
+/// One payload on its way through the plugins of one hook.
+pub struct Invocation<V: Values> {
+    line_up: Arc<LineUp<V::Plugin>>,
+    settings: Settings,
+    states: Vec<State>,
+    cursor: usize,
+    running: usize,
+    stopping: bool,
+    now_ns: u64,
+    original: V::Payload,
+    outcome: Outcome<V>,
+}
+
+impl<V: Values> Invocation<V> {
+    /// Chooses who takes part, by the caller's payload and context as they are now.
+    #[must_use]
+    pub fn start(
+        line_up: Arc<LineUp<V::Plugin>>,
+        settings: Settings,
+        payload: V::Payload,
+        facts: &Facts<'_>,
+        mut is_disabled: impl FnMut(&V::Plugin) -> bool,
+        now_ns: u64,
+    ) -> Self {
+        let entries = line_up.entries();
+        let mut states = vec![State::Due; entries.len()];
+        let mut records = Vec::with_capacity(entries.len());
+        for (index, entry) in entries.iter().enumerate() {
+            if let Some(skip) = skip(entry, facts, &mut is_disabled) {
+                states[index] = State::Over;
+                records.push(Record::new(index, Fate::Skipped(skip)));
+            }
+        }
+        Self {
+            line_up,
+            settings,
+            states,
+            cursor: 0,
+            running: 0,
+            stopping: false,
+            now_ns,
+            original: payload,
+            outcome: Outcome {
+                end: End::Completed,
+                payload: None,
+                extensions: None,
+                retry_delay_ms: 0,
+                decided_by: None,
+                records,
+            },
+        }
+    }
+
+    /// The line-up this invocation runs.
+    #[must_use]
+    pub fn line_up(&self) -> &Arc<LineUp<V::Plugin>> {
+        &self.line_up
+    }
+
+    /// The payload as the next plugin of a chain would see it.
+    #[must_use]
+    pub fn payload(&self) -> &V::Payload {
+        self.outcome.payload.as_ref().unwrap_or(&self.original)
+    }
+
+    /// What to do next. Call it again after every answer but [`Action::Wait`] and [`Action::Done`].
+    pub fn poll(&mut self, host: &mut impl Host<V>) -> Action<V> {
+        if self.stopping
+            && let Some(entry) = self.next_to_cancel()
+        {
+            return Action::Cancel(entry);
+        }
+        loop {
+            let Some(phase) = self.line_up.entries().get(self.cursor).map(|entry| entry.phase) else {
+                return if self.running == 0 { Action::Done } else { Action::Wait };
+            };
+            let runs = phase.rules().runs;
+            if !self.has_room_for(runs) {
+                return Action::Wait;
+            }
+            let entry = self.cursor;
+            self.cursor += 1;
+            if self.states[entry] != State::Due {
+                continue;
+            }
+            match self.work(host, entry, phase) {
+                Ok(work) => return self.launch(work, runs),
+                Err(error) => self.raise(Some(entry), Fault::Interrupt(error)),
+            }
+        }
+    }
+
+    /// A plugin answered.
+    ///
+    /// # Errors
+    /// [`Misuse`] if it was not running.
+    pub fn handle_reply(
+        &mut self,
+        host: &mut impl Host<V>,
+        entry: usize,
+        reply: Reply<V>,
+        now_ns: u64,
+    ) -> Result<(), Misuse> {
+        match self.end_of(entry, now_ns)? {
+            Ended::Counts { duration_ns } => {
+                let mut record = Record { duration_ns, ..Record::new(entry, Fate::Ran) };
+                match self.take_reply(host, &mut record, reply) {
+                    Ok(()) => self.outcome.records.push(record),
+                    Err(error) => self.take_fault(host, record, Fault::Error(error)),
+                }
+            }
+            Ended::Overtaken { duration_ns } => {
+                // It ran to its end before it could be stopped: what it wrote is kept, what it decided is not.
+                let _ = self.merge(host, entry);
+                self.record(entry, Fate::Cancelled, duration_ns);
+            }
+            Ended::Cancelled { duration_ns } => self.record(entry, Fate::Cancelled, duration_ns),
+        }
+        Ok(())
+    }
+
+    /// A plugin ended without an answer.
+    ///
+    /// # Errors
+    /// [`Misuse`] if it was not running.
+    pub fn handle_fault(
+        &mut self,
+        host: &mut impl Host<V>,
+        entry: usize,
+        fault: Fault<V>,
+        now_ns: u64,
+    ) -> Result<(), Misuse> {
+        match self.end_of(entry, now_ns)? {
+            Ended::Counts { duration_ns } => {
+                let record = Record { duration_ns, ..Record::new(entry, Fate::Ran) };
+                self.take_fault(host, record, fault);
+            }
+            Ended::Overtaken { duration_ns } | Ended::Cancelled { duration_ns } => {
+                self.record(entry, Fate::Cancelled, duration_ns);
+            }
+        }
+        Ok(())
+    }
+
+    /// A plugin that was to be cancelled has ended so.
+    ///
+    /// # Errors
+    /// [`Misuse`] if it was not running.
+    pub fn handle_cancelled(&mut self, entry: usize, now_ns: u64) -> Result<(), Misuse> {
+        match self.end_of(entry, now_ns)? {
+            Ended::Counts { duration_ns }
+            | Ended::Overtaken { duration_ns }
+            | Ended::Cancelled { duration_ns } => self.record(entry, Fate::Cancelled, duration_ns),
+        }
+        Ok(())
+    }
+
+    /// The caller gave up, or something outside the plugins went wrong: whatever runs is cancelled.
+    pub fn handle_abort(&mut self, fault: Fault<V>) {
+        self.raise(None, fault);
+    }
+
+    /// What came of it. Call it after [`Action::Done`].
+    #[must_use]
+    pub fn into_outcome(self) -> Outcome<V> {
+        self.outcome
+    }
+
+    fn has_room_for(&self, runs: Runs) -> bool {
+        match runs {
+            Runs::Serial | Runs::Detached => self.running == 0,
+            Runs::Parallel => self.settings.pool.is_none_or(|pool| self.running < pool.get()),
+        }
+    }
+
+    fn work(&mut self, host: &mut impl Host<V>, entry: usize, phase: Phase) -> Result<Work<V>, V::Error> {
+        let shown = if phase == Phase::FireAndForget { &self.original } else { self.payload() };
+        let payload = if payload::needs_isolation(host, self.settings.rule, phase, shown) {
+            host.isolate(shown)?
+        } else {
+            host.share(shown)
+        };
+        let timeout = self.line_up.entries()[entry].timeout.or(self.settings.timeout);
+        Ok(Work { entry, payload, timeout })
+    }
+
+    fn launch(&mut self, work: Work<V>, runs: Runs) -> Action<V> {
+        if runs == Runs::Detached {
+            self.states[work.entry] = State::Over;
+            self.outcome.records.push(Record::new(work.entry, Fate::Detached));
+            return Action::Detach(work);
+        }
+        self.states[work.entry] = State::Running { since_ns: self.now_ns };
+        self.running += 1;
+        if runs == Runs::Serial { Action::Call(work) } else { Action::Spawn(work) }
+    }
+
+    /// Notes that a running entry has ended, and whether its end still counts.
+    fn end_of(&mut self, entry: usize, now_ns: u64) -> Result<Ended, Misuse> {
+        let state = self.states.get_mut(entry).ok_or(Misuse::NotRunning(entry))?;
+        let (since_ns, told) = match *state {
+            State::Running { since_ns } => (since_ns, false),
+            State::Cancelling { since_ns } => (since_ns, true),
+            State::Due | State::Over => return Err(Misuse::NotRunning(entry)),
+        };
+        *state = State::Over;
+        self.running -= 1;
+        self.now_ns = now_ns;
+        let duration_ns = now_ns.saturating_sub(since_ns);
+        Ok(match (self.stopping, told) {
+            (_, true) => Ended::Cancelled { duration_ns },
+            (true, false) => Ended::Overtaken { duration_ns },
+            (false, false) => Ended::Counts { duration_ns },
+        })
+    }
+
+    fn record(&mut self, entry: usize, fate: Fate, duration_ns: u64) {
+        self.outcome.records.push(Record { duration_ns, ..Record::new(entry, fate) });
+    }
+
+    fn take_reply(
+        &mut self,
+        host: &mut impl Host<V>,
+        record: &mut Record<V>,
+        reply: Reply<V>,
+    ) -> Result<(), V::Error> {
+        let (phase, on_error) = self.kind_of(record.entry);
+        let rules = phase.rules();
+        self.merge(host, record.entry)?;
+        let ending = if reply.allow { Ending::Allowed } else { Ending::Denied };
+        match judge(phase, on_error, ending) {
+            Verdict::Halt => {
+                host.observe(record.entry, Event::Denied(reply.violation.as_ref()));
+                record.fate = Fate::Denied;
+                self.halt(record.entry, reply.violation);
+            }
+            Verdict::Suppress => {
+                host.observe(record.entry, Event::Suppressed(reply.violation.as_ref()));
+                record.fate = Fate::Suppressed;
+                self.take_payload(host, record, phase, reply.payload)?;
+            }
+            Verdict::Proceed | Verdict::Ignore | Verdict::Disable | Verdict::Raise => {
+                self.outcome.retry_delay_ms = self.outcome.retry_delay_ms.max(reply.retry_delay_ms);
+                self.take_payload(host, record, phase, reply.payload)?;
+                record.extensions_modified = reply.extensions.is_some() && rules.runs == Runs::Serial;
+                if rules.may_modify && reply.extensions.is_some() {
+                    self.outcome.extensions = reply.extensions;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, host: &mut impl Host<V>, entry: usize) -> Result<(), V::Error> {
+        let rules = self.kind_of(entry).0.rules();
+        if rules.merges_state {
+            host.merge_state(entry)?;
+        }
+        if rules.merges_metadata {
+            host.merge_metadata(entry)?;
+        }
+        Ok(())
+    }
+
+    fn take_payload(
+        &mut self,
+        host: &mut impl Host<V>,
+        record: &mut Record<V>,
+        phase: Phase,
+        proposed: Option<V::Payload>,
+    ) -> Result<(), V::Error> {
+        let Some(proposed) = proposed else { return Ok(()) };
+        let Acceptance { payload, trimmed } =
+            payload::accept(host, self.settings.rule, phase, self.payload(), proposed)?;
+        if !trimmed.is_empty() {
+            host.observe(record.entry, Event::Trimmed(&trimmed));
+            record.trimmed = trimmed;
+        }
+        match payload {
+            Ok(payload) => {
+                let unchanged = self.outcome.payload.as_ref().is_some_and(|old| host.is_same(old, &payload));
+                record.payload_modified = !unchanged;
+                if !unchanged {
+                    self.outcome.payload = Some(payload);
+                    self.outcome.decided_by = Some(record.entry);
+                }
+            }
+            Err(why) => {
+                record.discarded = Some(why);
+                host.observe(record.entry, Event::Discarded(why));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_fault(&mut self, host: &mut impl Host<V>, mut record: Record<V>, fault: Fault<V>) {
+        let (phase, on_error) = self.kind_of(record.entry);
+        let disabled = match judge(phase, on_error, fault.ending()) {
+            Verdict::Raise => {
+                host.observe(record.entry, Event::Raised(&fault));
+                record.fate = fault.fate(false);
+                let entry = record.entry;
+                self.outcome.records.push(record);
+                return self.raise(Some(entry), fault);
+            }
+            Verdict::Disable => {
+                host.observe(record.entry, Event::Disabled(&fault));
+                host.disable(record.entry);
+                true
+            }
+            Verdict::Ignore | Verdict::Proceed | Verdict::Halt | Verdict::Suppress => {
+                host.observe(record.entry, Event::Ignored(&fault));
+                false
+            }
+        };
+        record.fate = fault.fate(disabled);
+        record.fault = Some(fault);
+        self.outcome.records.push(record);
+    }
+
+    fn halt(&mut self, entry: usize, violation: Option<V::Violation>) {
+        self.outcome.end = End::Halted { entry, violation };
+        self.outcome.extensions = None;
+        self.outcome.retry_delay_ms = 0;
+        let detached = |entry: &Entry<_>| entry.phase.rules().runs == Runs::Detached;
+        let entries = self.line_up.entries();
+        let next = if self.settings.raise_denials {
+            entries.len()
+        } else {
+            entries.iter().position(detached).unwrap_or(entries.len())
+        };
+        self.skip_to(next);
+    }
+
+    fn raise(&mut self, entry: Option<usize>, fault: Fault<V>) {
+        self.outcome.end = End::Raised { entry, fault };
+        self.skip_to(self.line_up.entries().len());
+    }
+
+    /// Nothing before this entry runs any more, and what runs is cancelled.
+    fn skip_to(&mut self, next: usize) {
+        self.stopping = self.running > 0;
+        for entry in 0..next {
+            if self.states[entry] == State::Due {
+                self.states[entry] = State::Over;
+                self.outcome.records.push(Record::new(entry, Fate::Skipped(Skip::Ended)));
+            }
+        }
+        self.cursor = self.cursor.max(next);
+    }
+
+    fn next_to_cancel(&mut self) -> Option<usize> {
+        let running = |state: &State| matches!(state, State::Running { .. });
+        let Some(entry) = self.states.iter().position(running) else {
+            self.stopping = false;
+            return None;
+        };
+        if let State::Running { since_ns } = self.states[entry] {
+            self.states[entry] = State::Cancelling { since_ns };
+        }
+        Some(entry)
+    }
+
+    fn kind_of(&self, entry: usize) -> (Phase, crate::OnError) {
+        let entry = &self.line_up.entries()[entry];
+        (entry.phase, entry.on_error)
+    }
+}
+
+fn skip<P>(entry: &Entry<P>, facts: &Facts<'_>, is_disabled: &mut impl FnMut(&P) -> bool) -> Option<Skip> {
+    if is_disabled(&entry.plugin) {
+        return Some(Skip::Disabled);
+    }
+    condition::check_any(&entry.conditions, facts).err().map(Skip::Condition)
+}
+
+impl<V: Values> Fault<V> {
+    /// How a call ends that ends with this.
+    #[must_use]
+    pub const fn ending(&self) -> Ending {
+        match self {
+            Self::Error(_) => Ending::Failed,
+            Self::Timeout(_) => Ending::TimedOut,
+            Self::Refusal(_) => Ending::Refused,
+            Self::Interrupt(_) => Ending::Interrupted,
+        }
+    }
+
+    const fn fate(&self, disabled: bool) -> Fate {
+        match self {
+            Self::Error(_) => Fate::Failed { disabled },
+            Self::Timeout(_) => Fate::TimedOut { disabled },
+            Self::Refusal(_) => Fate::Refused,
+            Self::Interrupt(_) => Fate::Interrupted,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What came of an invocation.
+
+use core::fmt;
+
+use alloc::vec::Vec;
+
+use crate::host::Values;
+use crate::invocation::Fault;
+use crate::record::Record;
+
+/// What came of an invocation: the end, what is handed back, and a record per entry of the line-up.
+pub struct Outcome<V: Values> {
+    /// How it ended.
+    pub end: End<V>,
+    /// The payload after the last accepted change; `None` if nobody changed it.
+    pub payload: Option<V::Payload>,
+    /// The last extensions a plugin returned where that counts; `None` after a halt.
+    pub extensions: Option<V::Extensions>,
+    /// The longest delay a plugin asked for before a retry, in milliseconds; 0 after a halt.
+    pub retry_delay_ms: i64,
+    /// The entry whose payload change was accepted last.
+    pub decided_by: Option<usize>,
+    /// The skipped first, then in the order in which they ended, the detached in the order of their start.
+    pub records: Vec<Record<V>>,
+}
+
+/// How an invocation ended.
+pub enum End<V: Values> {
+    /// Every plugin that takes part has run.
+    Completed,
+    /// A plugin said no.
+    Halted {
+        /// Which.
+        entry: usize,
+        /// Why, if it said so.
+        violation: Option<V::Violation>,
+    },
+    /// The caller gets an error.
+    Raised {
+        /// The plugin it comes from; `None` if it came from outside.
+        entry: Option<usize>,
+        /// What went wrong.
+        fault: Fault<V>,
+    },
+}
+
+impl<V: Values> fmt::Debug for End<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Completed => f.write_str("Completed"),
+            Self::Halted { entry, .. } => write!(f, "Halted({entry})"),
+            Self::Raised { entry, .. } => write!(f, "Raised({entry:?})"),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The payload policy: when a plugin gets a copy, and which of its changes are taken.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::host::{Host, Restriction, Values};
+use crate::phase::{Phase, Runs};
+
+/// What the plugins of a hook may change in its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Anything: the hook has no policy and the default is to allow.
+    Open,
+    /// Nothing: the hook has no policy and the default is to deny.
+    Closed,
+    /// The writable fields of its policy.
+    Writable,
+}
+
+/// How a proposed payload relates to the one it would replace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// The same type or a subtype: can be compared field by field.
+    SameKind,
+    /// A payload of another type, as some hooks return; taken whole.
+    OtherPayload,
+    /// No payload at all.
+    Foreign,
+}
+
+/// Why a changed payload was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Discard {
+    /// The phase only observes.
+    Phase,
+    /// The plugin denied in a phase where its change does not count either.
+    Denied,
+    /// The hook has no policy and the default is to deny.
+    DefaultDeny,
+    /// What the plugin returned is no payload.
+    Foreign,
+    /// None of the changed fields is writable.
+    NothingWritable,
+}
+
+/// What became of a proposed payload.
+#[derive(Debug)]
+pub(crate) struct Acceptance<P> {
+    pub(crate) payload: Result<P, Discard>,
+    pub(crate) trimmed: Vec<Box<str>>,
+}
+
+/// Must the plugins of this phase see a copy?
+///
+/// Under a policy every plugin does. Without one, those that may modify share the payload, as the published
+/// framework has it; those that may not never reach it.
+pub(crate) fn needs_isolation<V: Values>(
+    host: &impl Host<V>,
+    rule: Rule,
+    phase: Phase,
+    payload: &V::Payload,
+) -> bool {
+    let rules = phase.rules();
+    rule != Rule::Open || !rules.may_modify || rules.runs == Runs::Detached || host.is_open_container(payload)
+}
+
+/// Which part of a proposed payload is taken.
+pub(crate) fn accept<V: Values>(
+    host: &mut impl Host<V>,
+    rule: Rule,
+    phase: Phase,
+    target: &V::Payload,
+    proposed: V::Payload,
+) -> Result<Acceptance<V::Payload>, V::Error> {
+    let whole = |payload| Ok(Acceptance { payload, trimmed: Vec::new() });
+    if !phase.rules().may_modify {
+        return whole(Err(Discard::Phase));
+    }
+    match rule {
+        Rule::Open => whole(Ok(proposed)),
+        Rule::Closed => whole(Err(Discard::DefaultDeny)),
+        Rule::Writable => match host.relation(target, &proposed) {
+            Relation::SameKind => {
+                let Restriction { payload, trimmed } = host.restrict(target, proposed)?;
+                Ok(Acceptance { payload: payload.ok_or(Discard::NothingWritable), trimmed })
+            }
+            Relation::OtherPayload => whole(Ok(proposed)),
+            Relation::Foreign => whole(Err(Discard::Foreign)),
+        },
+    }
+}

@@ -1,0 +1,69 @@
+//! What the end of a plugin call means for the pipeline: one total match.
+
+use crate::phase::Phase;
+
+/// What a plugin's failure means, as configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnError {
+    /// The pipeline ends with the error.
+    Fail,
+    /// The pipeline goes on.
+    Ignore,
+    /// The pipeline goes on; the plugin does not run again.
+    Disable,
+}
+
+/// How a plugin call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It answered: go on.
+    Allowed,
+    /// It answered: stop.
+    Denied,
+    /// It raised an error or answered with something that cannot be read.
+    Failed,
+    /// It took too long.
+    TimedOut,
+    /// It raised a violation instead of returning it.
+    Refused,
+    /// It raised what no plugin may swallow: a cancellation, an exit.
+    Interrupted,
+}
+
+/// What the pipeline does about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The answer counts; go on.
+    Proceed,
+    /// The denial counts; stop with a violation.
+    Halt,
+    /// The denial does not count in this phase; go on.
+    Suppress,
+    /// The failure is noted; go on as if the plugin had not run.
+    Ignore,
+    /// As `Ignore`, and do not run the plugin again.
+    Disable,
+    /// Stop with the error.
+    Raise,
+}
+
+/// Judges the end of a call.
+///
+/// A detached plugin has nobody left to raise to, so its `Fail` means `Ignore`.
+#[must_use]
+pub const fn judge(phase: Phase, on_error: OnError, ending: Ending) -> Verdict {
+    match (ending, phase, on_error) {
+        (Ending::Allowed, _, _) => Verdict::Proceed,
+        (Ending::Denied, Phase::Sequential | Phase::Concurrent, _) => Verdict::Halt,
+        (Ending::Denied, Phase::Transform | Phase::Audit | Phase::FireAndForget, _) => Verdict::Suppress,
+        (Ending::Failed | Ending::TimedOut, _, OnError::Ignore) => Verdict::Ignore,
+        (Ending::Failed | Ending::TimedOut, _, OnError::Disable) => Verdict::Disable,
+        (Ending::Failed | Ending::TimedOut, Phase::FireAndForget, OnError::Fail) => Verdict::Ignore,
+        (
+            Ending::Failed | Ending::TimedOut,
+            Phase::Sequential | Phase::Transform | Phase::Audit | Phase::Concurrent,
+            OnError::Fail,
+        ) => Verdict::Raise,
+        (Ending::Refused | Ending::Interrupted, _, _) => Verdict::Raise,
+    }
+}
