@@ -1,0 +1,169 @@
+"""What is measured: each scenario is a subject and the floor it is compared with, both as loops of k rounds.
+
+The same file runs against whichever `cpex` the interpreter has, so it uses only names that both packages have.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cpex.framework import GlobalContext, PluginCondition, PluginConfig, PluginContext, TenantPluginManager
+from cpex.framework.hooks.policies import HookPayloadPolicy
+from cpex.framework.hooks.tools import ToolPreInvokePayload
+from cpex.framework.models import Config
+
+HOOK = "tool_pre_invoke"
+CHAIN_LENGTHS = (1, 5, 10, 50)
+SKIPPED = 50
+Loop = Callable[[int], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A subject and its floor; `divisor` is how many things the difference of the two is spread over."""
+
+    floor: Loop
+    subject: Loop
+    divisor: int = 1
+
+
+async def make_manager(
+    kind: str = "Allow",
+    count: int = 1,
+    mode: str = "sequential",
+    skipped: int = 0,
+    policies: dict[str, HookPayloadPolicy] | None = None,
+) -> TenantPluginManager:
+    """Returns an initialized manager with `count` plugins, and `skipped` more that no condition lets run."""
+
+    def entry(name: str, conditions: list[PluginCondition]) -> PluginConfig:
+        return PluginConfig.model_validate(
+            {"name": name, "kind": f"scripted.{kind}", "hooks": [HOOK], "mode": mode, "conditions": conditions}
+        )
+
+    entries = [entry(f"runs-{i}", []) for i in range(count)]
+    entries += [entry(f"skipped-{i}", [PluginCondition(tenant_ids={"another"})]) for i in range(skipped)]
+    manager = TenantPluginManager(Config(plugins=entries), hook_policies=policies)
+    await manager.initialize()
+    if manager.plugin_count != count + skipped:
+        raise RuntimeError(f"{manager.plugin_count} of {count + skipped} plugins are loaded")
+    return manager
+
+
+def small_payload() -> ToolPreInvokePayload:
+    return ToolPreInvokePayload(name="search", args={"query": "CPEX", "limit": 10})
+
+
+def long_strings() -> dict[str, Any]:
+    """About 900 KB: a hundred strings of 9 KB in nested dicts and lists."""
+    return {"documents": [{"id": i, "pages": [{"text": "x" * 8_950}] * 2} for i in range(50)]}
+
+
+def many_strings() -> dict[str, Any]:
+    """About 900 KB: some thirty thousand short strings in nested dicts and lists."""
+    return {"rows": [{f"column-{c}": [f"value {r}.{c}", "constant"] for c in range(10)} for r in range(2_120)]}
+
+
+def request() -> GlobalContext:
+    return GlobalContext(request_id="request-1", user="alice", tenant_id="tenant-1", server_id="server-1")
+
+
+def invoking(manager: TenantPluginManager, payload: ToolPreInvokePayload, hook: str = HOOK) -> Loop:
+    """Returns a loop that invokes the hook k times."""
+    context = request()
+
+    async def loop(k: int) -> None:
+        for _ in range(k):
+            await manager.invoke_hook(hook, payload, context)
+
+    return loop
+
+
+def bound_methods(manager: TenantPluginManager, count: int) -> list[Callable[..., Awaitable[Any]]]:
+    return [getattr(manager.get_plugin(f"runs-{i}"), HOOK) for i in range(count)]
+
+
+def awaiting(manager: TenantPluginManager, count: int) -> Loop:
+    """Returns a loop that awaits the plugins' own coroutines, with a payload and a context made before."""
+    calls, payload, context = bound_methods(manager, count), small_payload(), PluginContext(global_context=request())
+
+    async def loop(k: int) -> None:
+        for _ in range(k):
+            for call in calls:
+                await call(payload, context)
+
+    return loop
+
+
+def gathering(manager: TenantPluginManager, count: int) -> Loop:
+    calls, payload, context = bound_methods(manager, count), small_payload(), PluginContext(global_context=request())
+
+    async def loop(k: int) -> None:
+        for _ in range(k):
+            await asyncio.gather(*[call(payload, context) for call in calls])
+
+    return loop
+
+
+async def chain(mode: str, count: int) -> Scenario:
+    manager = await make_manager(count=count, mode=mode)
+    return Scenario(awaiting(manager, count), invoking(manager, small_payload()))
+
+
+async def concurrent(count: int) -> Scenario:
+    manager = await make_manager(count=count, mode="concurrent")
+    return Scenario(gathering(manager, count), invoking(manager, small_payload()))
+
+
+async def suspending() -> Scenario:
+    manager = await make_manager("Suspend")
+    return Scenario(awaiting(manager, 1), invoking(manager, small_payload()))
+
+
+async def unhooked() -> Scenario:
+    manager = await make_manager()
+
+    async def empty() -> None:
+        return None
+
+    async def floor(k: int) -> None:
+        for _ in range(k):
+            await empty()
+
+    return Scenario(floor, invoking(manager, small_payload(), "tool_post_invoke"))
+
+
+async def skipping() -> Scenario:
+    without, with_skipped = await make_manager(), await make_manager(skipped=SKIPPED)
+    return Scenario(invoking(without, small_payload()), invoking(with_skipped, small_payload()), SKIPPED)
+
+
+async def policy(kind: str) -> Scenario:
+    policies = {HOOK: HookPayloadPolicy(writable_fields=frozenset({"args"}))}
+    without, with_policy = await make_manager(kind, 5), await make_manager(kind, 5, policies=policies)
+    return Scenario(invoking(without, small_payload()), invoking(with_policy, small_payload()))
+
+
+async def large(args: dict[str, Any]) -> Scenario:
+    manager = await make_manager()
+    return Scenario(
+        invoking(manager, small_payload()), invoking(manager, ToolPreInvokePayload(name="search", args=args))
+    )
+
+
+SCENARIOS: dict[str, Callable[[], Awaitable[Scenario]]] = {
+    **{
+        f"{mode}-{count}": lambda mode=mode, count=count: chain(mode, count)  # type: ignore[misc]
+        for mode in ("sequential", "transform", "audit")
+        for count in CHAIN_LENGTHS
+    },
+    "concurrent-5": lambda: concurrent(5),
+    "suspending": suspending,
+    "unhooked": unhooked,
+    "skipping": skipping,
+    "policy-allow": lambda: policy("Allow"),
+    "policy-rewrite": lambda: policy("Rewrite"),
+    "large-long-strings": lambda: large(long_strings()),
+    "large-many-strings": lambda: large(many_strings()),
+}
