@@ -1,0 +1,131 @@
+"""Opens a plugin config for a run, and explains why it cannot be opened."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from cpex.framework import ConfigLoader, Plugin, PluginConfig, PluginMode, TenantPluginManager
+from cpex.framework.models import Config
+
+from ._problem import Problem, UnusableError, describe_error, nearest
+
+
+def load_config(path: Path) -> Config:
+    """Reads a plugin config; its folder is added to the import path, as a script's folder is.
+
+    Args:
+        path: The YAML file.
+
+    Returns:
+        The config.
+
+    Raises:
+        UnusableError: It is not there, is not YAML, or does not describe plugins.
+    """
+    where = str(path)
+    try:
+        path.read_bytes()
+    except OSError as error:
+        what = (error.strerror or str(error)).lower()
+        raise UnusableError([Problem(where, f"cannot read the config: {what}", _neighbours(path))]) from error
+    try:
+        config = ConfigLoader.load_config(where)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
+        raise UnusableError([Problem(place, f"not valid YAML: {error.problem or error}")]) from error
+    except ValidationError as error:
+        raise UnusableError(list(_invalid(error, where))) from error
+    except Exception as error:  # templates and the file's encoding fail with types of their own
+        text = str(error)
+        what = text.removeprefix(f"{where}:").strip() if text else type(error).__name__
+        raise UnusableError([Problem(where, what, 'the top level is a mapping with "plugins:"')]) from error
+    sys.path.insert(0, str(path.resolve().parent))
+    return config
+
+
+async def open_manager(config: Config, path: Path) -> TenantPluginManager:
+    """Loads every enabled plugin of a config.
+
+    Args:
+        config: The config.
+        path: Where it was read from, for messages.
+
+    Returns:
+        The initialized manager; the caller shuts it down.
+
+    Raises:
+        UnusableError: A plugin cannot be loaded. A replay without it would show decisions nobody will get.
+    """
+    manager = TenantPluginManager(config)
+    try:
+        await manager.initialize()
+    except Exception as error:
+        problems = list(_failures(manager, config, path)) or [Problem(str(path), str(error))]
+        raise UnusableError(problems) from error
+    problems = list(_failures(manager, config, path))
+    if problems:
+        await manager.shutdown()
+        raise UnusableError(problems)
+    return manager
+
+
+def _neighbours(path: Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    names = sorted(file.name for file in folder.iterdir() if file.suffix in (".yaml", ".yml"))
+    return nearest(path.name, names) or (f"YAML files in that folder: {', '.join(names)}" if names else "")
+
+
+def _invalid(error: ValidationError, where: str) -> Iterator[Problem]:
+    for detail in error.errors(include_url=False, include_context=False):
+        hint = ""
+        if detail["loc"][-1:] == ("mode",):
+            hint = f"modes: {', '.join(PluginMode)}"
+        yield Problem(where, describe_error(detail, ""), hint)
+
+
+def _failures(manager: TenantPluginManager, config: Config, path: Path) -> Iterator[Problem]:
+    reasons = {failure.name: failure.error for failure in getattr(manager, "load_failures", ())}
+    for plugin in config.plugins or []:
+        if plugin.mode != PluginMode.DISABLED and manager.get_plugin(plugin.name) is None:
+            what, hint = _diagnose(plugin, reasons.get(plugin.name, ""))
+            yield Problem(f"{path}: plugin {plugin.name!r}", what, hint)
+
+
+def _diagnose(plugin: PluginConfig, reason: str) -> tuple[str, str]:
+    module_name, _, class_name = plugin.kind.rpartition(".")
+    if not module_name:
+        return f"kind {plugin.kind!r} is not a class path", "write it as package.module.Class"
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        missing = error.name or module_name
+        if not module_name.startswith(missing):
+            return f"module {module_name!r} needs the module {missing!r}, which is not installed", ""
+        guess = nearest(missing, {*packages_distributions(), *sys.stdlib_module_names})
+        install = f"install the package that provides {missing.partition('.')[0]!r}, or name its folder in plugin_dirs"
+        return f"no module named {missing!r} (kind: {plugin.kind})", f"{guess} {install}".strip()
+    except Exception as error:
+        return f"module {module_name!r} fails on import: {type(error).__name__}: {error}", ""
+    found = getattr(module, class_name, None)
+    if found is None:
+        classes = [name for name, item in inspect.getmembers(module, inspect.isclass) if issubclass(item, Plugin)]
+        others = f"plugin classes there: {', '.join(classes)}" if classes else ""
+        return f"module {module_name!r} has no class {class_name!r}", nearest(class_name, classes) or others
+    return reason or _try_out(found, plugin), "check its `config:` and `hooks:`"
+
+
+def _try_out(plugin_class: type[Plugin], plugin: PluginConfig) -> str:
+    try:
+        plugin_class(plugin)
+    except Exception as error:
+        return f"cannot be made from its config: {type(error).__name__}: {error}"
+    return "failed while it was initialized or registered; run again with --verbose for the log"

@@ -1,0 +1,209 @@
+"""Shows a run to a person: one line per invocation, what changed, and the totals."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from cpex.framework.models import Config
+
+from ._problem import Problem
+from ._run import Decision, Outcome
+from ._totals import Totals
+
+_LOOK = {
+    Decision.ALLOWED: ("✓", "green"),
+    Decision.MODIFIED: ("~", "yellow"),
+    Decision.BLOCKED: ("✗", "bold red"),
+    Decision.FAILED: ("!", "bold magenta"),
+}
+_INDENT = 8
+_CHANGES_SHOWN = 4
+_MIN_WIDTH, _FILE_WIDTH, _MAX_WIDTH = 80, 100, 140
+
+
+class Report:
+    """The report on a console.
+
+    Args:
+        console: Where it is written.
+        config: The plugin config of the run.
+        only: The decisions to show; the totals count all.
+    """
+
+    def __init__(self, console: Console, config: Config, only: frozenset[Decision]) -> None:
+        self._console = console
+        self._config = config
+        self._only = only
+        if not console.is_terminal:
+            console.width = max(console.width, _FILE_WIDTH)
+        self._width = max(_MIN_WIDTH, min(console.width, _MAX_WIDTH))
+
+    def terminal(self, errors: Console) -> Console | None:
+        """Returns the terminal for the progress display: this one, or stderr if the report goes to a file."""
+        return next((console for console in (self._console, errors) if console.is_terminal), None)
+
+    def problem(self, problem: Problem) -> None:
+        """Leaves a line that could not be read to stderr."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Shows one invocation."""
+        if outcome.decision not in self._only:
+            return
+        self._print(self._headline(outcome))
+        if outcome.reason:
+            self._detail(Text(outcome.reason.replace("\n", " "), style="italic"))
+        for change in outcome.changes[:_CHANGES_SHOWN]:
+            line = Text.assemble((change.path, "cyan"), "  ")
+            line.append(change.old, style="red")
+            line.append(" → " if change.old and change.new else "added " if change.new else " removed", style="dim")
+            line.append(change.new, style="green")
+            self._detail(line)
+        if len(outcome.changes) > _CHANGES_SHOWN:
+            self._detail(Text(f"and {len(outcome.changes) - _CHANGES_SHOWN} more changes", style="dim"))
+        for note in outcome.notes:
+            self._detail(Text(note, style="magenta"))
+
+    def totals(self, totals: Totals, elapsed: float) -> None:
+        """Shows the sums, after the last invocation."""
+        self._console.print()
+        self._console.print(self._plugins(totals))
+        self._console.print()
+        self._console.print(self._hooks(totals))
+        self._console.print()
+        parts = [
+            f"[{_LOOK[decision][1]}]{totals.decisions[decision]} {decision}[/]"
+            for decision in Decision
+            if totals.decisions[decision]
+        ]
+        if totals.unreadable:
+            parts.append(f"[bold magenta]{totals.unreadable} unreadable[/]")
+        count = totals.decisions.total()
+        self._console.print(
+            f"[bold]{count} invocation{'' if count == 1 else 's'}[/] in {elapsed:.2f} s "
+            f"[dim]({_time(totals.duration_ns)} in the pipelines)[/]: {' · '.join(parts) or 'nothing to do'}"
+        )
+
+    def _headline(self, outcome: Outcome) -> Text:
+        mark, style = _LOOK[outcome.decision]
+        quiet = outcome.decision is Decision.ALLOWED
+        who = ", ".join(outcome.plugins)
+        rest = self._width - 44
+        subject_width = rest * 2 // 5
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(f"{outcome.recorded.line:>5} ", style="dim")
+        line.append(f"{mark} {outcome.decision:<9}", style=f"dim {style}" if quiet else style)
+        line.append(_fit(outcome.recorded.hook, 19), style="dim" if quiet else "")
+        line.append(_fit(outcome.recorded.subject, subject_width), style="dim" if quiet else "bold")
+        decided = Text()
+        if who:
+            decided.append(who, style="blue")
+        if outcome.code:
+            decided.append(f" {outcome.code}", style=style)
+        decided.truncate(rest - subject_width - 1, overflow="ellipsis", pad=True)
+        line.append_text(decided)
+        line.append(f"{_time(outcome.duration_ns):>9}", style="dim")
+        return line
+
+    def _detail(self, text: Text) -> None:
+        text.truncate(self._width - _INDENT, overflow="ellipsis")
+        self._print(Text(" " * _INDENT).append_text(text))
+
+    def _print(self, text: Text) -> None:
+        self._console.print(text, no_wrap=True, overflow="ignore", crop=False, highlight=False, soft_wrap=True)
+
+    def _plugins(self, totals: Totals) -> Table:
+        modes = {plugin.name: str(plugin.mode) for plugin in self._config.plugins or []}
+        outcomes = ["modified", "blocked"]
+        seen = {outcome for tally in totals.plugins.values() for outcome in tally.counts}
+        outcomes += [name for name in ("suppressed", "failed", "timed_out", "cancelled") if name in seen]
+        table = _table("plugin", "mode", "ran", *outcomes, "mean time")
+        for name, tally in totals.plugins.items():
+            cells = [_count(tally.counts[outcome], outcome) for outcome in outcomes]
+            mean = _time(tally.mean_ns) if tally.duration_ns else "–"
+            table.add_row(Text(name, style="blue"), modes.get(name, ""), _count(tally.total, "ran"), *cells, mean)
+        return table
+
+    def _hooks(self, totals: Totals) -> Table:
+        table = _table("hook", "", "invocations", *Decision, "mean time")
+        for name, tally in totals.hooks.items():
+            cells = [_count(tally.counts[decision], decision) for decision in Decision]
+            table.add_row(name, "", str(tally.total), *cells, _time(tally.mean_ns))
+        return table
+
+
+def print_problems(console: Console, problems: Iterable[Problem]) -> None:
+    """Says what is wrong, where, and what would be right."""
+    for problem in problems:
+        head = Text.assemble(("! ", "bold magenta"), (problem.where, "bold"), f": {problem.what}")
+        console.print(head, soft_wrap=True, highlight=False)
+        if problem.hint:
+            console.print(Text(f"  {problem.hint}", style="dim"), soft_wrap=True, highlight=False)
+
+
+class Reading(AbstractContextManager["Reading"]):
+    """The live progress of reading a session: by bytes, since the number of lines is not known before the end.
+
+    Args:
+        console: A terminal, or None for no display.
+        size: The length of the session in bytes, or None for a stream.
+    """
+
+    def __init__(self, console: Console | None, size: int | None) -> None:
+        owns_stdout = console is not None and not console.stderr
+        self._progress = Progress(
+            TextColumn("[bold]{task.fields[count]}[/] invocations"),
+            BarColumn(bar_width=40),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            TextColumn("[red]{task.fields[blocked]} blocked[/]"),
+            console=console,
+            transient=True,
+            redirect_stdout=owns_stdout,
+            redirect_stderr=owns_stdout,
+            disable=console is None,
+        )
+        self._task = self._progress.add_task("", total=size, count=0, blocked=0)
+
+    def __enter__(self) -> "Reading":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._progress.stop()
+
+    def advance(self, size: int, totals: Totals) -> None:
+        """Moves on by one line of `size` bytes."""
+        blocked = totals.decisions[Decision.BLOCKED]
+        self._progress.update(self._task, advance=size, count=totals.decisions.total(), blocked=blocked)
+
+
+def _table(first: str, second: str, *numbers: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column(first, min_width=20, no_wrap=True)
+    table.add_column(second, min_width=15, no_wrap=True)
+    for name in numbers:
+        table.add_column(name.replace("_", " "), justify="right", min_width=9, no_wrap=True)
+    return table
+
+
+def _count(number: int, outcome: str) -> Text:
+    if not number:
+        return Text("–", style="dim")
+    style = next((look[1] for decision, look in _LOOK.items() if decision == outcome), "")
+    return Text(str(number), style=style if outcome != Decision.ALLOWED else "")
+
+
+def _fit(text: str, width: int) -> str:
+    text = text.replace("\n", " ")
+    return set_cell_size(text if cell_len(text) < width else f"{set_cell_size(text, width - 2)}…", width)
+
+
+def _time(nanoseconds: float) -> str:
+    if nanoseconds < 1e6:
+        return f"{nanoseconds / 1e3:.0f} µs"
+    return f"{nanoseconds / 1e6:.1f} ms" if nanoseconds < 1e9 else f"{nanoseconds / 1e9:.2f} s"
