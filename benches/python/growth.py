@@ -6,11 +6,10 @@ import logging
 import sys
 from pathlib import Path
 
-from scenarios import HOOK, make_manager
-
 from cpex.framework import GlobalContext, PluginConfig, TenantPluginManager
 from cpex.framework.hooks.tools import ToolPreInvokePayload
 from cpex.framework.models import Config
+from scenarios import HOOK, make_manager
 
 WARM_UP = 50_000
 EVERY_NTH_FANS_OUT = 20
