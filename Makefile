@@ -35,7 +35,7 @@ demo: .venv-demo/.installed ## Build CPEX and run it on a recorded agent session
 
 .PHONY: test
 test: check cargo-test pytest driver ## Everything CI runs: check, Rust tests, Python tests, further interpreters
-	@scripts/tally $(LOGS)/*.log
+	@scripts/tally.py $(LOGS)/*.log
 
 .PHONY: check
 check: check-rust check-python ## Formatting, lints, documentation, licences, types
@@ -54,7 +54,7 @@ differential: $(VENV)/.installed .venv-published/.installed ## Many more generat
 	CPEX_DIFFERENTIAL_CASES=$${CPEX_DIFFERENTIAL_CASES:-50000} $(BIN)/python -m pytest tests/differential -q
 
 .PHONY: fuzz
-fuzz: $(VENV)/.tools ## Run the fuzz targets for FUZZ_SECONDS each (60)
+fuzz: ## Run the fuzz targets for FUZZ_SECONDS each (60)
 	scripts/fuzz $${FUZZ_SECONDS:-60}
 
 .PHONY: clean
