@@ -168,7 +168,11 @@ impl Condition {
             return true;
         }
         let Some(essence) = content_type.map(essence).filter(|e| !e.is_empty()) else { return false };
-        self.content_types.iter().any(|t| essence.chars().flat_map(char::to_lowercase).eq(t.chars()))
+        if essence.is_ascii() {
+            return self.content_types.iter().any(|t| t.eq_ignore_ascii_case(essence));
+        }
+        let essence = essence.to_lowercase();
+        self.content_types.contains(&essence)
     }
 
     fn user_matches(&self, user: User<'_>) -> bool {

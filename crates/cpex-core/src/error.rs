@@ -9,4 +9,7 @@ pub enum Misuse {
     /// The end of a call was told that was not running.
     #[error("entry {0} of the line-up is not running")]
     NotRunning(usize),
+    /// A call was told to be cancelled that nothing had put an end to.
+    #[error("entry {0} of the line-up was not to be cancelled")]
+    NotCancelled(usize),
 }

@@ -105,6 +105,8 @@ pub struct Invocation<V: Values> {
     states: Vec<State>,
     cursor: usize,
     running: usize,
+    /// How those that are running were started.
+    runs: Runs,
     stopping: bool,
     now_ns: u64,
     original: V::Payload,
@@ -137,6 +139,7 @@ impl<V: Values> Invocation<V> {
             states,
             cursor: 0,
             running: 0,
+            runs: Runs::Serial,
             stopping: false,
             now_ns,
             original: payload,
@@ -165,12 +168,12 @@ impl<V: Values> Invocation<V> {
 
     /// What to do next. Call it again after every answer but [`Action::Wait`] and [`Action::Done`].
     pub fn poll(&mut self, host: &mut impl Host<V>) -> Action<V> {
-        if self.stopping
-            && let Some(entry) = self.next_to_cancel()
-        {
-            return Action::Cancel(entry);
-        }
         loop {
+            if self.stopping
+                && let Some(entry) = self.next_to_cancel()
+            {
+                return Action::Cancel(entry);
+            }
             let Some(phase) = self.line_up.entries().get(self.cursor).map(|entry| entry.phase) else {
                 return if self.running == 0 { Action::Done } else { Action::Wait };
             };
@@ -242,11 +245,15 @@ impl<V: Values> Invocation<V> {
         Ok(())
     }
 
-    /// A plugin that was to be cancelled has ended so.
+    /// A plugin has been cancelled because the pipeline has ended, asked for by [`Action::Cancel`] or not.
     ///
     /// # Errors
-    /// [`Misuse`] if it was not running.
+    /// [`Misuse`] if it was not running, or if nothing has ended the pipeline: a guard that was stopped for no
+    /// reason has not said yes.
     pub fn handle_cancelled(&mut self, entry: usize, now_ns: u64) -> Result<(), Misuse> {
+        if !self.stopping && matches!(self.states.get(entry), Some(State::Running { .. })) {
+            return Err(Misuse::NotCancelled(entry));
+        }
         match self.end_of(entry, now_ns)? {
             Ended::Counts { duration_ns }
             | Ended::Overtaken { duration_ns }
@@ -267,10 +274,10 @@ impl<V: Values> Invocation<V> {
     }
 
     fn has_room_for(&self, runs: Runs) -> bool {
-        match runs {
-            Runs::Serial | Runs::Detached => self.running == 0,
-            Runs::Parallel => self.settings.pool.is_none_or(|pool| self.running < pool.get()),
-        }
+        self.running == 0
+            || runs == Runs::Parallel
+                && self.runs == Runs::Parallel
+                && self.settings.pool.is_none_or(|pool| self.running < pool.get())
     }
 
     fn work(&mut self, host: &mut impl Host<V>, entry: usize, phase: Phase) -> Result<Work<V>, V::Error> {
@@ -292,6 +299,7 @@ impl<V: Values> Invocation<V> {
         }
         self.states[work.entry] = State::Running { since_ns: self.now_ns };
         self.running += 1;
+        self.runs = runs;
         if runs == Runs::Serial { Action::Call(work) } else { Action::Spawn(work) }
     }
 
@@ -332,6 +340,7 @@ impl<V: Values> Invocation<V> {
             Verdict::Halt => {
                 host.observe(record.entry, Event::Denied(reply.violation.as_ref()));
                 record.fate = Fate::Denied;
+                record.discarded = reply.payload.is_some().then_some(payload::Discard::Denied);
                 self.halt(record.entry, reply.violation);
             }
             Verdict::Suppress => {
@@ -340,8 +349,8 @@ impl<V: Values> Invocation<V> {
                 self.take_payload(host, record, phase, reply.payload)?;
             }
             Verdict::Proceed | Verdict::Ignore | Verdict::Disable | Verdict::Raise => {
-                self.outcome.retry_delay_ms = self.outcome.retry_delay_ms.max(reply.retry_delay_ms);
                 self.take_payload(host, record, phase, reply.payload)?;
+                self.outcome.retry_delay_ms = self.outcome.retry_delay_ms.max(reply.retry_delay_ms);
                 record.extensions_modified = reply.extensions.is_some() && rules.runs == Runs::Serial;
                 if rules.may_modify && reply.extensions.is_some() {
                     self.outcome.extensions = reply.extensions;

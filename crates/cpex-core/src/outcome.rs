@@ -20,7 +20,8 @@ pub struct Outcome<V: Values> {
     pub retry_delay_ms: i64,
     /// The entry whose payload change was accepted last.
     pub decided_by: Option<usize>,
-    /// The skipped first, then in the order in which they ended, the detached in the order of their start.
+    /// One per entry of the line-up. Those not selected come first, then all others as they ended; a detached
+    /// plugin ends here when it starts.
     pub records: Vec<Record<V>>,
 }
 

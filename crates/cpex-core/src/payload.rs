@@ -33,7 +33,7 @@ pub enum Relation {
 pub enum Discard {
     /// The phase only observes.
     Phase,
-    /// The plugin denied in a phase where its change does not count either.
+    /// The plugin denied, and that halted the pipeline.
     Denied,
     /// The hook has no policy and the default is to deny.
     DefaultDeny,

@@ -24,7 +24,7 @@ pub struct Record<V: Values> {
     pub discarded: Option<Discard>,
     /// The changed fields that the policy dropped.
     pub trimmed: Vec<Box<str>>,
-    /// The failure that was passed over or ended the pipeline's part in it.
+    /// The failure that was passed over; one that ended the pipeline is in [`End::Raised`](crate::End).
     pub fault: Option<Fault<V>>,
     /// From start to end, in nanoseconds of the driver's clock.
     pub duration_ns: u64,
@@ -133,6 +133,9 @@ impl<V: Values> Record<V> {
         match self.fate {
             Fate::Ran | Fate::Suppressed => of(Status::Completed, Some(true), true, Some(changed), changed),
             Fate::Denied | Fate::Refused => of(Status::Completed, Some(false), false, Some(true), true),
+            Fate::Failed { .. } | Fate::TimedOut { .. } if self.fault.is_none() => {
+                of(Status::Error, None, false, None, true)
+            }
             Fate::Failed { .. } if full => of(Status::Error, None, true, None, false),
             Fate::Failed { .. } => of(Status::Completed, Some(true), true, Some(false), false),
             Fate::TimedOut { .. } => {

@@ -49,21 +49,28 @@ pub enum Verdict {
 
 /// Judges the end of a call.
 ///
-/// A detached plugin has nobody left to raise to, so its `Fail` means `Ignore`.
+/// A detached plugin has nobody left to raise to: its `Fail` means `Ignore`, its violations are failures, and
+/// an interruption ends nothing but itself.
 #[must_use]
 pub const fn judge(phase: Phase, on_error: OnError, ending: Ending) -> Verdict {
     match (ending, phase, on_error) {
         (Ending::Allowed, _, _) => Verdict::Proceed,
         (Ending::Denied, Phase::Sequential | Phase::Concurrent, _) => Verdict::Halt,
         (Ending::Denied, Phase::Transform | Phase::Audit | Phase::FireAndForget, _) => Verdict::Suppress,
-        (Ending::Failed | Ending::TimedOut, _, OnError::Ignore) => Verdict::Ignore,
-        (Ending::Failed | Ending::TimedOut, _, OnError::Disable) => Verdict::Disable,
-        (Ending::Failed | Ending::TimedOut, Phase::FireAndForget, OnError::Fail) => Verdict::Ignore,
+        (Ending::Interrupted, Phase::FireAndForget, _) => Verdict::Ignore,
+        (Ending::Refused, Phase::FireAndForget, OnError::Disable)
+        | (Ending::Failed | Ending::TimedOut, _, OnError::Disable) => Verdict::Disable,
+        (Ending::Refused | Ending::Failed | Ending::TimedOut, Phase::FireAndForget, _)
+        | (Ending::Failed | Ending::TimedOut, _, OnError::Ignore) => Verdict::Ignore,
         (
             Ending::Failed | Ending::TimedOut,
             Phase::Sequential | Phase::Transform | Phase::Audit | Phase::Concurrent,
             OnError::Fail,
+        )
+        | (
+            Ending::Refused | Ending::Interrupted,
+            Phase::Sequential | Phase::Transform | Phase::Audit | Phase::Concurrent,
+            _,
         ) => Verdict::Raise,
-        (Ending::Refused | Ending::Interrupted, _, _) => Verdict::Raise,
     }
 }
