@@ -131,6 +131,7 @@ def _replay(
     errors: Console,
 ) -> bool:
     totals = Totals(plugins)
+    report.begin(source.name)
     started = time.perf_counter()
     try:
         with Reading(report.terminal(errors), source.size) as reading:

@@ -59,6 +59,9 @@ class JsonReport:
         """Returns the terminal for the progress display: only stderr, for stdout belongs to the machine."""
         return errors if errors.is_terminal else None
 
+    def begin(self, session: str) -> None:
+        """Writes nothing: machines know what they asked for."""
+
     def outcome(self, outcome: Outcome) -> None:
         """Writes one invocation."""
         if outcome.decision not in self._only:

@@ -5,10 +5,13 @@ from contextlib import AbstractContextManager
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from cpex.framework import PluginMode
 from cpex.framework.models import Config
 
 from ._problem import Problem
@@ -21,7 +24,7 @@ _LOOK = {
     Decision.BLOCKED: ("✗", "bold red"),
     Decision.FAILED: ("!", "bold magenta"),
 }
-_INDENT = 8
+_INDENT, _DECISION_WIDTH, _HOOK_WIDTH, _TIME_WIDTH = 7, 11, 20, 8
 _CHANGES_SHOWN = 4
 _MIN_WIDTH, _FILE_WIDTH, _MAX_WIDTH = 80, 100, 140
 
@@ -42,6 +45,9 @@ class Report:
         if not console.is_terminal:
             console.width = max(console.width, _FILE_WIDTH)
         self._width = max(_MIN_WIDTH, min(console.width, _MAX_WIDTH))
+        rest = self._width - _INDENT - _DECISION_WIDTH - _HOOK_WIDTH - _TIME_WIDTH
+        self._deciding_width = min(31, rest // 2)
+        self._subject_width = rest - self._deciding_width
 
     def terminal(self, errors: Console) -> Console | None:
         """Returns the terminal for the progress display: this one, or stderr if the report goes to a file."""
@@ -50,13 +56,23 @@ class Report:
     def problem(self, problem: Problem) -> None:
         """Leaves a line that could not be read to stderr."""
 
+    def begin(self, session: str) -> None:
+        """Shows what is about to run, and the heads of the columns."""
+        count = sum(plugin.mode != PluginMode.DISABLED for plugin in self._config.plugins or [])
+        self._console.print(f"{count} plugin{'' if count == 1 else 's'} · session {escape(session)}", highlight=False)
+        self._console.print()
+        heads = f"{'line':>{_INDENT - 1}} {'decision':<{_DECISION_WIDTH}}{'hook':<{_HOOK_WIDTH}}"
+        heads += f"{'about':<{self._subject_width}}{'decided by':<{self._deciding_width}}{'time':>{_TIME_WIDTH}}"
+        self._print(Text(heads, style="bold"))
+
     def outcome(self, outcome: Outcome) -> None:
         """Shows one invocation."""
         if outcome.decision not in self._only:
             return
         self._print(self._headline(outcome))
         if outcome.reason:
-            self._detail(Text(outcome.reason.replace("\n", " "), style="italic"))
+            reason = Text.assemble((f"{outcome.code}  " if outcome.code else "", _LOOK[outcome.decision][1]))
+            self._detail(reason.append(" ".join(outcome.reason.split()), style="default"))
         for change in outcome.changes[:_CHANGES_SHOWN]:
             line = Text.assemble((change.path, "cyan"), "  ")
             line.append(change.old, style="red")
@@ -91,27 +107,21 @@ class Report:
     def _headline(self, outcome: Outcome) -> Text:
         mark, style = _LOOK[outcome.decision]
         quiet = outcome.decision is Decision.ALLOWED
-        who = ", ".join(outcome.plugins)
-        rest = self._width - 44
-        subject_width = rest * 2 // 5
-        line = Text(no_wrap=True, overflow="ellipsis")
-        line.append(f"{outcome.recorded.line:>5} ", style="dim")
+        decided = Text(", ".join(outcome.plugins), style="blue")
+        decided.truncate(self._deciding_width - 1, overflow="ellipsis")
+        line = Text()
+        line.append(f"{outcome.recorded.line:>6} ", style="dim")
         line.append(f"{mark} {outcome.decision:<9}", style=f"dim {style}" if quiet else style)
-        line.append(_fit(outcome.recorded.hook, 19), style="dim" if quiet else "")
-        line.append(_fit(outcome.recorded.subject, subject_width), style="dim" if quiet else "bold")
-        decided = Text()
-        if who:
-            decided.append(who, style="blue")
-        if outcome.code:
-            decided.append(f" {outcome.code}", style=style)
-        decided.truncate(rest - subject_width - 1, overflow="ellipsis", pad=True)
+        line.append(_fit(outcome.recorded.hook, _HOOK_WIDTH), style="dim" if quiet else "")
+        line.append(_fit(outcome.recorded.subject, self._subject_width), style="dim" if quiet else "bold")
         line.append_text(decided)
-        line.append(f"{_time(outcome.duration_ns):>9}", style="dim")
+        line.append(" " * (self._deciding_width - decided.cell_len))
+        line.append(f"{_time(outcome.duration_ns):>{_TIME_WIDTH}}", style="dim")
         return line
 
     def _detail(self, text: Text) -> None:
-        text.truncate(self._width - _INDENT, overflow="ellipsis")
-        self._print(Text(" " * _INDENT).append_text(text))
+        text.truncate(self._width - _INDENT - 2, overflow="ellipsis")
+        self._print(Text(" " * (_INDENT + 2)).append_text(text))
 
     def _print(self, text: Text) -> None:
         self._console.print(text, no_wrap=True, overflow="ignore", crop=False, highlight=False, soft_wrap=True)
@@ -121,7 +131,7 @@ class Report:
         outcomes = ["modified", "blocked"]
         seen = {outcome for tally in totals.plugins.values() for outcome in tally.counts}
         outcomes += [name for name in ("suppressed", "failed", "timed_out", "cancelled") if name in seen]
-        table = _table("plugin", "mode", "ran", *outcomes, "mean time")
+        table = _table(("plugin", "mode"), ("ran", *outcomes, "mean time"))
         for name, tally in totals.plugins.items():
             cells = [_count(tally.counts[outcome], outcome) for outcome in outcomes]
             mean = _time(tally.mean_ns) if tally.duration_ns else "–"
@@ -129,10 +139,10 @@ class Report:
         return table
 
     def _hooks(self, totals: Totals) -> Table:
-        table = _table("hook", "", "invocations", *Decision, "mean time")
+        table = _table(("hook",), ("invoked", *Decision, "mean time"))
         for name, tally in totals.hooks.items():
             cells = [_count(tally.counts[decision], decision) for decision in Decision]
-            table.add_row(name, "", str(tally.total), *cells, _time(tally.mean_ns))
+            table.add_row(name, str(tally.total), *cells, _time(tally.mean_ns))
         return table
 
 
@@ -142,7 +152,7 @@ def print_problems(console: Console, problems: Iterable[Problem]) -> None:
         head = Text.assemble(("! ", "bold magenta"), (problem.where, "bold"), f": {problem.what}")
         console.print(head, soft_wrap=True, highlight=False)
         if problem.hint:
-            console.print(Text(f"  {problem.hint}", style="dim"), soft_wrap=True, highlight=False)
+            console.print(Padding(Text(problem.hint, style="dim"), (0, 0, 0, 2)), highlight=False)
 
 
 class Reading(AbstractContextManager["Reading"]):
@@ -182,12 +192,12 @@ class Reading(AbstractContextManager["Reading"]):
         self._progress.update(self._task, advance=size, count=totals.decisions.total(), blocked=blocked)
 
 
-def _table(first: str, second: str, *numbers: str) -> Table:
+def _table(names: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column(first, min_width=20, no_wrap=True)
-    table.add_column(second, min_width=15, no_wrap=True)
+    for name in names:
+        table.add_column(name, min_width=15, no_wrap=True)
     for name in numbers:
-        table.add_column(name.replace("_", " "), justify="right", min_width=9, no_wrap=True)
+        table.add_column(name.replace("_", " "), justify="right", min_width=8, no_wrap=True)
     return table
 
 
@@ -199,8 +209,12 @@ def _count(number: int, outcome: str) -> Text:
 
 
 def _fit(text: str, width: int) -> str:
-    text = text.replace("\n", " ")
-    return set_cell_size(text if cell_len(text) < width else f"{set_cell_size(text, width - 2)}…", width)
+    text = " ".join(text.split())
+    if cell_len(text) < width:
+        return set_cell_size(text, width)
+    if "://" in text:  # the end of an address says more than its beginning
+        return set_cell_size(f"…{text[2 - width :]}", width)
+    return set_cell_size(f"{set_cell_size(text, width - 2)}…", width)
 
 
 def _time(nanoseconds: float) -> str:
