@@ -1,0 +1,64 @@
+"""A runner in another interpreter, kept alive from case to case."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from .case import Case, Observation
+
+# The tests' directory goes last on the path: nothing in it may hide a module of the package under test.
+_BOOT = """
+import runpy, sys
+sys.path.append(sys.argv.pop())
+runpy.run_module("differential.runner", run_name="__main__")
+"""
+_NOT_INHERITED = ("PLUGINS_", "PYTHON", "CPEX_")
+
+
+class Side:
+    """One of the two packages under comparison."""
+
+    def __init__(self, python: str) -> None:
+        """Starts a runner.
+
+        Args:
+            python: Interpreter of a virtual environment with `cpex` installed.
+        """
+        self._process = subprocess.Popen(
+            [python, "-P", "-c", _BOOT, str(Path(__file__).parents[1])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)},
+        )
+
+    def tell(self, case: Case) -> None:
+        """Hands a case over without waiting for the answer."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(case) + "\n")
+        self._process.stdin.flush()
+
+    def hear(self) -> Observation:
+        """Returns the observation of the case handed over last.
+
+        Raises:
+            RuntimeError: The runner died or could not play the case.
+        """
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the runner ended with status {self._process.wait()}")
+        noticed: Observation = json.loads(line)
+        if "harness" in noticed:
+            raise RuntimeError(f"the runner failed: {noticed['harness']}")
+        return noticed
+
+    def play(self, case: Case) -> Observation:
+        """Hands a case over and returns its observation."""
+        self.tell(case)
+        return self.hear()
+
+    def close(self) -> None:
+        """Ends the runner."""
+        self._process.communicate()
