@@ -1,0 +1,231 @@
+"""Loading the configured plugins, and what becomes of those that can't be loaded."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from cpex.framework.base import Plugin
+from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
+from cpex.framework.loader.plugin import PluginLoader
+from cpex.framework.models import (
+    Config,
+    ExecutionReport,
+    OnError,
+    PluginConfig,
+    PluginContext,
+    PluginMode,
+    PluginPayload,
+    PluginResult,
+    PluginViolation,
+)
+from cpex.framework.registry import PluginInstanceRegistry
+
+UNAVAILABLE_CODE = "PLUGIN_UNAVAILABLE"
+
+_BLOCKING_MODES = (PluginMode.SEQUENTIAL, PluginMode.CONCURRENT)
+_SECRET_KEY = re.compile(r"auth|cookie|credential|dsn|key|passw|pwd|private|secret|token", re.IGNORECASE)
+_URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+_VALIDATION_INPUT = re.compile(r"input_value=.*?(?=, input_type=)", re.DOTALL)
+_MASK = "***"
+
+
+class LoadFailure(NamedTuple):
+    """A configured plugin that is not running.
+
+    `phase` is `import`, `construct`, `initialize` or `register`; `error` names no secret of the plugin's configuration.
+    """
+
+    name: str
+    kind: str
+    phase: str
+    error: str
+
+
+class UnavailablePlugin(Plugin):
+    """Answers the hooks of a plugin that could not be loaded, with a denial."""
+
+    def __init__(self, config: PluginConfig) -> None:
+        """Stand in for a plugin.
+
+        Args:
+            config: The plugin's entry of the configuration. A mode that can't block becomes sequential.
+        """
+        mode = config.mode if config.mode in _BLOCKING_MODES else PluginMode.SEQUENTIAL
+        super().__init__(config.model_copy(update={"mode": mode, "on_error": OnError.FAIL}))
+
+    async def invoke_hook(self, hook_type: str, payload: PluginPayload, context: PluginContext) -> PluginResult[Any]:
+        """Deny.
+
+        Args:
+            hook_type: Name of the hook.
+            payload: Ignored.
+            context: Ignored.
+
+        Returns:
+            A denial with code `PLUGIN_UNAVAILABLE`.
+        """
+        return PluginResult[Any](
+            continue_processing=False,
+            violation=PluginViolation(
+                reason="Plugin unavailable",
+                description=f"Plugin '{self.name}' could not be loaded and hook '{hook_type}' requires it",
+                code=UNAVAILABLE_CODE,
+            ),
+        )
+
+
+class PluginLoading:
+    """One pass over a configuration."""
+
+    def __init__(
+        self,
+        loader: PluginLoader,
+        registry: PluginInstanceRegistry,
+        logger: logging.Logger,
+        fail_on_plugin_error: Callable[[], bool],
+    ) -> None:
+        """Prepare a pass.
+
+        Args:
+            loader: Makes the plugins.
+            registry: Receives them.
+            logger: Where progress and failures are logged.
+            fail_on_plugin_error: Asked at each failure whether it ends the pass.
+        """
+        self.failures: list[LoadFailure] = []
+        self.not_loaded: dict[str, tuple[ExecutionReport, ...]] = {}
+        """What every report of a hook says about plugins that are missing from it."""
+        self._loader = loader
+        self._registry = registry
+        self._logger = logger
+        self._fail_on_plugin_error = fail_on_plugin_error
+
+    async def run(self, config: Config) -> int:
+        """Load the plugins one after the other, in the order of the configuration.
+
+        Args:
+            config: The configuration.
+
+        Returns:
+            How many were loaded.
+
+        Raises:
+            RuntimeError: If a plugin can't be loaded that may not be missing.
+        """
+        self._add_plugin_dirs(config)
+        loaded = 0
+        for plugin_config in config.plugins or ():
+            if plugin_config.mode == PluginMode.DISABLED:
+                self._logger.info("Plugin: %s is disabled. Ignoring.", plugin_config.name)
+                continue
+            try:
+                await self._load(plugin_config)
+            except _LoadError as error:
+                self._fail(plugin_config, error)
+            else:
+                loaded += 1
+        return loaded
+
+    def _add_plugin_dirs(self, config: Config) -> None:
+        allowed_dirs = (getattr(config, "plugin_settings", None) or {}).get("allowed_dirs")
+        if allowed_dirs:
+            self._loader.append_to_search_path(config.plugin_dirs, allowed_dirs=allowed_dirs)
+        else:
+            self._loader.append_to_search_path(config.plugin_dirs)
+
+    async def _load(self, config: PluginConfig) -> None:
+        """Load and register one plugin.
+
+        Raises:
+            _LoadError: If that is not possible; a plugin that was initialized before is shut down.
+        """
+        try:
+            plugin = await self._loader.load_and_instantiate_plugin(config)
+            if plugin is None:
+                raise ValueError(f"Unable to instantiate plugin: {config.name}")
+        except Exception as error:
+            raise _LoadError(self._loader.phase, error) from error
+        try:
+            # An external plugin's configuration is complete only now: its server has added to it.
+            trusted = plugin.config.model_copy() if config.kind == EXTERNAL_PLUGIN_TYPE else config
+            self._registry.register(plugin, trusted_config=trusted)
+        except Exception as error:
+            await self._discard(plugin)
+            raise _LoadError("register", error) from error
+        self._logger.info("Loaded plugin: %s (mode: %s)", plugin.name, trusted.mode.value)
+
+    async def _discard(self, plugin: Plugin) -> None:
+        try:
+            await plugin.shutdown()
+        except Exception as error:
+            self._logger.error("Error shutting down plugin %s: %s", plugin.name, error)
+
+    def _fail(self, config: PluginConfig, failed: _LoadError) -> None:
+        """Record a failure, and go on without the plugin if it may be missing.
+
+        Raises:
+            RuntimeError: If it may not.
+        """
+        text = failure_text(failed.error, config)
+        self._logger.error("Failed to load plugin %s: {%s}", config.name, text)
+        self.failures.append(LoadFailure(config.name, config.kind, failed.phase, text))
+        for hook in config.hooks:
+            missing = ExecutionReport(config.name, "", hook, config.mode.value, "not_loaded", detail=text)
+            self.not_loaded[hook] = (*self.not_loaded.get(hook, ()), missing)
+        ends_loading = RuntimeError(f"Plugin initialization failed: {config.name} - {text}")
+        if config.required or self._fail_on_plugin_error():
+            raise ends_loading from failed.error
+        if config.on_missing != "deny":
+            self._logger.warning("Skipping plugin %s because fail_on_plugin_error is disabled", config.name)
+            return
+        stand_in = UnavailablePlugin(config)
+        try:
+            self._registry.register(stand_in, trusted_config=stand_in.config)
+        except ValueError:
+            # The name is taken: nothing can answer for this entry, and it must not pass silently.
+            raise ends_loading from failed.error
+        self._logger.warning("Plugin %s is missing: its hooks %s are denied", config.name, config.hooks)
+
+
+class _LoadError(Exception):
+    """A plugin could not be loaded."""
+
+    def __init__(self, phase: str, error: Exception) -> None:
+        super().__init__(str(error))
+        self.phase = phase
+        self.error = error
+
+
+def failure_text(error: Exception, config: PluginConfig) -> str:
+    """Say why a plugin could not be loaded, without the secrets of its configuration.
+
+    Args:
+        error: What was raised.
+        config: The plugin's entry of the configuration.
+
+    Returns:
+        The error's text with secret values masked.
+    """
+    text = str(error)
+    if isinstance(error, ValidationError):
+        text = _VALIDATION_INPUT.sub(f"input_value={_MASK}", text)
+    for secret in sorted(_secrets(config.config or {}), key=len, reverse=True):
+        text = text.replace(secret, _MASK)
+    return _URL_CREDENTIALS.sub(_MASK, text)
+
+
+def _secrets(value: Any, *, secret: bool = False) -> Iterator[str]:
+    """Yield the strings that stand, at any depth, under a key that looks like a secret's."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _secrets(item, secret=secret or bool(_SECRET_KEY.search(str(key))))
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            yield from _secrets(item, secret=secret)
+    elif secret and isinstance(value, str) and len(value) > 3:
+        yield value

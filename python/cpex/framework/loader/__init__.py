@@ -1,0 +1,1 @@
+"""Reading plugin configurations and turning their entries into plugins."""

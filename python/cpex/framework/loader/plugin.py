@@ -1,0 +1,135 @@
+"""Turning configuration entries into initialized plugins."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from cpex.framework.base import Plugin
+from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE
+from cpex.framework.loader._imports import import_module, import_special
+from cpex.framework.models import PluginConfig
+from cpex.framework.utils import parse_class_name
+
+__all__ = ["ALLOWED_PLUGIN_DIRS", "PluginLoader"]
+
+logger = logging.getLogger(__name__)
+
+ALLOWED_PLUGIN_DIRS = {"/var/lib/cpex/plugins", "/private/var/lib/cpex/plugins", os.getcwd()}
+"""Roots under which `plugin_dirs` are accepted. `PLUGINS_ALLOWED_DIRS` adds more, separated as in `PATH`."""
+
+_TRANSPORTS = (
+    ("grpc", "cpex.framework.external.grpc.client", "GrpcExternalPlugin"),
+    ("unix_socket", "cpex.framework.external.unix.client", "UnixSocketExternalPlugin"),
+    ("mcp", "cpex.framework.external.mcp.client", "ExternalPlugin"),
+)
+
+
+class PluginLoader:
+    """Imports plugin classes, each once, and makes initialized plugins of them."""
+
+    def __init__(self) -> None:
+        """Make a loader that has imported nothing."""
+        self._plugin_types: dict[str, type[Plugin]] = {}
+        self.plugin_dirs: list[str] = []
+        self.phase = "import"
+        """What the load in progress is doing, or the last one did: `import`, `construct` or `initialize`."""
+
+    def append_to_search_path(self, plugin_dirs: list[str], *, allowed_dirs: Iterable[str] = ()) -> None:
+        """Make plugins in some directories importable. One outside the allowed roots is refused, with a warning.
+
+        Args:
+            plugin_dirs: The directories.
+            allowed_dirs: Roots accepted besides `ALLOWED_PLUGIN_DIRS` and `PLUGINS_ALLOWED_DIRS`.
+        """
+        from_environment = os.environ.get("PLUGINS_ALLOWED_DIRS", "").split(os.pathsep)
+        roots = [
+            Path(root).resolve() for root in (*ALLOWED_PLUGIN_DIRS, *allowed_dirs, *filter(None, from_environment))
+        ]
+        for plugin_dir in plugin_dirs:
+            path = Path(plugin_dir).resolve()
+            if not any(path.is_relative_to(root) for root in roots):
+                logger.warning(
+                    "Plugin directory '%s' is ignored: it is in none of the allowed directories (%s). "
+                    "Set PLUGINS_ALLOWED_DIRS, or allowed_dirs under plugin_settings, to allow it",
+                    plugin_dir,
+                    ", ".join(sorted(map(str, roots))),
+                )
+                continue
+            if str(path) not in sys.path:
+                sys.path.append(str(path))
+            self.plugin_dirs.append(plugin_dir)
+
+    async def load_and_instantiate_plugin(self, config: PluginConfig) -> Plugin | None:
+        """Import, construct and initialize one plugin.
+
+        Args:
+            config: Its entry of the configuration; the plugin gets a copy.
+
+        Returns:
+            The initialized plugin.
+
+        Raises:
+            PluginError: If the kind needs a part of CPEX, or a package, that is not installed.
+            Exception: Whatever the import, the constructor or `initialize()` raised.
+        """
+        self.phase = "import"
+        make_plugin: Callable[[PluginConfig], Plugin]
+        if config.kind == EXTERNAL_PLUGIN_TYPE:
+            make_plugin = _external_plugin_type(config)
+        elif config.kind == ISOLATED_VENV_PLUGIN_TYPE:
+            isolated = import_special(
+                config.name, f"kind '{config.kind}'", "cpex.framework.isolated.client", "IsolatedVenvPlugin"
+            )
+            make_plugin = partial(isolated, plugin_dirs=self.plugin_dirs)
+        else:
+            self.__register_plugin_type(config.kind)
+            make_plugin = self._plugin_types[config.kind]
+        self.phase = "construct"
+        plugin = make_plugin(config.model_copy())
+        self.phase = "initialize"
+        await plugin.initialize()
+        return plugin
+
+    async def shutdown(self) -> None:
+        """Forget the imported classes."""
+        self._plugin_types.clear()
+
+    def __register_plugin_type(self, kind: str) -> None:
+        """Import a plugin class, unless it was imported before."""
+        if kind not in self._plugin_types:
+            self._plugin_types[kind] = self.__get_plugin_type(kind)
+
+    def __get_plugin_type(self, kind: str) -> type[Plugin]:
+        """Import a plugin class.
+
+        Args:
+            kind: `module.Class`.
+
+        Returns:
+            The class.
+
+        Raises:
+            Exception: Whatever importing raised, after logging it.
+        """
+        try:
+            module_name, class_name = parse_class_name(kind)
+            return cast(type[Plugin], getattr(import_module(module_name), class_name))
+        except Exception:
+            logger.exception("Unable to import plugin type '%s'", kind)
+            raise
+
+
+def _external_plugin_type(config: PluginConfig) -> type[Plugin]:
+    for transport, module_name, class_name in _TRANSPORTS:
+        if getattr(config, transport):
+            plugin_type: type[Plugin] = import_special(
+                config.name, f"external transport '{transport}'", module_name, class_name
+            )
+            return plugin_type
+    raise ValueError(f"External plugin '{config.name}' must have 'mcp', 'grpc', or 'unix_socket' configuration")
