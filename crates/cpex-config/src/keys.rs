@@ -1,0 +1,90 @@
+//! Keys that something reads, and what a reader of an unknown key probably meant.
+
+use std::collections::BTreeMap;
+
+use crate::document::{Document, Node, Value};
+use crate::problem::{Problem, ProblemKind};
+
+/// How alike two keys must be for one to be suggested for the other.
+const LIKENESS: f64 = 0.75;
+
+/// The keys that are known below a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// Anything goes: a subtree that belongs to a plugin, or no mapping at all.
+    Free,
+    /// A mapping with these keys.
+    Known(BTreeMap<String, Keys>),
+    /// A sequence, or a mapping with keys of the user's choice, of such nodes.
+    Each(Box<Keys>),
+}
+
+impl Document {
+    /// The keys of the document that `known` does not name, in reading order.
+    #[must_use]
+    pub fn unknown_keys(&self, known: &Keys) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Some(root) = &self.root {
+            known.check(root, "", &mut problems);
+        }
+        problems.sort_by_key(|problem| problem.position);
+        problems.dedup();
+        problems
+    }
+}
+
+impl Keys {
+    fn check(&self, node: &Node, path: &str, problems: &mut Vec<Problem>) {
+        match (self, node.value()) {
+            (Self::Known(known), Value::Map(pairs)) => {
+                for (key, value) in pairs {
+                    let below =
+                        |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+                    match key.value() {
+                        Value::Str(name) if known.contains_key(name) => {
+                            known[name].check(value, &below(name), problems);
+                        }
+                        _ => problems.push(unknown(key, path, known)),
+                    }
+                }
+            }
+            (Self::Each(each), Value::Seq(items)) => {
+                for (index, item) in items.iter().enumerate() {
+                    each.check(item, &format!("{path}[{index}]"), problems);
+                }
+            }
+            (Self::Each(each), Value::Map(pairs)) => {
+                for (key, value) in pairs {
+                    each.check(value, &format!("{path}.{}", key.label()), problems);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn unknown(key: &Node, parent: &str, known: &BTreeMap<String, Keys>) -> Problem {
+    let label = key.label();
+    let nearest = if key.opaque { None } else { nearest(&label, known.keys().map(String::as_str)) };
+    let kind = ProblemKind::UnknownKey {
+        key: label,
+        parent: parent.to_owned(),
+        nearest: nearest.map(str::to_owned),
+    };
+    Problem { position: key.position(), kind }
+}
+
+/// The candidate most like `word`, if any is like it at all.
+fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let word = normal(word);
+    candidates
+        .map(|candidate| (strsim::normalized_damerau_levenshtein(&word, &normal(candidate)), candidate))
+        .filter(|&(likeness, _)| likeness >= LIKENESS)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Case and separators are what people mistake most.
+fn normal(word: &str) -> String {
+    word.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
+}
