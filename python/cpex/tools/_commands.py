@@ -35,17 +35,23 @@ app = typer.Typer(
     name="cpex",
     help="Plugins and policies for AI agents: see what a plugin config decides.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
 )
 
 
-@app.callback()
-def _root(
-    show_version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
-) -> None:
-    if show_version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"cpex {version('cpex')}")
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None: ...
 
 
 @app.command()
@@ -60,11 +66,15 @@ def run(
 ) -> None:
     """Feed a recorded agent session through the pipelines of a plugin config and show what is decided.
 
-    SESSION holds one hook invocation a line: {"hook": "tool_pre_invoke", "payload": {...}, "context": {...}}, where
-    context (request_id, user, tenant_id, server_id, state, metadata) is optional. Plugins are found as in an
-    application, and beside CONFIG.
+    SESSION holds one hook invocation a line: `{"hook": "tool_pre_invoke", "payload": {...}, "context": {...}}`, where
+    context (request_id, user, tenant_id, server_id, state, metadata) is optional. Each line is judged on its own: a
+    recorded answer is shown even if its request is blocked. Plugins are found as in an application, and beside CONFIG.
 
-    Exit status: 0 all lines processed, 1 some line could not be processed, 2 CONFIG or SESSION cannot be used.
+    Exit status:
+
+    * 0: all lines were processed
+    * 1: some line could not be processed
+    * 2: CONFIG or SESSION cannot be used
     """
     shown = _decisions(only)
     errors = Console(stderr=True)

@@ -21,7 +21,7 @@ class Change:
     Attributes:
         path: The field: `args.query`, `result.content[0].text`.
         old: What was there: its first two characters and its length, never the whole; empty if it was added.
-        new: What is there now, shortened; empty if it was removed.
+        new: What is there now, shortened; its length where much is different; empty if it was removed.
     """
 
     path: str
@@ -83,7 +83,7 @@ def _text_changes(before: str, after: str) -> Iterator[tuple[str, str]]:
         end += 1
     old, new = old[start : len(old) - end], new[start : len(new) - end]
     if len(old) + len(new) > _MAX_TOKENS:
-        yield "".join(old), "".join(new)
+        yield "".join(old), _length("".join(new)) if new else ""
         return
     # A single equal token between two differences, such as the space inside a card number, is part of the change.
     previous: tuple[int, int, int, int] | None = None
@@ -111,8 +111,11 @@ def _masked(value: Any) -> str:
         case "":
             return ""
     text = str(value)
-    length = f"{len(text):,} characters" if len(text) > 1 else "1 character"
-    return f"{_one_line(text[:2])}••• ({length})" if len(text) > 4 else f"••• ({length})"
+    return f"{_one_line(text[:2]) if len(text) > 4 else ''}••• ({_length(text)})"
+
+
+def _length(text: str) -> str:
+    return f"{len(text):,} characters" if len(text) > 1 else "1 character"
 
 
 def _shortened(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
@@ -43,9 +44,7 @@ def load_config(path: Path) -> Config:
     except ValidationError as error:
         raise UnusableError(list(_invalid(error, where))) from error
     except Exception as error:  # templates and the file's encoding fail with types of their own
-        text = str(error)
-        what = text.removeprefix(f"{where}:").strip() if text else type(error).__name__
-        raise UnusableError([Problem(where, what, 'the top level is a mapping with "plugins:"')]) from error
+        raise UnusableError([_located(str(error) or type(error).__name__, where)]) from error
     sys.path.insert(0, str(path.resolve().parent))
     return config
 
@@ -74,6 +73,13 @@ async def open_manager(config: Config, path: Path) -> TenantPluginManager:
         await manager.shutdown()
         raise UnusableError(problems)
     return manager
+
+
+def _located(text: str, where: str) -> Problem:
+    located = re.match(r"(?P<place>.*?:\d+:\d+): (?P<what>.*)", text, re.DOTALL)
+    if located is not None:
+        return Problem(located["place"], located["what"])
+    return Problem(where, text, 'the top level is a mapping with "plugins:"')
 
 
 def _neighbours(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -60,7 +60,7 @@ class Outcome:
         code: Code of the violation; empty otherwise.
         reason: Why it was blocked or what failed; empty otherwise.
         changes: What changed in the payload, for a modified one.
-        notes: Failures that did not change the decision.
+        notes: What did not change the decision: ignored failures, suppressed blocks, dropped changes.
         runs: Every plugin that took part.
         duration_ns: Wall time of the whole pipeline.
     """
@@ -109,9 +109,9 @@ class Replay:
         elapsed = time.perf_counter_ns() - started
         if recorded.shares_contexts and contexts:
             self._remember(recorded.context.request_id, contexts)
-        notes = [f"{error.plugin_name} failed in the background: {error.message}" for error in await _finish(result)]
-        runs = _runs(result.executions, getattr(result, "report", ()))
-        notes += [f"{run.name} {run.outcome.replace('_', ' ')}, ignored" for run in runs if run.outcome in _FAILURES]
+        report = getattr(result, "report", ())
+        runs, notes = _runs(result.executions, report), [note for item in report for note in _notes(item)]
+        notes += [f"{error.plugin_name} failed in the background: {error.message}" for error in await _finish(result)]
         if not result.continue_processing:
             return _blocked(recorded, result.violation, runs, notes, elapsed)
         after = recorded.payload if result.modified_payload is None else result.modified_payload
@@ -166,6 +166,17 @@ def _runs(executions: Iterable[Any], report: Iterable[Any] = ()) -> list[PluginR
         if item.outcome in _REPORT_ONLY:
             runs[item.plugin] = PluginRun(item.plugin, str(item.outcome), item.duration_ns)
     return list(runs.values())
+
+
+def _notes(item: Any) -> Iterator[str]:
+    if item.outcome in _FAILURES:
+        yield f"{item.plugin} {item.outcome.replace('_', ' ')}, ignored: {item.detail or 'no reason given'}"
+    if item.outcome == "suppressed":
+        yield f"{item.plugin} would block, but its mode is {item.mode}"
+    if item.trimmed_fields:
+        yield f"{item.plugin} may not change {', '.join(item.trimmed_fields)}: dropped by the hook's policy"
+    if item.discarded:
+        yield f"{item.plugin}'s change was discarded: {item.discarded}"
 
 
 def _outcome(execution: Any) -> str:
