@@ -31,7 +31,7 @@ SOURCES := $(RUST_SOURCES) $(PY_SOURCES)
 
 .PHONY: demo
 demo: .venv-demo/.installed ## Build CPEX and run it on a recorded agent session
-	.venv-demo/bin/cpex run examples/agent-session/plugins.yaml examples/agent-session/session.jsonl
+	cd examples/agent-session && ../../.venv-demo/bin/cpex run plugins.yaml session.jsonl
 
 .PHONY: test
 test: check cargo-test pytest driver ## Everything CI runs: check, Rust tests, Python tests, further interpreters
