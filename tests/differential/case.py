@@ -65,7 +65,10 @@ class Change(TypedDict):
 
 
 class Reply(TypedDict):
-    """What the plugin returns. Only `kind: result` and `duck` look at the other keys."""
+    """What the plugin returns. Only `kind: result` and `duck` look at the other keys.
+
+    `custom` is put into a copy of the extensions that the plugin saw: the `modified_extensions`.
+    """
 
     kind: Literal["result", "duck", "none", "dict"]
     allow: NotRequired[bool]
@@ -75,6 +78,7 @@ class Reply(TypedDict):
     retry_delay_ms: NotRequired[int]
     http_headers: NotRequired[dict[str, str]]
     denial_metadata: NotRequired[dict[str, Any]]
+    custom: NotRequired[dict[str, Any]]
 
 
 class Failure(TypedDict):
@@ -116,6 +120,7 @@ class Plugin(TypedDict):
     conditions: NotRequired[list[dict[str, Any]]]
     hooks: NotRequired[list[str]]
     style: NotRequired[Literal["named", "extensions", "decorated"]]
+    capabilities: NotRequired[list[str]]
     config: NotRequired[dict[str, Any]]
 
 
@@ -149,7 +154,33 @@ class Case(TypedDict):
     manager: Manager
     payload: dict[str, Any]
     context: dict[str, Any]
+    extensions: NotRequired[dict[str, Any]]
     calls: list[Call]
 
 
 Observation = dict[str, Any]
+
+
+def plugin(name: str, mode: Mode, priority: int, *steps: Step) -> Plugin:
+    """Returns a plugin with one script."""
+    return Plugin(name=name, mode=mode, priority=priority, scripts=[list(steps)])
+
+
+def tool_case(*plugins: Plugin) -> Case:
+    """Returns a case on `tool_pre_invoke` in which everybody shares some nested state."""
+    return Case(
+        hook="tool_pre_invoke",
+        plugins=list(plugins),
+        manager={"made": "config"},
+        payload={"name": "t", "args": {"a": 1}},
+        context={"state": {"n": {"k": 0}, "del": 1}},
+        calls=[{}],
+    )
+
+
+def mark(name: str) -> Step:
+    """Appends the plugin's name to the tool's and says in the metadata who was last."""
+    return Step(
+        do="reply",
+        reply={"kind": "result", "change": {"how": "copy", "append": {"name": name}}, "metadata": {"last": name}},
+    )

@@ -15,6 +15,7 @@ from typing import Any
 
 import cpex.framework as framework
 from cpex.framework import GlobalContext, PluginContext, PluginManager, PluginResult, TenantPluginManager
+from cpex.framework.extensions import Extensions
 from cpex.framework.hooks.policies import HookPayloadPolicy
 from cpex.framework.models import Config
 from cpex.framework.observability import current_trace_id
@@ -91,7 +92,7 @@ class World:
         return manager
 
     def _entry(self, plugin: Any) -> dict[str, Any]:
-        keys = ("name", "mode", "priority", "on_error", "conditions", "config")
+        keys = ("name", "mode", "priority", "on_error", "conditions", "config", "capabilities")
         entry = {key: plugin[key] for key in keys if key in plugin}
         entry["hooks"] = plugin.get("hooks", [self.case["hook"]])
         entry["kind"] = f"{script.__name__}.{script.KINDS[plugin.get('style', 'named')]}"
@@ -152,7 +153,8 @@ class World:
                 call["only_plugin"], self.case["hook"], argument, context, as_exceptions, as_json
             )
             return result, None
-        return await self.manager.invoke_hook(self.case["hook"], payload, context, table, as_exceptions)
+        extensions = Extensions.model_validate(self.case["extensions"]) if "extensions" in self.case else None
+        return await self.manager.invoke_hook(self.case["hook"], payload, context, table, as_exceptions, extensions)
 
     async def _cancel_stragglers(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}

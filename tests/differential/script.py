@@ -21,6 +21,7 @@ from cpex.framework import (
     PluginViolationError,
     hook,
 )
+from cpex.framework.extensions import Extensions
 from cpex.framework.hooks.registry import get_hook_registry
 
 from .case import CUSTOM_HOOK, PAYLOADS, Change, Failure, Reply, Script, Step, Violation
@@ -146,7 +147,7 @@ class Duck:
         self.__dict__.update(PluginResult(**fields).__dict__)
 
 
-def make_reply(payload: Any, reply: Reply) -> Any:
+def make_reply(payload: Any, extensions: Extensions | None, reply: Reply) -> Any:
     """Returns the object that the plugin answers with."""
     if reply["kind"] == "none":
         return None
@@ -160,6 +161,8 @@ def make_reply(payload: Any, reply: Reply) -> Any:
         fields["violation"] = violation(reply["violation"])
     if "change" in reply:
         fields["modified_payload"] = change_payload(payload, reply["change"])
+    if "custom" in reply:
+        fields["modified_extensions"] = (extensions or Extensions()).model_copy(update={"custom": reply["custom"]})
     return Duck(fields) if reply["kind"] == "duck" else PluginResult(**fields)
 
 
@@ -252,7 +255,7 @@ async def _act(step: Step, payload: Any, context: PluginContext) -> None:
             _edit(payload, step["path"], value)
 
 
-async def play(name: str, payload: Any, context: PluginContext, extensions: object = None) -> Any:
+async def play(name: str, payload: Any, context: PluginContext, extensions: Extensions | None = None) -> Any:
     """Does what the script of plugin `name` says; notes what came in and how it ended."""
     here = stage
     caller = here.context
@@ -271,7 +274,7 @@ async def play(name: str, payload: Any, context: PluginContext, extensions: obje
         result: Any = PluginResult()
         for step in here.next_script(name):
             if step["do"] == "reply":
-                result = make_reply(payload, step["reply"])
+                result = make_reply(payload, extensions, step["reply"])
                 break
             if step["do"] == "fail":
                 raise make_failure(step["failure"])

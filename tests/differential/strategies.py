@@ -155,7 +155,24 @@ def replies(draw: st.DrawFn, hook: str) -> Reply:
         reply["denial_metadata"] = draw(
             st.dictionaries(st.sampled_from(("ok", "a.b", "bad key", "x")), st.one_of(values, st.just(1.5)), max_size=3)
         )
+    if draw(st.integers(0, 9)) == 0:
+        reply["custom"] = {"k": draw(st.integers(0, 9))}
     return cast(Reply, reply)
+
+
+CAPABILITIES: Final = st.sampled_from(
+    ("read_headers", "write_headers", "read_labels", "append_labels", "read_subject", "read_roles", "read_agent")
+)
+extensions: Final[st.SearchStrategy[dict[str, Any]]] = st.fixed_dictionaries(
+    {"custom": st.just({"k": 1}), "request": st.just({"request_id": "r"})},
+    optional={
+        "http": st.just({"headers": {"Authorization": "secret"}}),
+        "agent": st.just({"agent_id": "a1"}),
+        "security": st.just(
+            {"labels": ["A"], "classification": "secret", "subject": {"id": "u", "type": "user", "roles": ["r"]}}
+        ),
+    },
+)
 
 
 @cache
@@ -250,7 +267,8 @@ def plugins(draw: st.DrawFn, hook: str, index: int, legacy: bool) -> Plugin:
     if draw(st.integers(0, 4)) == 0:
         plugin["conditions"] = draw(conditions())
     if draw(st.integers(0, 3)) == 0:
-        plugin["style"] = draw(st.sampled_from(("named", "extensions", "decorated")))
+        plugin["style"] = draw(st.sampled_from(("extensions", "extensions", "decorated")))
+        plugin["capabilities"] = sorted(draw(st.sets(CAPABILITIES, max_size=3)))
     if draw(st.integers(0, 9)) == 0:
         plugin["config"] = {"threshold": 1, "é" * 200: None}
     if draw(st.integers(0, 19)) == 0:
@@ -321,7 +339,7 @@ def cases(draw: st.DrawFn) -> Case:
     entries = [draw(plugins(hook, index, legacy)) for index in range(count)]
     if count > 1 and draw(st.integers(0, 19)) == 0:
         entries[1]["name"] = entries[0]["name"]
-    return Case(
+    case = Case(
         hook=hook,
         plugins=entries,
         manager=manager,
@@ -329,3 +347,6 @@ def cases(draw: st.DrawFn) -> Case:
         context=draw(contexts),
         calls=draw(st.lists(calls(tuple(plugin["name"] for plugin in entries)), min_size=1, max_size=3)),
     )
+    if draw(st.integers(0, 3)) == 0:
+        case["extensions"] = draw(extensions)
+    return case

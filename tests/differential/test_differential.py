@@ -3,42 +3,18 @@
 import copy
 import json
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from .allowed import DIFFERENCES, comparable, for_published
-from .case import Case, Observation, Plugin, Script, Step
+from .allowed import comparable, for_published
+from .case import Case, Observation, Step, mark, plugin, tool_case
 from .side import Side
 from .strategies import cases
 
-ROOT = Path(__file__).parents[2]
 CASES = os.environ.get("CPEX_DIFFERENTIAL_CASES")
-
-
-@pytest.fixture(scope="module")
-def ours() -> Iterator[Side]:
-    """A runner with the CPEX of this environment."""
-    side = Side(sys.executable)
-    yield side
-    side.close()
-
-
-@pytest.fixture(scope="module")
-def published() -> Iterator[Side]:
-    """A runner with `cpex==0.1.4`."""
-    python = Path(os.environ.get("CPEX_PUBLISHED_PYTHON", ROOT / ".venv-published" / "bin" / "python"))
-    if not python.is_file():
-        pytest.fail(
-            f"{python} does not exist: `make pytest` installs the published package, or set CPEX_PUBLISHED_PYTHON"
-        )
-    side = Side(str(python))
-    yield side
-    side.close()
 
 
 def differences(left: Any, right: Any, path: str = "") -> Iterator[str]:
@@ -65,32 +41,6 @@ def check(case: Case, ours: Side, published: Side) -> None:
     if left != right:
         lines = "\n".join(differences(left, right))
         pytest.fail(f"case:\n{json.dumps(case)}\ndifferences:\n{lines}", pytrace=False)
-
-
-def plugin(name: str, mode: Any, priority: int, *steps: Step) -> Plugin:
-    """Returns a plugin with one script."""
-    script: Script = list(steps)
-    return Plugin(name=name, mode=mode, priority=priority, scripts=[script])
-
-
-def tool_case(*plugins: Plugin) -> Case:
-    """Returns a case on `tool_pre_invoke` in which everybody shares some nested state."""
-    return Case(
-        hook="tool_pre_invoke",
-        plugins=list(plugins),
-        manager={"made": "config"},
-        payload={"name": "t", "args": {"a": 1}},
-        context={"state": {"n": {"k": 0}, "del": 1}},
-        calls=[{}],
-    )
-
-
-def mark(name: str) -> Step:
-    """Appends the plugin's name to the tool's and says in the metadata who was last."""
-    return Step(
-        do="reply",
-        reply={"kind": "result", "change": {"how": "copy", "append": {"name": name}}, "metadata": {"last": name}},
-    )
 
 
 PHASES = tool_case(
@@ -155,8 +105,3 @@ def test_a_change_of_any_part_is_noticed(published: Side, key: str) -> None:
     changed: Observation = copy.deepcopy(noticed)
     changed["calls"][0][key] = "changed"
     assert list(differences(changed, noticed)) != []
-
-
-def test_every_allowed_difference_is_documented() -> None:
-    documented = (ROOT / "docs" / "compatibility.md").read_text()
-    assert [entry.row for entry in DIFFERENCES if f"| {entry.row} |" not in documented] == []

@@ -1,0 +1,33 @@
+"""The two packages under comparison, each alive for the whole session."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .side import Side
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def ours() -> Iterator[Side]:
+    """A runner with the CPEX of this environment."""
+    side = Side(sys.executable)
+    yield side
+    side.close()
+
+
+@pytest.fixture(scope="session")
+def published() -> Iterator[Side]:
+    """A runner with `cpex==0.1.4`."""
+    python = Path(os.environ.get("CPEX_PUBLISHED_PYTHON", ROOT / ".venv-published" / "bin" / "python"))
+    if not python.is_file():
+        pytest.fail(
+            f"{python} does not exist: `make pytest` installs the published package, or set CPEX_PUBLISHED_PYTHON"
+        )
+    side = Side(str(python))
+    yield side
+    side.close()

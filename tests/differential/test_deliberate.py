@@ -1,0 +1,128 @@
+"""What each deliberate difference looks like on both sides: the rows that `allowed.py` looks away from."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .allowed import DIFFERENCES
+from .case import Case, Observation, Step, plugin, tool_case
+from .side import Side
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "compatibility.md"
+
+Look = Callable[[Observation], Any]
+
+
+def state(call: Observation) -> Any:
+    """Returns the caller's shared state after the call."""
+    return call["context"]["fields"]["state"]
+
+
+def args(call: Observation) -> Any:
+    """Returns the arguments in the caller's own payload after the call."""
+    return call["payload"]["fields"]["args"]
+
+
+def accepted_args(call: Observation) -> Any:
+    """Returns the arguments in the modified payload, or None."""
+    payload = call["result"]["fields"]["modified_payload"]
+    return payload and payload["fields"]["args"]
+
+
+def ending(call: Observation) -> Any:
+    """Returns the type of what was raised, or None."""
+    return call.get("raised", {}).get("$")
+
+
+def guarded(case: Case) -> Case:
+    """Returns the case under a policy that lets `args` be written."""
+    case["manager"]["policies"] = {"tool_pre_invoke": ["args"]}
+    return case
+
+
+def asking_one(case: Case) -> Case:
+    """Returns the case with a call of its first plugin alone, which ignores errors."""
+    case["plugins"][0]["on_error"] = "ignore"
+    case["calls"] = [{"only_plugin": case["plugins"][0]["name"]}]
+    return case
+
+
+def nested_args(case: Case) -> Case:
+    """Returns the case with a container inside the arguments."""
+    case["payload"]["args"]["deep"] = {"a": 1}
+    return case
+
+
+def ignoring(case: Case) -> Case:
+    """Returns the case with a first plugin whose errors are ignored."""
+    case["plugins"][0]["on_error"] = "ignore"
+    return case
+
+
+def twice(case: Case) -> Case:
+    """Returns the case with a first plugin that names its hook twice."""
+    case["plugins"][0]["hooks"] = ["tool_pre_invoke", "tool_pre_invoke"]
+    return case
+
+
+def statuses(call: Observation) -> Any:
+    """Returns the status in each record."""
+    return [record["fields"]["status"]["value"] for record in call["result"]["fields"]["executions"]]
+
+
+SLEEP = Step(do="sleep", ms=50)
+WRITE = Step(do="write", where="global.state", key="del", value=2)
+DELETE = Step(do="delete", where="global.state", key="del")
+NEST = Step(do="nested", where="global.state", key="n", value=9)
+EDIT = Step(do="edit", path=["args", "a"], value=9)
+EDIT_NESTED = Step(do="edit", path=["args", "deep", "a"], value=9)
+FAIL = Step(do="fail", failure={"kind": "runtime", "message": "no"})
+RETURN_EDITED = Step(do="reply", reply={"kind": "result", "change": {"how": "in_place"}})
+DENY_BRIEFLY = Step(do="reply", reply={"kind": "result", "allow": False, "violation": {"reason": "no", "code": "NO"}})
+OWN_TIMEOUT = Step(do="fail", failure={"kind": "timeout", "message": "database"})
+
+
+# fmt: off
+TABLE: list[tuple[str, Case, Look, Any, Any]] = [
+    ("B1", tool_case(plugin("a", "sequential", 1, DENY_BRIEFLY)), ending, None, "PluginError"),
+    ("B8", twice(tool_case(plugin("a", "sequential", 1))), statuses, ["completed"], ["completed"] * 2),
+    ("B10", tool_case(plugin("a", "audit", 1, EDIT)), args, {"a": 1}, {"a": 9}),
+    ("B10", tool_case(plugin("a", "concurrent", 1, EDIT)), args, {"a": 1}, {"a": 9}),
+    ("B10", guarded(nested_args(tool_case(plugin("a", "sequential", 1, EDIT_NESTED)))), args,
+     {"a": 1, "deep": {"a": 1}}, {"a": 1, "deep": {"a": 9}}),
+    ("B10", guarded(tool_case(plugin("a", "sequential", 1, EDIT, RETURN_EDITED))), accepted_args, {"a": 9}, None),
+    ("B11", tool_case(plugin("a", "sequential", 1, DELETE)), state, {"n": {"k": 0}}, {"n": {"k": 0}, "del": 1}),
+    ("B11", tool_case(plugin("a", "audit", 1, NEST)), state, {"n": {"k": 0}, "del": 1}, {"n": {"k": 9}, "del": 1}),
+    ("B11", ignoring(tool_case(plugin("a", "sequential", 1, NEST, FAIL))), state,
+     {"n": {"k": 0}, "del": 1}, {"n": {"k": 9}, "del": 1}),
+    ("B11", tool_case(plugin("a", "concurrent", 1, SLEEP), plugin("b", "concurrent", 1, WRITE)), state,
+     {"n": {"k": 0}, "del": 2}, {"n": {"k": 0}, "del": 1}),
+    ("B17", ignoring(tool_case(plugin("a", "sequential", 1, OWN_TIMEOUT))), statuses, ["completed"], ["timeout"]),
+    ("B20", asking_one(tool_case(plugin("a", "sequential", 1, Step(do="hang")))), ending, None, "PluginTimeoutError"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("row", "case", "look", "here", "there"), TABLE, ids=[entry[0] for entry in TABLE])
+def test_row(ours: Side, published: Side, row: str, case: Case, look: Look, here: Any, there: Any) -> None:
+    """Ours does what the row promises; the published package still does what the row says of it."""
+    assert look(published.play(case)["calls"][0]) == there
+    assert look(ours.play(case)["calls"][0]) == here
+
+
+def test_failed_chain_span_is_ended(ours: Side, published: Side) -> None:
+    """B22."""
+    case = tool_case(plugin("a", "sequential", 1, FAIL))
+    case["manager"]["observed"] = True
+    ends = [
+        [span["end"] for span in side.play(case)["calls"][0]["spans"] if "end" in span] for side in (ours, published)
+    ]
+    assert ends == [["2", "1"], ["2"]]
+
+
+@pytest.mark.parametrize("row", sorted({entry.row for entry in DIFFERENCES}))
+def test_row_is_documented(row: str) -> None:
+    document = DOCUMENT.read_text()
+    assert f"| {row} |" in document or f"| {row} † |" in document
