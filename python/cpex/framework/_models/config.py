@@ -1,0 +1,266 @@
+"""The plugin configuration file: plugins, their conditions, and the server sections."""
+
+import logging
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_serializer, field_validator, model_validator
+
+from cpex import _core
+from cpex.framework._models.enums import OnError, PluginMode, TransportType
+from cpex.framework._models.transport import (
+    GRPCClientConfig,
+    GRPCServerConfig,
+    MCPClientConfig,
+    MCPServerConfig,
+    UnixSocketClientConfig,
+    UnixSocketServerConfig,
+)
+from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, IGNORE_CONFIG_EXTERNAL
+from cpex.framework.extensions.tiers import Capability
+
+logger = logging.getLogger("cpex.framework.models")
+
+_LEGACY_MODES = {
+    "enforce": PluginMode.SEQUENTIAL,
+    "permissive": PluginMode.TRANSFORM,
+    "enforce_ignore_error": PluginMode.SEQUENTIAL,
+}
+_KNOWN_CAPABILITIES = frozenset(capability.value for capability in Capability)
+
+
+def _is_unset(value: Any) -> bool:
+    return not value
+
+
+class PluginCondition(BaseModel):
+    """When a plugin runs. Every set given must match; an empty or absent one is not tested."""
+
+    server_ids: set[str] | None = None
+    tenant_ids: set[str] | None = None
+    tools: set[str] | None = None
+    prompts: set[str] | None = None
+    resources: set[str] | None = None
+    agents: set[str] | None = None
+    user_patterns: list[str] | None = None
+    content_types: list[str] | None = None
+
+    @field_validator("content_types")
+    @classmethod
+    def normalize_content_types(cls, value: list[str] | None) -> list[str] | None:
+        """Lower-cases content types and strips their parameters.
+
+        Args:
+            value: Content types as configured.
+
+        Returns:
+            The normalised content types.
+        """
+        return None if value is None else [_core.normalize_content_type(content_type) for content_type in value]
+
+    @field_serializer("server_ids", "tenant_ids", "tools", "prompts", "resources", "agents")
+    def serialize_set(self, value: set[str] | None) -> list[str] | None:
+        """Dumps a set as a list.
+
+        Args:
+            value: The set.
+
+        Returns:
+            Its members in order, or None if there are none.
+        """
+        return sorted(value) if value else None
+
+
+class BaseTemplate(BaseModel):
+    """What every template of ``applied_to`` has."""
+
+    context: list[str] | None = None
+    extensions: dict[str, Any] | None = None
+
+
+class ToolTemplate(BaseTemplate):
+    """A tool a plugin is applied to."""
+
+    tool_name: str
+    fields: list[str] | None = None
+    result: bool = False
+
+
+class PromptTemplate(BaseTemplate):
+    """A prompt a plugin is applied to."""
+
+    prompt_name: str
+    fields: list[str] | None = None
+    result: bool = False
+
+
+class ResourceTemplate(BaseTemplate):
+    """A resource a plugin is applied to."""
+
+    resource_uri: str
+    fields: list[str] | None = None
+    result: bool = False
+
+
+class AppliedTo(BaseModel):
+    """What a plugin is applied to."""
+
+    tools: list[ToolTemplate] | None = None
+    prompts: list[PromptTemplate] | None = None
+    resources: list[ResourceTemplate] | None = None
+
+
+class PluginConfig(BaseModel):
+    """One entry of ``plugins:``.
+
+    ``required``, ``on_missing`` and ``timeout_ms`` appear in dumps only when they are set.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    description: str | None = None
+    author: str | None = None
+    kind: str
+    namespace: str | None = None
+    version: str | None = None
+    hooks: list[str] = Field(default_factory=list)
+    tags: list[str] = Field(default_factory=list)
+    mode: PluginMode = PluginMode.SEQUENTIAL
+    on_error: OnError = OnError.FAIL
+    priority: int = 100
+    max_content_size: int = 10_000_000
+    conditions: list[PluginCondition] = Field(default_factory=list)
+    applied_to: AppliedTo | None = None
+    capabilities: frozenset[str] = Field(default_factory=frozenset)
+    config: dict[str, Any] | None = None
+    mcp: MCPClientConfig | None = None
+    grpc: GRPCClientConfig | None = None
+    unix_socket: UnixSocketClientConfig | None = None
+    required: bool = Field(default=False, repr=False, exclude_if=_is_unset)
+    on_missing: Literal["deny"] | None = Field(default=None, repr=False, exclude_if=_is_unset)
+    timeout_ms: int | None = Field(default=None, gt=0, repr=False, exclude_if=_is_unset)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _migrate_legacy_modes(cls, data: Any) -> Any:
+        mode = data.get("mode") if isinstance(data, dict) else None
+        if not isinstance(mode, str) or mode not in _LEGACY_MODES:
+            return data
+        migrated = {**data, "mode": _LEGACY_MODES[mode]}
+        if mode == "enforce_ignore_error":
+            migrated.setdefault("on_error", OnError.IGNORE)
+        return migrated
+
+    @field_validator("capabilities", mode="before")
+    @classmethod
+    def _validate_capabilities(cls, value: Any) -> frozenset[str]:
+        if value is None:
+            return frozenset()
+        if isinstance(value, str):
+            logger.warning("Plugin capabilities should be a list, not a string; taken as one capability: %r", value)
+            value = [value]
+        elif not isinstance(value, (list, tuple, set, frozenset)):
+            logger.warning("Plugin capabilities should be a list, not %s; none granted", type(value).__name__)
+            return frozenset()
+        names = set()
+        for capability in value:
+            name = capability.value if isinstance(capability, Capability) else capability
+            if name not in _KNOWN_CAPABILITIES:
+                raise ValueError(f"Unknown capability: {capability!r}. Known: {sorted(_KNOWN_CAPABILITIES)}")
+            names.add(name)
+        return frozenset(names)
+
+    @field_serializer("capabilities")
+    def serialize_capabilities(self, value: frozenset[str]) -> list[str]:
+        """Dumps capabilities as a list.
+
+        Args:
+            value: The capabilities.
+
+        Returns:
+            Their names in order.
+        """
+        return sorted(value)
+
+    @model_validator(mode="after")
+    def check_url_or_script_filled(self) -> Self:
+        """Checks that an MCP section says how to reach the server.
+
+        Returns:
+            Self.
+
+        Raises:
+            ValueError: If it does not, or in two ways.
+        """
+        if self.mcp is None:
+            return self
+        if self.mcp.proto is TransportType.STDIO:
+            if not self.mcp.script and not self.mcp.cmd:
+                raise ValueError(f"Plugin {self.name} has transport type set to STDIO but no script/cmd value")
+            if self.mcp.script and self.mcp.cmd:
+                raise ValueError(f"Plugin {self.name} must set either script or cmd for STDIO, not both")
+        elif self.mcp.proto in (TransportType.SSE, TransportType.STREAMABLEHTTP):
+            if not self.mcp.url:
+                raise ValueError(f"Plugin {self.name} has transport type set to StreamableHTTP but no url value")
+        else:
+            raise ValueError(f"Plugin {self.name} must set transport type to either SSE or STREAMABLEHTTP or STDIO")
+        return self
+
+    @model_validator(mode="after")
+    def check_config_and_external(self, info: ValidationInfo) -> Self:
+        """Checks that an external plugin names its server and leaves its settings to it.
+
+        Args:
+            info: Its context may carry ``ignore_config_external``.
+
+        Returns:
+            Self.
+
+        Raises:
+            ValueError: If it does not.
+        """
+        if self.kind != EXTERNAL_PLUGIN_TYPE:
+            return self
+        if self.config and not (info.context or {}).get(IGNORE_CONFIG_EXTERNAL, False):
+            raise ValueError(
+                f"Cannot have {self.name} plugin defined as 'external' with 'config' set. "
+                "'config' section settings can only be set on the plugin server."
+            )
+        transports = sum(section is not None for section in (self.mcp, self.grpc, self.unix_socket))
+        if transports == 0:
+            raise ValueError(
+                f"External plugin {self.name} must have 'mcp', 'grpc', or 'unix_socket' section configured"
+            )
+        if transports > 1:
+            raise ValueError(
+                f"External plugin {self.name} can only have one transport configured (mcp, grpc, or unix_socket)"
+            )
+        return self
+
+    def get_safe_config(self) -> str:
+        """Dumps the configuration.
+
+        Returns:
+            Compact JSON.
+        """
+        return self.model_dump_json()
+
+    def to_json(self) -> dict[str, Any]:
+        """Dumps the configuration.
+
+        Returns:
+            JSON-compatible values.
+        """
+        return self.model_dump(mode="json")
+
+
+class Config(BaseModel):
+    """A whole plugin configuration file."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    plugins: list[PluginConfig] | None = []
+    plugin_dirs: list[str] = []
+    server_settings: MCPServerConfig | None = None
+    grpc_server_settings: GRPCServerConfig | None = None
+    unix_socket_server_settings: UnixSocketServerConfig | None = None

@@ -1,0 +1,205 @@
+"""What goes into a hook and what comes out: payload, result, violation, error, records."""
+
+from asyncio import Task, gather
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from cpex.framework._models.enums import ControlExecutionStatus, PluginMode
+from cpex.framework.extensions.extensions import Extensions
+
+T = TypeVar("T")
+
+_MAX_STRING_LEN = 256
+_MAX_CONFIG_KEYS = 64
+_ELLIPSIS = "…"
+_ELLIPSIS_BYTES = len(_ELLIPSIS.encode())
+
+
+def _truncate(value: str, limit: int = _MAX_STRING_LEN) -> str:
+    """Bounds a string of a record.
+
+    Args:
+        value: The string.
+        limit: The most UTF-8 bytes it may have.
+
+    Returns:
+        The string, or as many whole characters as fit followed by an ellipsis.
+    """
+    encoded = value.encode("utf-8", "replace")
+    if len(encoded) <= limit:
+        return value
+    return encoded[: max(limit - _ELLIPSIS_BYTES, 0)].decode("utf-8", "ignore") + _ELLIPSIS
+
+
+def _truncate_opt(value: str | None, limit: int = _MAX_STRING_LEN) -> str | None:
+    """Bounds an optional string of a record.
+
+    Args:
+        value: The string or None.
+        limit: The most UTF-8 bytes it may have.
+
+    Returns:
+        None for None, else what ``_truncate`` returns.
+    """
+    return None if value is None else _truncate(value, limit)
+
+
+def _collect_config_keys(config: Any) -> list[str]:
+    """Names the keys of a plugin's own configuration, never their values.
+
+    Args:
+        config: The ``config`` section of a plugin, or None.
+
+    Returns:
+        The first 64 keys, each bounded.
+    """
+    if not isinstance(config, dict):
+        return []
+    return [_truncate(str(key)) for key, _ in zip(config, range(_MAX_CONFIG_KEYS))]
+
+
+class PluginPayload(BaseModel):
+    """Base of everything a hook takes. Frozen: a plugin changes it with ``model_copy(update=...)``."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+
+class PluginErrorModel(BaseModel):
+    """A plugin's failure, in a form that travels."""
+
+    message: str
+    plugin_name: str
+    code: str | None = ""
+    details: dict[str, Any] | None = Field(default_factory=dict)
+    mcp_error_code: int = -32603
+
+
+class PluginViolation(BaseModel):
+    """Why a plugin said no."""
+
+    reason: str
+    description: str = ""
+    code: str
+    details: dict[str, Any] | None = Field(default_factory=dict)
+    mcp_error_code: int | None = None
+    http_status_code: int | None = None
+    http_headers: dict[str, str] | None = None
+    _plugin_name: str = PrivateAttr(default="")
+
+    @property
+    def plugin_name(self) -> str:
+        """Name of the plugin that returned the violation; set by the framework."""
+        return self._plugin_name
+
+    @plugin_name.setter
+    def plugin_name(self, name: str) -> None:
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError("Name must be a non-empty string.")
+        self._plugin_name = name
+
+
+class ControlExecutionRecord(BaseModel):
+    """What one plugin did in one hook invocation. Carries names and outcomes, never payload data."""
+
+    plugin_id: str
+    plugin_name: str
+    plugin_kind: str
+    hook_name: str
+    mode: PluginMode
+    status: ControlExecutionStatus
+    requested_allow: bool | None = None
+    effective_allow: bool = True
+    matched: bool | None = None
+    applied: bool = False
+    payload_modified: bool = False
+    extensions_modified: bool = False
+    duration_ns: int = 0
+    reason: str | None = None
+    error_code: str | None = None
+    config_keys: list[str] = Field(default_factory=list)
+
+
+Outcome = Literal[
+    "ran",
+    "denied",
+    "suppressed",
+    "failed",
+    "timed_out",
+    "cancelled",
+    "skipped",
+    "disabled",
+    "not_loaded",
+    "detached",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionReport:
+    """What became of one entry of a hook's line-up, those that did not run included.
+
+    Attributes:
+        plugin: Name of the plugin.
+        plugin_id: Its uuid; empty if it could not be loaded.
+        hook: The hook that was invoked.
+        mode: The mode it is configured with.
+        outcome: What became of it.
+        detail: Which condition failed, the error, or the timeout; None if there is nothing to add.
+        trimmed_fields: Payload fields whose change the hook's policy dropped.
+        discarded: Why a payload change was not taken over as a whole; None if none was discarded.
+        duration_ns: Nanoseconds from the call to the answer; 0 if it did not run or was not awaited.
+    """
+
+    plugin: str
+    plugin_id: str
+    hook: str
+    mode: str
+    outcome: Outcome
+    detail: str | None = None
+    trimmed_fields: tuple[str, ...] = ()
+    discarded: str | None = None
+    duration_ns: int = 0
+
+
+class _Reported(BaseModel):
+    """A model with room for a report beside its fields."""
+
+    # A private attribute of pydantic's would give every instance a post-init. The slots are on a class of their
+    # own because pydantic repeats those of a generic model in each of its parametrised forms.
+    __slots__ = ("_report", "__weakref__")
+
+
+class PluginResult(_Reported, Generic[T]):
+    """What a plugin returns from a hook, and what the manager returns for the chain."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    continue_processing: bool = True
+    modified_payload: T | None = None
+    modified_extensions: Extensions | None = None
+    violation: PluginViolation | None = None
+    metadata: dict[str, Any] | None = Field(default_factory=dict)
+    denial_metadata: dict[str, Any] | None = None
+    background_tasks: list[Task] = Field(default_factory=list, exclude=True)  # type: ignore[type-arg]
+    http_headers: dict[str, str] | None = None
+    retry_delay_ms: int = 0
+    executions: list[ControlExecutionRecord] = Field(default_factory=list)
+
+    @property
+    def report(self) -> tuple[ExecutionReport, ...]:
+        """One entry for each plugin of the hook's line-up; empty on a result the manager did not make.
+
+        Not a field: absent from dumps, comparison, copies and pickles.
+        """
+        report: tuple[ExecutionReport, ...] = getattr(self, "_report", ())
+        return report
+
+    async def wait_for_background_tasks(self) -> list[PluginErrorModel]:
+        """Waits for the fire-and-forget plugins of this invocation.
+
+        Returns:
+            The errors of those that failed.
+        """
+        outcomes = await gather(*self.background_tasks, return_exceptions=True)
+        return [outcome for outcome in outcomes if isinstance(outcome, PluginErrorModel)]

@@ -1,0 +1,294 @@
+"""The settings classes. Kept apart because ``pydantic_settings`` is slow to import: see ``settings``."""
+
+from typing import Any, Literal, Optional
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_CONFIG = SettingsConfigDict(env_prefix="PLUGINS_", env_file=".env", env_file_encoding="utf-8", extra="ignore")
+
+
+def _empty_string_to_none(value: Any) -> Any:
+    """Reads a blank variable as an unset one.
+
+    Args:
+        value: What the environment gave.
+
+    Returns:
+        None for a blank string, else the value.
+    """
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+class PluginsEnabledSettings(BaseSettings):
+    """Whether plugins run at all."""
+
+    model_config = _CONFIG
+
+    enabled: bool = False
+
+
+class PluginsStartupSettings(BaseSettings):
+    """What the plugin manager reads when it is made."""
+
+    model_config = _CONFIG
+
+    config_file: str = "plugins/config.yaml"
+    plugin_timeout: int = 30
+    fail_on_plugin_error: bool = False
+    execution_pool: int = Field(default=10, ge=0)
+
+
+class PluginsConfigPathSettings(BaseSettings):
+    """The configuration file of a plugin server."""
+
+    model_config = _CONFIG
+
+    config_path: str | None = None
+
+
+class PluginsPolicySettings(BaseSettings):
+    """What happens to payload changes on hooks without a policy."""
+
+    model_config = _CONFIG
+
+    default_hook_policy: Literal["allow", "deny"] = "allow"
+
+
+class PluginsSsrfSettings(BaseSettings):
+    """Whether plugin URLs may point into private networks."""
+
+    model_config = _CONFIG
+
+    ssrf_protection_enabled: bool = True
+
+
+class PluginsTransportSettings(BaseSettings):
+    """How a plugin server is reached."""
+
+    model_config = _CONFIG
+
+    transport: str | None = None
+    unix_socket_path: str | None = Field(
+        default=None, validation_alias=AliasChoices("UNIX_SOCKET_PATH", "PLUGINS_UNIX_SOCKET_PATH")
+    )
+
+
+class PluginsCliSettings(BaseSettings):
+    """The command line's looks."""
+
+    model_config = _CONFIG
+
+    cli_completion: bool = False
+    cli_markup_mode: Optional[Literal["markdown", "rich", "disabled"]] = None
+
+
+class PluginsHttpClientSettings(BaseSettings):
+    """The HTTP client of MCP plugins."""
+
+    model_config = _CONFIG
+
+    skip_ssl_verify: bool = False
+    httpx_max_connections: int = 200
+    httpx_max_keepalive_connections: int = 100
+    httpx_keepalive_expiry: float = 30.0
+    httpx_connect_timeout: float = 5.0
+    httpx_read_timeout: float = 120.0
+    httpx_write_timeout: float = 30.0
+    httpx_pool_timeout: float = 10.0
+
+
+class PluginsClientMtlsSettings(BaseSettings):
+    """TLS of MCP clients."""
+
+    model_config = _CONFIG
+
+    client_mtls_certfile: str | None = None
+    client_mtls_keyfile: str | None = None
+    client_mtls_ca_bundle: str | None = None
+    client_mtls_keyfile_password: SecretStr | None = None
+    client_mtls_verify: bool | None = None
+    client_mtls_check_hostname: bool | None = None
+
+    @field_validator("client_mtls_verify", "client_mtls_check_hostname", mode="before")
+    @classmethod
+    def empty_string_to_none(cls, value: Any) -> Any:
+        """Reads a blank variable as an unset one.
+
+        Args:
+            value: What the environment gave.
+
+        Returns:
+            None for a blank string, else the value.
+        """
+        return _empty_string_to_none(value)
+
+
+class PluginsMcpServerSettings(BaseSettings):
+    """The MCP plugin server."""
+
+    model_config = _CONFIG
+
+    server_ssl_keyfile: str | None = None
+    server_ssl_certfile: str | None = None
+    server_ssl_ca_certs: str | None = None
+    server_ssl_keyfile_password: SecretStr | None = None
+    server_ssl_cert_reqs: int | None = None
+    server_host: str | None = None
+    server_port: int | None = None
+    server_uds: str | None = None
+    server_ssl_enabled: bool | None = None
+
+    @field_validator("server_ssl_cert_reqs", "server_port", "server_ssl_enabled", mode="before")
+    @classmethod
+    def empty_string_to_none(cls, value: Any) -> Any:
+        """Reads a blank variable as an unset one.
+
+        Args:
+            value: What the environment gave.
+
+        Returns:
+            None for a blank string, else the value.
+        """
+        return _empty_string_to_none(value)
+
+
+class PluginsGrpcClientMtlsSettings(BaseSettings):
+    """TLS of gRPC clients."""
+
+    model_config = _CONFIG
+
+    grpc_client_mtls_certfile: str | None = None
+    grpc_client_mtls_keyfile: str | None = None
+    grpc_client_mtls_ca_bundle: str | None = None
+    grpc_client_mtls_keyfile_password: SecretStr | None = None
+    grpc_client_mtls_verify: bool | None = None
+
+    @field_validator("grpc_client_mtls_verify", mode="before")
+    @classmethod
+    def empty_string_to_none(cls, value: Any) -> Any:
+        """Reads a blank variable as an unset one.
+
+        Args:
+            value: What the environment gave.
+
+        Returns:
+            None for a blank string, else the value.
+        """
+        return _empty_string_to_none(value)
+
+
+class PluginsGrpcServerSettings(BaseSettings):
+    """The gRPC plugin server."""
+
+    model_config = _CONFIG
+
+    grpc_server_ssl_keyfile: str | None = None
+    grpc_server_ssl_certfile: str | None = None
+    grpc_server_ssl_ca_certs: str | None = None
+    grpc_server_ssl_keyfile_password: SecretStr | None = None
+    grpc_server_ssl_client_auth: str | None = None
+    grpc_server_host: str | None = None
+    grpc_server_port: int | None = None
+    grpc_server_uds: str | None = None
+    grpc_server_ssl_enabled: bool | None = None
+
+    @field_validator("grpc_server_port", "grpc_server_ssl_enabled", mode="before")
+    @classmethod
+    def empty_string_to_none(cls, value: Any) -> Any:
+        """Reads a blank variable as an unset one.
+
+        Args:
+            value: What the environment gave.
+
+        Returns:
+            None for a blank string, else the value.
+        """
+        return _empty_string_to_none(value)
+
+
+class PluginsSettings(BaseSettings):
+    """Every variable at once. One malformed variable makes it unusable: prefer the area's own class."""
+
+    model_config = _CONFIG
+
+    enabled: bool = False
+    default_hook_policy: Literal["allow", "deny"] = "allow"
+    config_file: str = "plugins/config.yaml"
+    log_level: str = "INFO"
+    skip_ssl_verify: bool = False
+    ssrf_protection_enabled: bool = True
+    plugin_timeout: int = 30
+    fail_on_plugin_error: bool = False
+    execution_pool: int = Field(default=10, ge=0)
+    httpx_max_connections: int = 200
+    httpx_max_keepalive_connections: int = 100
+    httpx_keepalive_expiry: float = 30.0
+    httpx_connect_timeout: float = 5.0
+    httpx_read_timeout: float = 120.0
+    httpx_write_timeout: float = 30.0
+    httpx_pool_timeout: float = 10.0
+    cli_completion: bool = False
+    cli_markup_mode: Optional[Literal["markdown", "rich", "disabled"]] = None
+    client_mtls_certfile: str | None = None
+    client_mtls_keyfile: str | None = None
+    client_mtls_ca_bundle: str | None = None
+    client_mtls_keyfile_password: SecretStr | None = None
+    client_mtls_verify: bool | None = None
+    client_mtls_check_hostname: bool | None = None
+    server_ssl_keyfile: str | None = None
+    server_ssl_certfile: str | None = None
+    server_ssl_ca_certs: str | None = None
+    server_ssl_keyfile_password: SecretStr | None = None
+    server_ssl_cert_reqs: int | None = None
+    server_host: str | None = None
+    server_port: int | None = None
+    server_uds: str | None = None
+    server_ssl_enabled: bool | None = None
+    config_path: str | None = None
+    transport: str | None = None
+    grpc_client_mtls_certfile: str | None = None
+    grpc_client_mtls_keyfile: str | None = None
+    grpc_client_mtls_ca_bundle: str | None = None
+    grpc_client_mtls_keyfile_password: SecretStr | None = None
+    grpc_client_mtls_verify: bool | None = None
+    grpc_server_ssl_keyfile: str | None = None
+    grpc_server_ssl_certfile: str | None = None
+    grpc_server_ssl_ca_certs: str | None = None
+    grpc_server_ssl_keyfile_password: SecretStr | None = None
+    grpc_server_ssl_client_auth: str | None = None
+    grpc_server_host: str | None = None
+    grpc_server_port: int | None = None
+    grpc_server_uds: str | None = None
+    grpc_server_ssl_enabled: bool | None = None
+    unix_socket_path: str | None = Field(
+        default=None, validation_alias=AliasChoices("PLUGINS_UNIX_SOCKET_PATH", "UNIX_SOCKET_PATH")
+    )
+
+    @field_validator(
+        "client_mtls_verify",
+        "client_mtls_check_hostname",
+        "server_ssl_cert_reqs",
+        "server_port",
+        "server_ssl_enabled",
+        "grpc_client_mtls_verify",
+        "grpc_server_port",
+        "grpc_server_ssl_enabled",
+        mode="before",
+    )
+    @classmethod
+    def empty_string_to_none(cls, value: Any) -> Any:
+        """Reads a blank variable as an unset one.
+
+        Args:
+            value: What the environment gave.
+
+        Returns:
+            None for a blank string, else the value.
+        """
+        return _empty_string_to_none(value)
+
+
+for _candidate in list(globals().values()):
+    if isinstance(_candidate, type) and _candidate.__module__ == __name__:
+        _candidate.__module__ = "cpex.framework.settings"

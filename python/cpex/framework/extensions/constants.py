@@ -1,0 +1,51 @@
+"""Names of the extension slots and of the fields they are made of."""
+
+from enum import Enum
+
+FIELD_REQUEST = "request"
+FIELD_AGENT = "agent"
+FIELD_HTTP = "http"
+FIELD_SECURITY = "security"
+FIELD_DELEGATION = "delegation"
+FIELD_MCP = "mcp"
+FIELD_COMPLETION = "completion"
+FIELD_PROVENANCE = "provenance"
+FIELD_LLM = "llm"
+FIELD_FRAMEWORK = "framework"
+FIELD_META = "meta"
+FIELD_CUSTOM = "custom"
+
+FIELD_LABELS = "labels"
+FIELD_CLASSIFICATION = "classification"
+FIELD_SUBJECT = "subject"
+FIELD_OBJECTS = "objects"
+FIELD_DATA = "data"
+
+FIELD_ROLES = "roles"
+FIELD_TEAMS = "teams"
+FIELD_CLAIMS = "claims"
+FIELD_PERMISSIONS = "permissions"
+
+
+class SlotName(str, Enum):
+    """The slots that have an access policy, as dotted paths into ``Extensions``."""
+
+    REQUEST = "request"
+    PROVENANCE = "provenance"
+    COMPLETION = "completion"
+    LLM = "llm"
+    FRAMEWORK = "framework"
+    MCP = "mcp"
+    AGENT = "agent"
+    HTTP = "http"
+    META = "meta"
+    DELEGATION = "delegation"
+    CUSTOM = "custom"
+    SECURITY_SUBJECT = "security.subject"
+    SECURITY_SUBJECT_ROLES = "security.subject.roles"
+    SECURITY_SUBJECT_TEAMS = "security.subject.teams"
+    SECURITY_SUBJECT_CLAIMS = "security.subject.claims"
+    SECURITY_SUBJECT_PERMISSIONS = "security.subject.permissions"
+    SECURITY_OBJECTS = "security.objects"
+    SECURITY_DATA = "security.data"
+    SECURITY_LABELS = "security.labels"

@@ -1,0 +1,11 @@
+"""The HTTP request a hook is part of."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class HttpExtension(BaseModel):
+    """HTTP headers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    headers: dict[str, str] = Field(default_factory=dict)

@@ -1,0 +1,14 @@
+"""The model in use."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LLMExtension(BaseModel):
+    """A language model and what it can do."""
+
+    # pydantic reserves the prefix `model_`, and the field is named that way on the wire.
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    model_id: str | None = None
+    provider: str | None = None
+    capabilities: list[str] = Field(default_factory=list)

@@ -1,0 +1,1 @@
+"""Hooks: their names, payloads, results, and the registry that ties them together."""

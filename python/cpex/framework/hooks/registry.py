@@ -1,0 +1,127 @@
+"""Which payload and which result belong to a hook."""
+
+from typing import Dict, Optional, Type, Union
+
+from cpex.framework.models import PluginPayload, PluginResult
+
+
+class HookRegistry:
+    """The hooks this process knows. A singleton: every instance is the same."""
+
+    _instance: Optional["HookRegistry"] = None
+    _hook_payloads: Dict[str, Type[PluginPayload]] = {}
+    _hook_results: Dict[str, Type[PluginResult]] = {}  # type: ignore[type-arg]
+
+    def __new__(cls) -> "HookRegistry":
+        if cls._instance is None:
+            cls._instance = super().__new__(cls)
+        return cls._instance
+
+    def register_hook(
+        self,
+        hook_type: str,
+        payload_class: Type[PluginPayload],
+        result_class: Type[PluginResult],  # type: ignore[type-arg]
+    ) -> None:
+        """Registers a hook, in place of one of the same name.
+
+        Args:
+            hook_type: Its name.
+            payload_class: What it takes.
+            result_class: What it returns.
+        """
+        self._hook_payloads[hook_type] = payload_class
+        self._hook_results[hook_type] = result_class
+
+    def get_payload_type(self, hook_type: str) -> Optional[Type[PluginPayload]]:
+        """Looks up what a hook takes.
+
+        Args:
+            hook_type: Name of the hook.
+
+        Returns:
+            The payload class, or None for an unknown hook.
+        """
+        return self._hook_payloads.get(hook_type)
+
+    def get_result_type(self, hook_type: str) -> Optional[Type[PluginResult]]:  # type: ignore[type-arg]
+        """Looks up what a hook returns.
+
+        Args:
+            hook_type: Name of the hook.
+
+        Returns:
+            The result class, or None for an unknown hook.
+        """
+        return self._hook_results.get(hook_type)
+
+    def json_to_payload(self, hook_type: str, payload: Union[str, dict]) -> PluginPayload:  # type: ignore[type-arg]
+        """Reads a payload.
+
+        Args:
+            hook_type: Name of the hook.
+            payload: JSON text or its values.
+
+        Returns:
+            The payload.
+
+        Raises:
+            ValueError: If the hook is not registered or the payload does not fit it.
+        """
+        payload_type = self.get_payload_type(hook_type)
+        if payload_type is None:
+            raise ValueError(f"No payload type registered for hook: {hook_type}")
+        if isinstance(payload, str):
+            return payload_type.model_validate_json(payload)
+        return payload_type.model_validate(payload)
+
+    def json_to_result(self, hook_type: str, result: Union[str, dict]) -> PluginResult:  # type: ignore[type-arg]
+        """Reads a result.
+
+        Args:
+            hook_type: Name of the hook.
+            result: JSON text or its values.
+
+        Returns:
+            The result.
+
+        Raises:
+            ValueError: If the hook is not registered or the result does not fit it.
+        """
+        result_type = self.get_result_type(hook_type)
+        if result_type is None:
+            raise ValueError(f"No result type registered for hook: {hook_type}")
+        if isinstance(result, str):
+            return result_type.model_validate_json(result)
+        return result_type.model_validate(result)
+
+    def is_registered(self, hook_type: str) -> bool:
+        """Says whether a hook is known.
+
+        Args:
+            hook_type: Name of the hook.
+
+        Returns:
+            Whether both its payload and its result are.
+        """
+        return hook_type in self._hook_payloads and hook_type in self._hook_results
+
+    def get_registered_hooks(self) -> list[str]:
+        """Lists the hooks.
+
+        Returns:
+            Their names, in the order of registration.
+        """
+        return list(self._hook_payloads)
+
+
+_global_registry = HookRegistry()
+
+
+def get_hook_registry() -> HookRegistry:
+    """Gets the hook registry of this process.
+
+    Returns:
+        The registry.
+    """
+    return _global_registry

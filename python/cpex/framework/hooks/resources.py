@@ -1,0 +1,43 @@
+"""Hooks around a resource."""
+
+from enum import Enum
+from typing import Any, Optional
+
+from pydantic import Field
+
+from cpex.framework.hooks.registry import get_hook_registry
+from cpex.framework.models import PluginPayload, PluginResult
+
+
+class ResourceHookType(str, Enum):
+    """Names of the resource hooks."""
+
+    RESOURCE_PRE_FETCH = "resource_pre_fetch"
+    RESOURCE_POST_FETCH = "resource_post_fetch"
+
+
+class ResourcePreFetchPayload(PluginPayload):
+    """A resource about to be read."""
+
+    uri: str
+    metadata: Optional[dict[str, Any]] = Field(default_factory=dict)
+
+
+class ResourcePostFetchPayload(PluginPayload):
+    """A resource that was read."""
+
+    uri: str
+    content: Any
+
+
+ResourcePreFetchResult = PluginResult[ResourcePreFetchPayload]
+ResourcePostFetchResult = PluginResult[ResourcePostFetchPayload]
+
+
+def _register_resource_hooks() -> None:
+    registry = get_hook_registry()
+    registry.register_hook(ResourceHookType.RESOURCE_PRE_FETCH, ResourcePreFetchPayload, ResourcePreFetchResult)
+    registry.register_hook(ResourceHookType.RESOURCE_POST_FETCH, ResourcePostFetchPayload, ResourcePostFetchResult)
+
+
+_register_resource_hooks()

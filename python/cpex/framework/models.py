@@ -1,0 +1,185 @@
+"""The models of the framework: configuration, contexts, results, records, manifests."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+from typing import List as List
+
+from cpex.framework._models.config import (
+    AppliedTo,
+    BaseTemplate,
+    Config,
+    PluginCondition,
+    PluginConfig,
+    PromptTemplate,
+    ResourceTemplate,
+    ToolTemplate,
+)
+from cpex.framework._models.context import GlobalContext, PluginContext, PluginContextTable, UserContext
+from cpex.framework._models.enums import (
+    ControlExecutionStatus,
+    OnError,
+    PluginInstallationType,
+    PluginMode,
+    TransportType,
+)
+from cpex.framework._models.result import (
+    _ELLIPSIS as _ELLIPSIS,
+)
+from cpex.framework._models.result import (
+    _ELLIPSIS_BYTES as _ELLIPSIS_BYTES,
+)
+from cpex.framework._models.result import (
+    _MAX_CONFIG_KEYS as _MAX_CONFIG_KEYS,
+)
+from cpex.framework._models.result import (
+    _MAX_STRING_LEN as _MAX_STRING_LEN,
+)
+from cpex.framework._models.result import (
+    ControlExecutionRecord,
+    ExecutionReport,
+    PluginErrorModel,
+    PluginPayload,
+    PluginResult,
+    PluginViolation,
+)
+from cpex.framework._models.result import (
+    _collect_config_keys as _collect_config_keys,
+)
+from cpex.framework._models.result import (
+    _truncate as _truncate,
+)
+from cpex.framework._models.result import (
+    _truncate_opt as _truncate_opt,
+)
+from cpex.framework._models.transport import (
+    GRPCClientConfig,
+    GRPCClientTLSConfig,
+    GRPCServerConfig,
+    GRPCServerTLSConfig,
+    MCPClientConfig,
+    MCPClientTLSConfig,
+    MCPServerConfig,
+    MCPServerTLSConfig,
+    MCPTransportTLSConfigBase,
+    UnixSocketClientConfig,
+    UnixSocketServerConfig,
+)
+from cpex.framework.constants import (
+    CMD,
+    CWD,
+    ENV,
+    EXTERNAL_PLUGIN_TYPE,
+    IGNORE_CONFIG_EXTERNAL,
+    PYTHON_SUFFIX,
+    SCRIPT,
+    UDS,
+    URL,
+)
+
+if TYPE_CHECKING:
+    from cpex.framework._models.catalog import (
+        GitRepo,
+        InstalledPluginInfo,
+        InstalledPluginRegistry,
+        Monorepo,
+        PluginManifest,
+        PluginPackageInfo,
+        PluginVersionInfo,
+        PluginVersionRegistry,
+        PyPiRepo,
+    )
+
+__all__ = [
+    "CMD",
+    "CWD",
+    "ENV",
+    "EXTERNAL_PLUGIN_TYPE",
+    "IGNORE_CONFIG_EXTERNAL",
+    "PYTHON_SUFFIX",
+    "SCRIPT",
+    "UDS",
+    "URL",
+    "AppliedTo",
+    "BaseTemplate",
+    "Config",
+    "ControlExecutionRecord",
+    "ControlExecutionStatus",
+    "ExecutionReport",
+    "GRPCClientConfig",
+    "GRPCClientTLSConfig",
+    "GRPCServerConfig",
+    "GRPCServerTLSConfig",
+    "GitRepo",
+    "GlobalContext",
+    "InstalledPluginInfo",
+    "InstalledPluginRegistry",
+    "List",
+    "MCPClientConfig",
+    "MCPClientTLSConfig",
+    "MCPServerConfig",
+    "MCPServerTLSConfig",
+    "MCPTransportTLSConfigBase",
+    "Monorepo",
+    "OnError",
+    "PluginCondition",
+    "PluginConfig",
+    "PluginContext",
+    "PluginContextTable",
+    "PluginErrorModel",
+    "PluginInstallationType",
+    "PluginManifest",
+    "PluginMode",
+    "PluginPackageInfo",
+    "PluginPayload",
+    "PluginResult",
+    "PluginVersionInfo",
+    "PluginVersionRegistry",
+    "PluginViolation",
+    "PromptTemplate",
+    "PyPiRepo",
+    "ResourceTemplate",
+    "ToolTemplate",
+    "TransportType",
+    "UnixSocketClientConfig",
+    "UnixSocketServerConfig",
+    "UserContext",
+]
+
+_CATALOG_MODELS = frozenset(
+    {
+        "GitRepo",
+        "InstalledPluginInfo",
+        "InstalledPluginRegistry",
+        "Monorepo",
+        "PluginManifest",
+        "PluginPackageInfo",
+        "PluginVersionInfo",
+        "PluginVersionRegistry",
+        "PyPiRepo",
+    }
+)
+
+
+def _adopt(classes: dict[str, Any]) -> None:
+    """Makes classes say that they live here: where 0.1.x pickles and reprs place them.
+
+    Args:
+        classes: Names and objects; what is not a class of ours is left alone.
+    """
+    for candidate in classes.values():
+        if isinstance(candidate, type) and candidate.__module__.startswith("cpex.framework._models."):
+            candidate.__module__ = __name__
+
+
+_adopt(dict(globals()))
+
+
+def __getattr__(name: str) -> Any:
+    # Only installers need the catalog models, and building them costs import time.
+    if name not in _CATALOG_MODELS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    catalog = import_module("cpex.framework._models.catalog")
+    found = {model: getattr(catalog, model) for model in _CATALOG_MODELS}
+    _adopt(found)
+    globals().update(found)
+    return found[name]
