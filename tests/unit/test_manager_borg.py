@@ -11,6 +11,7 @@ import cpex.framework
 from cpex.framework import Plugin, PluginConfig, PluginManager, get_plugin_manager
 from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy
 from cpex.framework.manager import PluginExecutor
+from cpex.framework.registry import PluginInstanceRegistry
 
 POLICY = {"h": HookPayloadPolicy(frozenset({"a"}))}
 OTHER_POLICY = {"h": HookPayloadPolicy(frozenset({"b"}))}
@@ -85,10 +86,9 @@ def test_config_loader_is_looked_up_in_the_module(monkeypatch: pytest.MonkeyPatc
     assert loaded.plugin_dirs == ["x"]
 
 
-@pytest.mark.parametrize("manager_arguments", [(), ("",)])
-def test_unknown_default_policy(manager_arguments: tuple[str, ...]) -> None:
+def test_unknown_default_policy() -> None:
     with pytest.raises(ValueError, match="^'zzz' is not a valid DefaultHookPolicy$"):
-        PluginManager(*manager_arguments, default_hook_policy="zzz")  # type: ignore[arg-type]
+        PluginManager(default_hook_policy="zzz")  # type: ignore[arg-type]
     assert PluginManager._PluginManager__shared_state == {}  # type: ignore[attr-defined]
     PluginManager()
     with pytest.raises(ValueError, match="^'zzz' is not a valid DefaultHookPolicy$"):
@@ -187,7 +187,7 @@ class TestReset:
     def test_registry_class_is_looked_up_in_the_module(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from cpex.framework import manager as module
 
-        class Registry(module.PluginInstanceRegistry):
+        class Registry(PluginInstanceRegistry):
             pass
 
         monkeypatch.setattr(module, "PluginInstanceRegistry", Registry)

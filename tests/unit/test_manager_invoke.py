@@ -15,6 +15,7 @@ from cpex.framework import (
     Plugin,
     PluginConfig,
     PluginContext,
+    PluginContextTable,
     PluginError,
     PluginManager,
     PluginResult,
@@ -321,7 +322,7 @@ class TestReplacedSteps:
         check.assert_called_once_with(PAYLOAD)
 
     async def test_replaced_execute(self, manager: PluginManager, request_context: GlobalContext) -> None:
-        answer = (PluginResult[Any](), {})
+        answer: tuple[PluginResult[Any], PluginContextTable] = (PluginResult(), {})
         with patch.object(manager.executor, "execute", AsyncMock(return_value=answer)) as execute:
             assert await manager.invoke_hook(HOOK, PAYLOAD, request_context) is answer
         execute.assert_awaited_once()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cpex.framework.base import Plugin
 from cpex.framework.decorator import hook
@@ -75,9 +75,6 @@ from cpex.framework.models import (
 )
 from cpex.framework.observability import ObservabilityProvider
 from cpex.framework.utils import get_attr
-
-if TYPE_CHECKING:
-    from cpex.framework.external.mcp.server.server import ExternalPluginServer
 
 __all__ = [
     "AgentHookType",

@@ -169,7 +169,8 @@ class PluginExecutor(_core.Engine):
         call = self._begin_one(
             hook_ref, payload, local_context, violations_as_exceptions, global_context, combined_metadata, extensions
         )
-        return await call if isinstance(call, _core.HookCall) else call
+        result: PluginResult[Any] = await call if isinstance(call, _core.HookCall) else call
+        return result
 
     async def reset_runtime_disabled(self) -> None:
         """Let plugins run again that were disabled after an error."""

@@ -69,7 +69,7 @@ class UnavailablePlugin(Plugin):
         Returns:
             A denial with code `PLUGIN_UNAVAILABLE`.
         """
-        return PluginResult[Any](
+        return PluginResult(
             continue_processing=False,
             violation=PluginViolation(
                 reason="Plugin unavailable",

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
-
 from cpex.framework.models import PluginPayload, PluginResult
 
 __all__ = ["HookMetadata", "get_hook_metadata", "has_hook_metadata", "hook"]
 
 P = TypeVar("P", bound=PluginPayload)
-R = TypeVar("R", bound=PluginResult[Any])
+R = TypeVar("R", bound="PluginResult[Any]")
 _Func = TypeVar("_Func", bound=Callable[..., Any])
 
 _HOOK_METADATA_ATTR = "_plugin_hook_metadata"
@@ -24,8 +22,8 @@ class HookMetadata:
     def __init__(
         self,
         hook_types: list[str],
-        payload_type: type[BaseModel] | None = None,
-        result_type: type[BaseModel] | None = None,
+        payload_type: type[PluginPayload] | None = None,
+        result_type: type[PluginResult[Any]] | None = None,
     ) -> None:
         """Keep the hook names and their types.
 

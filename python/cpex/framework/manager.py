@@ -240,7 +240,7 @@ class PluginManager(ManagerView):
             violations_as_exceptions,
             extensions,
         )
-        return call if type(call) is tuple else await call
+        return call if isinstance(call, tuple) else await call
 
     async def invoke_hook_for_plugin(
         self,

@@ -12,9 +12,9 @@ from typing import cast
 
 from cpex.framework.base import Plugin
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE
-from cpex.framework.loader._imports import import_module, import_special
+from cpex.framework.loader._special import import_special
 from cpex.framework.models import PluginConfig
-from cpex.framework.utils import parse_class_name
+from cpex.framework.utils import import_module, parse_class_name
 
 __all__ = ["ALLOWED_PLUGIN_DIRS", "PluginLoader"]
 
