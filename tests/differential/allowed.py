@@ -267,8 +267,13 @@ def _with_lookalikes(case: Case) -> Case:
 # B20
 
 
-def _asks_one_plugin(case: Case) -> bool:
-    return any("only_plugin" in call for call in case["calls"])
+def _asks_one_slow_plugin(case: Case) -> bool:
+    asked = {call["only_plugin"] for call in case["calls"] if "only_plugin" in call}
+    hurried = case["manager"].get("timeout") == 0
+    return any(
+        plugin["name"] in asked and (hurried or any(step["do"] in ("sleep", "hang") for step in _steps(plugin)))
+        for plugin in case["plugins"]
+    )
 
 
 def _answer_for_timeout(case: Case, noticed: Observation) -> None:
@@ -311,8 +316,8 @@ DIFFERENCES: Final = (
     Difference(row="B10", applies=_returns_edits, normalise=_forget_accepted_payload),
     Difference(row="B11", applies=_moves_state, normalise=_forget_state_keys),
     Difference(row="B17", applies=_raises_timeout, published_case=_with_lookalikes),
-    Difference(row="B20", applies=_asks_one_plugin, normalise=_answer_for_timeout),
     Difference(row="B22", applies=_is_observed, normalise=_forget_failed_chain_span),
+    Difference(row="B20", applies=_asks_one_slow_plugin, normalise=_answer_for_timeout),
 )
 
 

@@ -194,7 +194,7 @@ def failures(draw: st.DrawFn) -> Failure:
 @st.composite
 def writes(draw: st.DrawFn, hook: str) -> Step:
     """Draws one side effect."""
-    do = draw(st.sampled_from(("write", "write", "write", "delete", "rebind", "nested", "edit")))
+    do = draw(st.sampled_from((*("write",) * 7, "rebind", "rebind", "edit", "delete", "nested")))
     if do == "edit":
         field = draw(st.sampled_from(list(FIELDS[hook])))
         path: list[str | int] = [field, *draw(st.lists(st.sampled_from(("a", "n", "X-A")), min_size=1, max_size=2))]
@@ -271,7 +271,7 @@ def plugins(draw: st.DrawFn, hook: str, index: int, legacy: bool) -> Plugin:
         plugin["capabilities"] = sorted(draw(st.sets(CAPABILITIES, max_size=3)))
     if draw(st.integers(0, 9)) == 0:
         plugin["config"] = {"threshold": 1, "é" * 200: None}
-    if draw(st.integers(0, 19)) == 0:
+    if draw(st.integers(0, 39)) == 20:
         plugin["hooks"] = [hook, hook]
     return plugin
 
