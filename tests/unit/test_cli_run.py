@@ -11,8 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from cpex.tools.cli import app
 
@@ -119,8 +118,7 @@ def test_shows_each_decision_and_who_made_it(config: Any, session: Any) -> None:
     assert any("CLOSED  Not today: closed" in line for line in lines)
     assert any("3 ~ modified" in line and "gate" in line for line in lines)
     assert any("args.text  hu••• (14 characters) → [gone]" in line for line in lines)
-    assert "3 invocations" in result.stdout
-    assert "1 allowed · 1 modified · 1 blocked" in result.stdout
+    assert "3 invocations: 1 allowed · 1 modified · 1 blocked" in result.stdout
 
 
 def test_never_repeats_what_a_plugin_removed(config: Any, session: Any) -> None:

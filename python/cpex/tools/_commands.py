@@ -77,7 +77,9 @@ def run(
     * 2: CONFIG or SESSION cannot be used
     """
     shown = _decisions(only)
-    errors = Console(stderr=True)
+    screen, errors = Console(), Console(stderr=True)
+    if not as_json and screen.is_terminal and errors.is_terminal:
+        errors = screen  # messages must pass above the progress display, not through it
     try:
         loaded = load_config(config)
         with (
@@ -88,7 +90,7 @@ def run(
         ):
             manager = loop.run(open_manager(loaded, config))
             try:
-                report = JsonReport(stdout, shown) if as_json else Report(Console(), loaded, shown)
+                report = JsonReport(stdout, shown) if as_json else Report(screen, loaded, shown)
                 all_processed = _replay(loop, Replay(manager), source, report, _names(loaded), errors)
             finally:
                 loop.run(manager.shutdown())

@@ -56,8 +56,8 @@ class JsonReport:
         self._only = only
 
     def terminal(self, errors: Console) -> Console | None:
-        """Returns the terminal for the progress display: only stderr, for stdout belongs to the machine."""
-        return errors if errors.is_terminal else None
+        """Returns the terminal for the progress display: `errors`, unless the result lines go to a terminal, too."""
+        return errors if errors.is_terminal and not self._stream.isatty() else None
 
     def begin(self, session: str) -> None:
         """Writes nothing: machines know what they asked for."""

@@ -18,7 +18,7 @@ from ._problem import Problem, UnusableError, describe_error, nearest
 
 
 def load_config(path: Path) -> Config:
-    """Reads a plugin config; its folder is added to the import path, as a script's folder is.
+    """Reads a plugin config; its folder joins the import path, behind what is installed.
 
     Args:
         path: The YAML file.
@@ -45,7 +45,7 @@ def load_config(path: Path) -> Config:
         raise UnusableError(list(_invalid(error, where))) from error
     except Exception as error:  # templates and the file's encoding fail with types of their own
         raise UnusableError([_located(str(error) or type(error).__name__, where)]) from error
-    sys.path.insert(0, str(path.resolve().parent))
+    sys.path.append(str(path.resolve().parent))
     return config
 
 

@@ -1,6 +1,6 @@
 """Shows a run to a person: one line per invocation, what changed, and the totals."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 
 from rich.cells import cell_len, set_cell_size
@@ -50,7 +50,7 @@ class Report:
         self._subject_width = rest - self._deciding_width
 
     def terminal(self, errors: Console) -> Console | None:
-        """Returns the terminal for the progress display: this one, or stderr if the report goes to a file."""
+        """Returns the terminal for the progress display: this one, or that of `errors` if the report is in a file."""
         return next((console for console in (self._console, errors) if console.is_terminal), None)
 
     def problem(self, problem: Problem) -> None:
@@ -69,20 +69,7 @@ class Report:
         """Shows one invocation."""
         if outcome.decision not in self._only:
             return
-        self._print(self._headline(outcome))
-        if outcome.reason:
-            reason = Text.assemble((f"{outcome.code}  " if outcome.code else "", _LOOK[outcome.decision][1]))
-            self._detail(reason.append(" ".join(outcome.reason.split()), style="default"))
-        for change in outcome.changes[:_CHANGES_SHOWN]:
-            line = Text.assemble((change.path, "cyan"), "  ")
-            line.append(change.old, style="red")
-            line.append(" → " if change.old and change.new else "added " if change.new else " removed", style="dim")
-            line.append(change.new, style="green")
-            self._detail(line)
-        if len(outcome.changes) > _CHANGES_SHOWN:
-            self._detail(Text(f"and {len(outcome.changes) - _CHANGES_SHOWN} more changes", style="dim"))
-        for note in outcome.notes:
-            self._detail(Text(note, style="magenta"))
+        self._print(Text("\n").join([self._headline(outcome), *self._details(outcome)]))
 
     def totals(self, totals: Totals, elapsed: float) -> None:
         """Shows the sums, after the last invocation."""
@@ -99,15 +86,15 @@ class Report:
         if totals.unreadable:
             parts.append(f"[bold magenta]{totals.unreadable} unreadable[/]")
         count = totals.decisions.total()
-        self._console.print(
-            f"[bold]{count} invocation{'' if count == 1 else 's'}[/] in {elapsed:.2f} s "
-            f"[dim]({_time(totals.duration_ns)} in the pipelines)[/]: {' · '.join(parts) or 'nothing to do'}"
-        )
+        head = f"[bold]{count} invocation{'' if count == 1 else 's'}[/]"
+        self._console.print(f"{head}: {' · '.join(parts) or 'nothing to do'}", highlight=False)
+        spent = f"[dim]{elapsed:.2f} s, of which {_time(totals.duration_ns)} in the pipelines[/]"
+        self._console.print(spent, highlight=False)
 
     def _headline(self, outcome: Outcome) -> Text:
         mark, style = _LOOK[outcome.decision]
         quiet = outcome.decision is Decision.ALLOWED
-        decided = Text(", ".join(outcome.plugins), style="blue")
+        decided = Text(", ".join(outcome.plugins), style="cyan")
         decided.truncate(self._deciding_width - 1, overflow="ellipsis")
         line = Text()
         line.append(f"{outcome.recorded.line:>6} ", style="dim")
@@ -119,9 +106,24 @@ class Report:
         line.append(f"{_time(outcome.duration_ns):>{_TIME_WIDTH}}", style="dim")
         return line
 
-    def _detail(self, text: Text) -> None:
+    def _details(self, outcome: Outcome) -> Iterator[Text]:
+        if outcome.reason:
+            reason = Text.assemble((f"{outcome.code}  " if outcome.code else "", _LOOK[outcome.decision][1]))
+            yield self._indented(reason.append(" ".join(outcome.reason.split()), style="default"))
+        for change in outcome.changes[:_CHANGES_SHOWN]:
+            line = Text(f"{change.path}  ")
+            line.append(change.old, style="red")
+            line.append(" → " if change.old and change.new else "added " if change.new else " removed", style="dim")
+            line.append(change.new, style="green")
+            yield self._indented(line)
+        if len(outcome.changes) > _CHANGES_SHOWN:
+            yield self._indented(Text(f"and {len(outcome.changes) - _CHANGES_SHOWN} more changes", style="dim"))
+        for note in outcome.notes:
+            yield self._indented(Text(" ".join(note.split()), style="magenta"))
+
+    def _indented(self, text: Text) -> Text:
         text.truncate(self._width - _INDENT - 2, overflow="ellipsis")
-        self._print(Text(" " * (_INDENT + 2)).append_text(text))
+        return Text(" " * (_INDENT + 2)).append_text(text)
 
     def _print(self, text: Text) -> None:
         self._console.print(text, no_wrap=True, overflow="ignore", crop=False, highlight=False, soft_wrap=True)
@@ -135,7 +137,7 @@ class Report:
         for name, tally in totals.plugins.items():
             cells = [_count(tally.counts[outcome], outcome) for outcome in outcomes]
             mean = _time(tally.mean_ns) if tally.duration_ns else "–"
-            table.add_row(Text(name, style="blue"), modes.get(name, ""), _count(tally.total, "ran"), *cells, mean)
+            table.add_row(Text(name, style="cyan"), modes.get(name, ""), _count(tally.total, "ran"), *cells, mean)
         return table
 
     def _hooks(self, totals: Totals) -> Table:
