@@ -41,6 +41,15 @@ _WEIGHTED_MODES: Final[tuple[Mode, ...]] = (
 )
 _SIDE_BY_SIDE: Final = ("concurrent", "fire_and_forget")
 
+mostly = st.sampled_from((False, *(True,) * 4))
+
+
+@cache
+def one_in(count: int) -> st.SearchStrategy[bool]:
+    """Returns a strategy that draws True once in `count` times, and shrinks to False."""
+    return st.sampled_from((*(False,) * (count - 1), True))
+
+
 text = st.text("abcxyz -_./é", max_size=6)
 keys = st.sampled_from(("k", "n", "s", "l", "new"))
 values = st.one_of(
@@ -83,7 +92,7 @@ _WRITABLE: Final = ("args", "headers", "result", "content", "messages", "name", 
 def violations(draw: st.DrawFn) -> Violation:
     """Draws a violation; some leave the description out."""
     fields: dict[str, Any] = {"reason": draw(st.one_of(text, st.just("é" * 200))), "code": draw(text)}
-    if draw(st.integers(0, 9)):
+    if not draw(one_in(10)):
         fields["description"] = draw(text)
     if draw(st.booleans()):
         fields["details"] = draw(_ARGS)
@@ -109,9 +118,9 @@ def changes(draw: st.DrawFn, hook: str) -> Change:
         "result_type",
     )
     how = draw(st.sampled_from(kinds))
-    if hook == "http_pre_request" and draw(st.integers(0, 3)):
+    if hook == "http_pre_request" and draw(mostly):
         how = "headers"
-    if hook == "http_auth_check_permission" and draw(st.integers(0, 3)):
+    if hook == "http_auth_check_permission" and draw(mostly):
         how = "result_type"
     change: dict[str, Any] = {"how": how}
     if how in ("headers", "dict", "result_type"):
@@ -136,26 +145,26 @@ def replies(draw: st.DrawFn, hook: str) -> Reply:
     if kind in ("none", "dict"):
         return Reply(kind=kind)
     reply: dict[str, Any] = {"kind": kind}
-    deny = draw(st.integers(0, 3)) == 3
+    deny = draw(one_in(4))
     if deny:
         reply["allow"] = False
-    if draw(st.integers(0, 3)) != 0 if deny else draw(st.integers(0, 9)) == 0:
+    if draw(mostly if deny else one_in(10)):
         reply["violation"] = draw(violations())
     if draw(st.booleans()):
         reply["metadata"] = draw(metadata)
-    elif draw(st.integers(0, 15)) == 0:
+    elif draw(one_in(16)):
         reply["metadata"] = None
     if draw(st.booleans()):
         reply["change"] = draw(changes(hook))
-    if draw(st.integers(0, 4)) == 0:
+    if draw(one_in(5)):
         reply["retry_delay_ms"] = draw(st.sampled_from((0, 5, 70, 70, -3, 10**12)))
-    if draw(st.integers(0, 9)) == 0:
+    if draw(one_in(10)):
         reply["http_headers"] = draw(_HEADERS)
-    if draw(st.integers(0, 4)) == 0:
+    if draw(one_in(5)):
         reply["denial_metadata"] = draw(
             st.dictionaries(st.sampled_from(("ok", "a.b", "bad key", "x")), st.one_of(values, st.just(1.5)), max_size=3)
         )
-    if draw(st.integers(0, 9)) == 0:
+    if draw(one_in(10)):
         reply["custom"] = {"k": draw(st.integers(0, 9))}
     return cast(Reply, reply)
 
@@ -180,7 +189,7 @@ extensions: Final[st.SearchStrategy[dict[str, Any]]] = st.fixed_dictionaries(
 def failures(draw: st.DrawFn) -> Failure:
     """Draws an exception, mostly an ordinary one."""
     kinds = ("runtime",) * 5 + ("plugin_error",) * 3 + ("violation",) * 2
-    kind = draw(st.sampled_from((*kinds, "key", "timeout", "stop", "cancelled", "base")))
+    kind = draw(st.sampled_from((*kinds, "key", "timeout", "timeout", "stop", "cancelled", "base")))
     failure: dict[str, Any] = {"kind": kind, "message": draw(st.one_of(text, st.just("ü" * 200)))}
     if kind == "plugin_error":
         failure["code"] = draw(text)
@@ -211,7 +220,7 @@ def scripts(draw: st.DrawFn, hook: str, mode: Mode, sleep_ms: int) -> Script:
     """Draws what a plugin does in one call; it sleeps at most once, `sleep_ms` and whole rounds."""
     steps: Script = draw(st.lists(writes(hook), max_size=2))
     pause = draw(st.sampled_from((*(None,) * 5, "yield", "yield", "sleep", "sleep", "sleep", "hang")))
-    stubborn = mode not in _SIDE_BY_SIDE and draw(st.integers(0, 5)) == 0
+    stubborn = mode not in _SIDE_BY_SIDE and draw(one_in(6))
     if pause == "yield" and mode not in _SIDE_BY_SIDE:
         steps.append(Step(do="yield", times=draw(st.integers(1, 3))))
     elif pause == "hang" and mode not in _SIDE_BY_SIDE:
@@ -262,16 +271,16 @@ def plugins(draw: st.DrawFn, hook: str, index: int, legacy: bool) -> Plugin:
         priority=draw(st.sampled_from((1, 2, 2, 10, -1, 100))),
         scripts=draw(st.lists(scripts(hook, mode, sleep_ms), min_size=1, max_size=2)),
     )
-    if draw(st.integers(0, 3)):
+    if draw(mostly):
         plugin["on_error"] = draw(st.sampled_from(("ignore", "ignore", "ignore", "disable", "disable", "fail")))
-    if draw(st.integers(0, 4)) == 0:
+    if draw(one_in(5)):
         plugin["conditions"] = draw(conditions())
-    if draw(st.integers(0, 3)) == 0:
+    if draw(one_in(4)):
         plugin["style"] = draw(st.sampled_from(("extensions", "extensions", "decorated")))
         plugin["capabilities"] = sorted(draw(st.sets(CAPABILITIES, max_size=3)))
-    if draw(st.integers(0, 9)) == 0:
+    if draw(one_in(10)):
         plugin["config"] = {"threshold": 1, "é" * 200: None}
-    if draw(st.integers(0, 39)) == 20:
+    if draw(one_in(40)):
         plugin["hooks"] = [hook, hook]
     return plugin
 
@@ -283,14 +292,14 @@ def managers(draw: st.DrawFn, hook: str) -> Manager:
     manager = Manager(made=draw(st.sampled_from(("config", "config", "config", "yaml", "borg"))))
     if draw(st.booleans()):
         manager["timeout"] = draw(st.sampled_from(TIMEOUTS * 3 + (0,)))
-    if draw(st.integers(0, 2)) == 0:
+    if draw(one_in(3)):
         names = draw(st.sets(st.sampled_from((*_WRITABLE, *FIELDS[hook])), max_size=3))
         manager["policies"] = {draw(st.sampled_from((hook, hook, hook, "other"))): sorted(names)}
-    if draw(st.integers(0, 4)) == 0:
+    if draw(one_in(5)):
         manager["default_policy"] = draw(st.sampled_from(("allow", "deny")))
-    if draw(st.integers(0, 4)) == 0:
+    if draw(one_in(5)):
         manager["pool"] = draw(st.sampled_from((0, 1, 2)))
-    if draw(st.integers(0, 4)) == 0:
+    if draw(one_in(5)):
         manager["observed"] = True
     return manager
 
@@ -304,11 +313,11 @@ def calls(draw: st.DrawFn, names: tuple[str, ...]) -> Call:
         call["table"] = True
     if draw(st.booleans()):
         call["keep_context"] = True
-    if draw(st.integers(0, 3)) == 0:
+    if draw(one_in(4)):
         call["as_exceptions"] = True
-    if draw(st.integers(0, 11)) == 0:
+    if draw(one_in(12)):
         call["cancel_after_ms"] = draw(st.integers(0, 2)) * ROUND_MS + 700
-    elif draw(st.integers(0, 11)) == 0:
+    elif draw(one_in(12)):
         call["only_plugin"] = draw(st.sampled_from((*names, "nobody")))
         call["as_json"] = draw(st.booleans())
     return call
@@ -337,7 +346,7 @@ def cases(draw: st.DrawFn) -> Case:
     legacy = manager["made"] != "config"
     count = draw(st.sampled_from((1, 2, 3, 4, 5, 6, 7, 0)))
     entries = [draw(plugins(hook, index, legacy)) for index in range(count)]
-    if count > 1 and draw(st.integers(0, 19)) == 0:
+    if count > 1 and draw(one_in(20)):
         entries[1]["name"] = entries[0]["name"]
     case = Case(
         hook=hook,
@@ -347,6 +356,6 @@ def cases(draw: st.DrawFn) -> Case:
         context=draw(contexts),
         calls=draw(st.lists(calls(tuple(plugin["name"] for plugin in entries)), min_size=1, max_size=3)),
     )
-    if draw(st.integers(0, 3)) == 0:
+    if draw(one_in(4)):
         case["extensions"] = draw(extensions)
     return case

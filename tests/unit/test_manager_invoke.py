@@ -216,6 +216,9 @@ class TestInvokeHookForPlugin:
         manager._registry.register(Hang(config(on_error=on_error)))
         result = await manager.invoke_hook_for_plugin("p", HOOK, PAYLOAD, request_context)
         assert result.continue_processing
+        assert [(entry.plugin, entry.outcome, entry.detail) for entry in result.report] == [
+            ("p", "timed_out", "Plugin p exceeded 0.05s timeout")
+        ]
         assert manager._runtime_disabled == ({"p"} if on_error == "disable" else set())
 
     async def test_b20_is_switched_back(

@@ -81,13 +81,13 @@ def run(
     if not as_json and screen.is_terminal and errors.is_terminal:
         errors = screen  # messages must pass above the progress display, not through it
     try:
-        loaded = load_config(config)
         with (
-            _open_session(session) as source,
             shown_log(errors, verbose),
             private_stdout() if as_json else nullcontext(sys.stdout) as stdout,
+            _open_session(session) as source,
             asyncio.Runner() as loop,
         ):
+            loaded = load_config(config)
             manager = loop.run(open_manager(loaded, config))
             try:
                 report = JsonReport(stdout, shown) if as_json else Report(screen, loaded, shown)
@@ -106,6 +106,10 @@ class _Source:
     stream: BinaryIO
     size: int | None
 
+    @property
+    def position(self) -> int:
+        return self.stream.tell() if self.size is not None else 0
+
 
 def _decisions(only: str) -> frozenset[Decision]:
     names = [name.strip() for name in only.split(",") if name.strip()]
@@ -123,9 +127,8 @@ def _open_session(session: str) -> Iterator[_Source]:
     try:
         stream = open(session, "rb")  # noqa: SIM115 - closed below, where the error of opening is not in the way
     except OSError as error:
-        raise UnusableError(
-            [Problem(session, f"cannot read the session: {(error.strerror or str(error)).lower()}")]
-        ) from error
+        what = f"cannot read the session: {(error.strerror or str(error)).lower()}"
+        raise UnusableError([Problem(session, what)]) from error
     with stream:
         yield _Source(session, stream, os.fstat(stream.fileno()).st_size)
 
@@ -152,11 +155,11 @@ def _replay(
                     totals.unreadable += 1
                     report.problem(entry)
                     print_problems(errors, [entry])
-                    continue
-                outcome = loop.run(replay.invoke(entry))
-                totals.add(outcome)
-                report.outcome(outcome)
-                reading.advance(entry.size, totals)
+                else:
+                    outcome = loop.run(replay.invoke(entry))
+                    totals.add(outcome)
+                    report.outcome(outcome)
+                reading.moved_to(source.position, totals)
     except KeyboardInterrupt as interrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from interrupt
     finally:

@@ -6,7 +6,9 @@ import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
+from itertools import zip_longest
 from pathlib import Path
+from pkgutil import iter_modules
 
 import yaml
 from pydantic import ValidationError
@@ -44,7 +46,8 @@ def load_config(path: Path) -> Config:
     except ValidationError as error:
         raise UnusableError(list(_invalid(error, where))) from error
     except Exception as error:  # templates and the file's encoding fail with types of their own
-        raise UnusableError([_located(str(error) or type(error).__name__, where)]) from error
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise UnusableError([_located(line, where) for line in lines]) from error
     sys.path.append(str(path.resolve().parent))
     return config
 
@@ -91,11 +94,13 @@ def _neighbours(path: Path) -> str:
 
 
 def _invalid(error: ValidationError, where: str) -> Iterator[Problem]:
-    for detail in error.errors(include_url=False, include_context=False):
-        hint = ""
-        if detail["loc"][-1:] == ("mode",):
-            hint = f"modes: {', '.join(PluginMode)}"
-        yield Problem(where, describe_error(detail, ""), hint)
+    notes = getattr(error, "__notes__", ())
+    for detail, note in zip_longest(error.errors(include_url=False, include_context=False), notes):
+        if detail is None:
+            return
+        place = where if note is None else _located(note, where).where
+        hint = f"modes: {', '.join(PluginMode)}" if detail["loc"][-1:] == ("mode",) else ""
+        yield Problem(place, describe_error(detail, ""), hint)
 
 
 def _failures(manager: TenantPluginManager, config: Config, path: Path) -> Iterator[Problem]:
@@ -114,11 +119,9 @@ def _diagnose(plugin: PluginConfig, reason: str) -> tuple[str, str]:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         missing = error.name or module_name
-        if not module_name.startswith(missing):
+        if missing != module_name and not module_name.startswith(f"{missing}."):
             return f"module {module_name!r} needs the module {missing!r}, which is not installed", ""
-        guess = nearest(missing, {*packages_distributions(), *sys.stdlib_module_names})
-        install = f"install the package that provides {missing.partition('.')[0]!r}, or name its folder in plugin_dirs"
-        return f"no module named {missing!r} (kind: {plugin.kind})", f"{guess} {install}".strip()
+        return f"no module named {missing!r} (kind: {plugin.kind})", _where_modules_are(missing)
     except Exception as error:
         return f"module {module_name!r} fails on import: {type(error).__name__}: {error}", ""
     found = getattr(module, class_name, None)
@@ -127,6 +130,15 @@ def _diagnose(plugin: PluginConfig, reason: str) -> tuple[str, str]:
         others = f"plugin classes there: {', '.join(classes)}" if classes else ""
         return f"module {module_name!r} has no class {class_name!r}", nearest(class_name, classes) or others
     return reason or _try_out(found, plugin), "check its `config:` and `hooks:`"
+
+
+def _where_modules_are(missing: str) -> str:
+    package, _, _ = missing.rpartition(".")
+    if package:
+        inside = [f"{package}.{module.name}" for module in iter_modules(importlib.import_module(package).__path__)]
+        return nearest(missing, inside) or f"modules in {package}: {', '.join(inside)}"
+    install = f"install the package that provides {missing!r}, or name its folder in plugin_dirs"
+    return f"{nearest(missing, packages_distributions())} {install}".strip()
 
 
 def _try_out(plugin_class: type[Plugin], plugin: PluginConfig) -> str:

@@ -18,13 +18,14 @@ class _ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         style = "bold magenta" if record.levelno >= logging.ERROR else "yellow"
-        line = Text.assemble((f"{record.levelname.lower()} ", style), (f"{record.name}: ", "dim"), record.getMessage())
+        source = "" if record.name == _CONFIG_LOADER else f"{record.name}: "
+        line = Text.assemble((f"{record.levelname.lower()} ", style), (source, "dim"), record.getMessage())
         self._console.print(line, soft_wrap=True, highlight=False)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
     if record.name == _FRAMEWORK or record.name.startswith(f"{_FRAMEWORK}."):
-        return record.name == _CONFIG_LOADER and record.levelno >= logging.WARNING
+        return record.name == _CONFIG_LOADER and record.levelno == logging.WARNING
     return record.levelno >= logging.ERROR
 
 

@@ -154,7 +154,7 @@ def print_problems(console: Console, problems: Iterable[Problem]) -> None:
         head = Text.assemble(("! ", "bold magenta"), (problem.where, "bold"), f": {problem.what}")
         console.print(head, soft_wrap=True, highlight=False)
         if problem.hint:
-            console.print(Padding(Text(problem.hint, style="dim"), (0, 0, 0, 2)), highlight=False)
+            console.print(Padding(Text(problem.hint, style="dim"), (0, 0, 0, 2), expand=False), highlight=False)
 
 
 class Reading(AbstractContextManager["Reading"]):
@@ -188,10 +188,10 @@ class Reading(AbstractContextManager["Reading"]):
     def __exit__(self, *exc: object) -> None:
         self._progress.stop()
 
-    def advance(self, size: int, totals: Totals) -> None:
-        """Moves on by one line of `size` bytes."""
+    def moved_to(self, position: int, totals: Totals) -> None:
+        """Shows that the session is read up to a byte position."""
         blocked = totals.decisions[Decision.BLOCKED]
-        self._progress.update(self._task, advance=size, count=totals.decisions.total(), blocked=blocked)
+        self._progress.update(self._task, completed=position, count=totals.decisions.total(), blocked=blocked)
 
 
 def _table(names: tuple[str, ...], numbers: tuple[str, ...]) -> Table:

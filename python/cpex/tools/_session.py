@@ -26,7 +26,6 @@ class Recorded:
 
     Attributes:
         line: Its line number in the session, from 1.
-        size: The length of that line in bytes.
         hook: Name of the hook.
         payload: What the hook is invoked with.
         context: Who asked, and where.
@@ -34,7 +33,6 @@ class Recorded:
     """
 
     line: int
-    size: int
     hook: str
     payload: PluginPayload
     context: GlobalContext
@@ -99,7 +97,7 @@ def _parse(raw: bytes, number: int) -> Recorded:
         raise _LineError(f"'context' must be an object, got {json_type(context)}")
     named = "request_id" in context
     facts = _validated(GlobalContext, context if named else {"request_id": f"line-{number}", **context}, "context")
-    return Recorded(number, len(raw), hook, payload, facts, named)
+    return Recorded(number, hook, payload, facts, named)
 
 
 def _decode(raw: bytes) -> dict[str, Any]:
