@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::mem;
 use core::num::NonZeroUsize;
 use core::time::Duration;
 
@@ -128,7 +129,7 @@ impl<V: Values> Invocation<V> {
         let mut states = vec![State::Due; entries.len()];
         let mut records = Vec::with_capacity(entries.len());
         for (index, entry) in entries.iter().enumerate() {
-            if let Some(skip) = skip(entry, facts, &mut is_disabled) {
+            if let Some(skip) = entry.skip(facts, &mut is_disabled) {
                 states[index] = State::Over;
                 records.push(Record::new(index, Fate::Skipped(skip)));
             }
@@ -143,14 +144,7 @@ impl<V: Values> Invocation<V> {
             stopping: false,
             now_ns,
             original: payload,
-            outcome: Outcome {
-                end: End::Completed,
-                payload: None,
-                extensions: None,
-                retry_delay_ms: 0,
-                decided_by: None,
-                records,
-            },
+            outcome: Outcome::empty(records),
         }
     }
 
@@ -208,7 +202,13 @@ impl<V: Values> Invocation<V> {
             Ended::Counts { duration_ns } => {
                 let mut record = Record { duration_ns, ..Record::new(entry, Fate::Ran) };
                 match self.take_reply(host, &mut record, reply) {
-                    Ok(()) => self.outcome.records.push(record),
+                    Ok(()) => {
+                        let denied = record.fate == Fate::Denied;
+                        self.outcome.records.push(record);
+                        if denied {
+                            self.halt();
+                        }
+                    }
                     Err(error) => self.take_fault(host, record, Fault::Error(error)),
                 }
             }
@@ -269,8 +269,13 @@ impl<V: Values> Invocation<V> {
 
     /// What came of it. Call it after [`Action::Done`].
     #[must_use]
-    pub fn into_outcome(self) -> Outcome<V> {
-        self.outcome
+    pub fn into_outcome(mut self) -> Outcome<V> {
+        self.take_outcome()
+    }
+
+    /// As [`into_outcome`](Self::into_outcome), for a driver that cannot give the invocation away.
+    pub fn take_outcome(&mut self) -> Outcome<V> {
+        mem::replace(&mut self.outcome, Outcome::empty(Vec::new()))
     }
 
     fn has_room_for(&self, runs: Runs) -> bool {
@@ -341,7 +346,7 @@ impl<V: Values> Invocation<V> {
                 host.observe(record.entry, Event::Denied(reply.violation.as_ref()));
                 record.fate = Fate::Denied;
                 record.discarded = reply.payload.is_some().then_some(payload::Discard::Denied);
-                self.halt(record.entry, reply.violation);
+                self.outcome.end = End::Halted { entry: record.entry, violation: reply.violation };
             }
             Verdict::Suppress => {
                 host.observe(record.entry, Event::Suppressed(reply.violation.as_ref()));
@@ -427,8 +432,8 @@ impl<V: Values> Invocation<V> {
         self.outcome.records.push(record);
     }
 
-    fn halt(&mut self, entry: usize, violation: Option<V::Violation>) {
-        self.outcome.end = End::Halted { entry, violation };
+    /// A denial counts: what it leaves is the payload, and whom it leaves is the background.
+    fn halt(&mut self) {
         self.outcome.extensions = None;
         self.outcome.retry_delay_ms = 0;
         let detached = |entry: &Entry<_>| entry.phase.rules().runs == Runs::Detached;
@@ -474,13 +479,6 @@ impl<V: Values> Invocation<V> {
         let entry = &self.line_up.entries()[entry];
         (entry.phase, entry.on_error)
     }
-}
-
-fn skip<P>(entry: &Entry<P>, facts: &Facts<'_>, is_disabled: &mut impl FnMut(&P) -> bool) -> Option<Skip> {
-    if is_disabled(&entry.plugin) {
-        return Some(Skip::Disabled);
-    }
-    condition::check_any(&entry.conditions, facts).err().map(Skip::Condition)
 }
 
 impl<V: Values> Fault<V> {

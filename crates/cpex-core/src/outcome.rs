@@ -25,6 +25,19 @@ pub struct Outcome<V: Values> {
     pub records: Vec<Record<V>>,
 }
 
+impl<V: Values> Outcome<V> {
+    pub(crate) const fn empty(records: Vec<Record<V>>) -> Self {
+        Self {
+            end: End::Completed,
+            payload: None,
+            extensions: None,
+            retry_delay_ms: 0,
+            decided_by: None,
+            records,
+        }
+    }
+}
+
 /// How an invocation ended.
 pub enum End<V: Values> {
     /// Every plugin that takes part has run.

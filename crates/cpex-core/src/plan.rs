@@ -7,8 +7,9 @@ use core::time::Duration;
 
 use hashbrown::HashMap;
 
-use crate::condition::Condition;
+use crate::condition::{self, Condition, Facts};
 use crate::phase::Phase;
+use crate::record::Skip;
 use crate::verdict::OnError;
 
 /// One plugin at one hook.
@@ -26,6 +27,16 @@ pub struct Entry<P> {
     pub timeout: Option<Duration>,
     /// When it runs: if any of these matches, or always if there are none.
     pub conditions: Box<[Condition]>,
+}
+
+impl<P> Entry<P> {
+    /// Why it does not take part in a request, if it does not.
+    pub fn skip(&self, facts: &Facts<'_>, is_disabled: impl FnOnce(&P) -> bool) -> Option<Skip> {
+        if is_disabled(&self.plugin) {
+            return Some(Skip::Disabled);
+        }
+        condition::check_any(&self.conditions, facts).err().map(Skip::Condition)
+    }
 }
 
 /// The plugins of one hook in the order in which they run: by phase, then priority, then registration.

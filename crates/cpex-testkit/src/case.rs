@@ -1,0 +1,80 @@
+//! One invocation as data: who is registered, what holds for all, and what happens from outside.
+
+use core::num::NonZeroUsize;
+use core::time::Duration;
+use std::sync::Arc;
+
+use cpex_core::payload::Rule;
+use cpex_core::{Facts, LineUp, Settings};
+
+use crate::plugin::Plugin;
+
+/// One invocation as data.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// In the order of their registration.
+    pub plugins: Vec<Plugin>,
+    /// What plugins may change in the payload.
+    pub rule: Rule,
+    /// How long a plugin may take that has no limit of its own.
+    pub timeout_ms: Option<u64>,
+    /// How many concurrent plugins may run at once.
+    pub pool: Option<NonZeroUsize>,
+    /// The caller gets denials as errors.
+    pub raise_denials: bool,
+    /// The tenant that asks.
+    pub tenant: Option<&'static str>,
+    /// The payload must always be isolated.
+    pub open_container: bool,
+    /// When the caller gives up.
+    pub aborts_at_ms: Option<u64>,
+    /// How many copies can be made before making one is interrupted.
+    pub copies: Option<usize>,
+}
+
+impl Case {
+    /// These plugins, no policy, no limits.
+    #[must_use]
+    pub fn of(plugins: &[Plugin]) -> Self {
+        Self {
+            plugins: plugins.to_vec(),
+            rule: Rule::Open,
+            timeout_ms: None,
+            pool: None,
+            raise_denials: false,
+            tenant: None,
+            open_container: false,
+            aborts_at_ms: None,
+            copies: None,
+        }
+    }
+
+    /// The line-up of the plugins.
+    #[must_use]
+    pub fn line_up(&self) -> Arc<LineUp<Plugin>> {
+        Arc::new(LineUp::new(self.plugins.iter().map(|plugin| plugin.entry()).collect()))
+    }
+
+    /// The settings of the invocation.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings {
+            rule: self.rule,
+            timeout: self.timeout_ms.map(Duration::from_millis),
+            pool: self.pool,
+            raise_denials: self.raise_denials,
+        }
+    }
+
+    /// What conditions can ask.
+    #[must_use]
+    pub fn facts(&self) -> Facts<'static> {
+        Facts { tenant_id: self.tenant, ..Facts::NONE }
+    }
+
+    /// Does this plugin take part?
+    #[must_use]
+    pub fn selects(&self, plugin: &Plugin) -> bool {
+        !plugin.disabled && (plugin.tenant.is_none() || plugin.tenant == self.tenant)
+    }
+}

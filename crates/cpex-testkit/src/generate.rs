@@ -1,0 +1,102 @@
+//! Random cases and random things a driver might do.
+
+use core::num::NonZeroUsize;
+
+use cpex_core::payload::Rule;
+use cpex_core::{OnError, Phase};
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+
+use crate::case::Case;
+use crate::fuzz::Op;
+use crate::plugin::{Answer, Does, Plugin, Proposal, Unreadable};
+
+const NAMES: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+const KEYS: [&[&str]; 4] = [&[], &["x"], &["y"], &["x", "y"]];
+const TENANTS: [&str; 2] = ["north", "south"];
+
+prop_compose! {
+    /// Any case of up to ten plugins.
+    pub fn cases()(
+        plugins in vec(plugins(), 0..=NAMES.len()),
+        rule in prop::sample::select(vec![Rule::Open, Rule::Open, Rule::Writable, Rule::Closed]),
+        timeout_ms in of(0..50_u64),
+        pool in of(1..4_usize),
+        raise_denials in any::<bool>(),
+        tenant in of(prop::sample::select(&TENANTS[..])),
+        open_container in prop::bool::weighted(0.1),
+        aborts_at_ms in prop::option::weighted(0.1, 0..100_u64),
+        copies in prop::option::weighted(0.1, 0..4_usize),
+    ) -> Case {
+        let named = |(plugin, name)| Plugin { name, ..plugin };
+        let plugins = plugins.into_iter().zip(NAMES).map(named).collect();
+        let pool = pool.and_then(NonZeroUsize::new);
+        Case { plugins, rule, timeout_ms, pool, raise_denials, tenant, open_container, aborts_at_ms, copies }
+    }
+}
+
+prop_compose! {
+    fn plugins()(
+        phase in prop::sample::select(&Phase::ALL[..]),
+        priority in 0..3_i64,
+        on_error in prop::sample::select(vec![OnError::Fail, OnError::Ignore, OnError::Disable]),
+        timeout_ms in of(0..50_u64),
+        tenant in prop::option::weighted(0.2, prop::sample::select(&TENANTS[..])),
+        disabled in prop::bool::weighted(0.1),
+        takes_ms in prop_oneof![Just(0), 0..60_u64],
+        does in doings(),
+        writes_state in prop::sample::select(&KEYS[..]),
+        writes_metadata in prop::sample::select(&KEYS[..]),
+        resists in prop::bool::weighted(0.2),
+    ) -> Plugin {
+        Plugin {
+            name: "",
+            phase, priority, on_error, timeout_ms, tenant, disabled, takes_ms, does,
+            writes_state, writes_metadata, resists,
+        }
+    }
+}
+
+fn doings() -> impl Strategy<Value = Does> {
+    prop_oneof![
+        10 => answers().prop_map(Does::Answer),
+        2 => Just(Does::Fail),
+        1 => Just(Does::Refuse),
+        1 => Just(Does::Interrupt),
+        1 => Just(Does::Hang),
+    ]
+}
+
+prop_compose! {
+    fn answers()(
+        allow in prop::bool::weighted(0.8),
+        violation in of(Just("because")),
+        proposal in prop::sample::select(vec![
+            Proposal::Nothing, Proposal::Nothing, Proposal::Same, Proposal::Name, Proposal::Args,
+            Proposal::NameAndArgs, Proposal::Subtype, Proposal::Other, Proposal::Foreign,
+            Proposal::Incomparable,
+        ]),
+        extensions in of(prop::sample::select(vec!["one", "two"])),
+        retry_ms in prop_oneof![Just(0), -5..1000_i64],
+        unreadable in prop::option::weighted(
+            0.1, prop::sample::select(vec![Unreadable::State, Unreadable::Metadata]),
+        ),
+    ) -> Answer {
+        Answer { allow, violation, proposal, extensions, retry_ms, unreadable }
+    }
+}
+
+/// Anything a driver might do, in any order, right or wrong.
+pub fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let entry = || 0..=NAMES.len();
+    let op = prop_oneof![
+        8 => Just(Op::Poll),
+        6 => entry().prop_map(Op::End),
+        1 => entry().prop_map(Op::TimeOut),
+        2 => entry().prop_map(Op::Cancelled),
+        1 => Just(Op::Abort),
+        1 => (0..20_u64).prop_map(Op::Pass),
+    ];
+    vec(op, 0..64)
+}

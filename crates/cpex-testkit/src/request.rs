@@ -1,0 +1,156 @@
+//! The simulated host: what plugins write, and what the pipeline asks and notes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cpex_core::host::{Event, Restriction};
+use cpex_core::payload::{Discard, Relation};
+use cpex_core::{Host, LineUp};
+
+use crate::case::Case;
+use crate::plugin::{Plugin, Unreadable};
+use crate::values::{Body, Kind, Payload, Sim};
+
+/// What one request shares between its plugins.
+#[derive(Clone, Debug)]
+pub struct Request {
+    line_up: Arc<LineUp<Plugin>>,
+    open_container: bool,
+    copies: Option<usize>,
+    /// Key → the plugin that wrote it last.
+    pub state: BTreeMap<&'static str, &'static str>,
+    /// Key → the plugin that wrote it last.
+    pub metadata: BTreeMap<&'static str, &'static str>,
+    /// The plugins whose state was merged, in order.
+    pub merged_state: Vec<usize>,
+    /// The plugins whose metadata was merged, in order.
+    pub merged_metadata: Vec<usize>,
+    /// The plugins taken out of service.
+    pub disabled: Vec<usize>,
+    /// What the pipeline said as it happened.
+    pub notes: Vec<(usize, Note)>,
+    /// Making a copy was interrupted.
+    pub interrupted: bool,
+}
+
+/// An [`Event`] without what it carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named as the events")]
+pub enum Note {
+    Suppressed,
+    Denied,
+    Discarded(Discard),
+    Trimmed,
+    Ignored,
+    Disabled,
+    Raised,
+}
+
+impl Request {
+    /// A request to which nothing was written yet.
+    #[must_use]
+    pub fn new(case: &Case, line_up: Arc<LineUp<Plugin>>) -> Self {
+        Self {
+            line_up,
+            open_container: case.open_container,
+            copies: case.copies,
+            state: BTreeMap::new(),
+            metadata: BTreeMap::new(),
+            merged_state: Vec::new(),
+            merged_metadata: Vec::new(),
+            disabled: Vec::new(),
+            notes: Vec::new(),
+            interrupted: false,
+        }
+    }
+
+    fn plugin(&self, entry: usize) -> Plugin {
+        self.line_up.entries()[entry].plugin
+    }
+}
+
+impl Host<Sim> for Request {
+    fn share(&self, payload: &Payload) -> Payload {
+        payload.share()
+    }
+
+    fn is_same(&self, a: &Payload, b: &Payload) -> bool {
+        a.is(b)
+    }
+
+    fn is_open_container(&self, _: &Payload) -> bool {
+        self.open_container
+    }
+
+    fn isolate(&mut self, payload: &Payload) -> Result<Payload, &'static str> {
+        match &mut self.copies {
+            Some(0) => {
+                self.interrupted = true;
+                return Err("interrupted while copying");
+            }
+            Some(copies) => *copies -= 1,
+            None => {}
+        }
+        Ok(payload.isolate())
+    }
+
+    fn relation(&self, _: &Payload, proposed: &Payload) -> Relation {
+        match proposed.body().kind {
+            Kind::Base | Kind::Sub | Kind::Incomparable => Relation::SameKind,
+            Kind::Other => Relation::OtherPayload,
+            Kind::Foreign => Relation::Foreign,
+        }
+    }
+
+    fn restrict(
+        &mut self,
+        target: &Payload,
+        proposed: Payload,
+    ) -> Result<Restriction<Payload>, &'static str> {
+        let (old, new) = (target.body(), proposed.body());
+        if new.kind == Kind::Incomparable {
+            return Err("cannot be compared");
+        }
+        let payload = (old.args != new.args)
+            .then(|| Body { args: new.args.clone(), author: new.author, ..old.clone() }.into());
+        let trimmed = if old.name == new.name { vec![] } else { vec!["name".into()] };
+        Ok(Restriction { payload, trimmed })
+    }
+
+    fn merge_state(&mut self, entry: usize) -> Result<(), &'static str> {
+        let plugin = self.plugin(entry);
+        if plugin.answer().unreadable == Some(Unreadable::State) {
+            return Err("unreadable state");
+        }
+        self.merged_state.push(entry);
+        self.state.extend(plugin.writes_state.iter().map(|key| (*key, plugin.name)));
+        Ok(())
+    }
+
+    fn merge_metadata(&mut self, entry: usize) -> Result<(), &'static str> {
+        let plugin = self.plugin(entry);
+        if plugin.answer().unreadable == Some(Unreadable::Metadata) {
+            return Err("unreadable metadata");
+        }
+        self.merged_metadata.push(entry);
+        self.metadata.extend(plugin.writes_metadata.iter().map(|key| (*key, plugin.name)));
+        Ok(())
+    }
+
+    fn disable(&mut self, entry: usize) {
+        self.disabled.push(entry);
+    }
+
+    fn observe(&mut self, entry: usize, event: Event<'_, Sim>) {
+        let note = match event {
+            Event::Suppressed(_) => Note::Suppressed,
+            Event::Denied(_) => Note::Denied,
+            Event::Discarded(why) => Note::Discarded(why),
+            Event::Trimmed(_) => Note::Trimmed,
+            Event::Ignored(_) => Note::Ignored,
+            Event::Disabled(_) => Note::Disabled,
+            Event::Raised(_) => Note::Raised,
+        };
+        self.notes.push((entry, note));
+    }
+}
