@@ -1,6 +1,6 @@
 """The settings classes. Kept apart because ``pydantic_settings`` is slow to import: see ``settings``."""
 
-from typing import Any, Literal, Optional
+from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -80,7 +80,7 @@ class PluginsCliSettings(BaseSettings):
     model_config = _CONFIG
 
     cli_completion: bool = False
-    cli_markup_mode: Optional[Literal["markdown", "rich", "disabled"]] = None
+    cli_markup_mode: Literal["markdown", "rich", "disabled"] | None = None
 
 
 class PluginsHttpClientSettings(BaseSettings):
@@ -229,7 +229,7 @@ class PluginsSettings(BaseSettings):
     httpx_write_timeout: float = 30.0
     httpx_pool_timeout: float = 10.0
     cli_completion: bool = False
-    cli_markup_mode: Optional[Literal["markdown", "rich", "disabled"]] = None
+    cli_markup_mode: Literal["markdown", "rich", "disabled"] | None = None
     client_mtls_certfile: str | None = None
     client_mtls_keyfile: str | None = None
     client_mtls_ca_bundle: str | None = None

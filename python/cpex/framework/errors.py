@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Optional, Union
+from typing import Any
 
 from cpex.framework.models import (
     ControlExecutionRecord,
@@ -20,13 +20,13 @@ from cpex.framework.models import (
     PluginViolation,
 )
 
-DenialMetadataValue = Union[bool, int, float]
+DenialMetadataValue = bool | int | float
 
 _TELEMETRY_LABEL = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MAX_METADATA_ENTRIES = 16
 
 
-def _safe_label(value: Any) -> Optional[str]:
+def _safe_label(value: Any) -> str | None:
     """Keeps a value that may serve as a telemetry label.
 
     Args:
@@ -38,7 +38,7 @@ def _safe_label(value: Any) -> Optional[str]:
     return value if type(value) is str and _TELEMETRY_LABEL.fullmatch(value) else None
 
 
-def _safe_integer(value: Any, low: int, high: int) -> Optional[int]:
+def _safe_integer(value: Any, low: int, high: int) -> int | None:
     """Keeps an integer within bounds.
 
     Args:
@@ -52,7 +52,7 @@ def _safe_integer(value: Any, low: int, high: int) -> Optional[int]:
     return value if type(value) is int and low <= value <= high else None
 
 
-def sanitize_denial_metadata(metadata: Optional[Mapping[str, Any]]) -> dict[str, DenialMetadataValue]:
+def sanitize_denial_metadata(metadata: Mapping[str, Any] | None) -> dict[str, DenialMetadataValue]:
     """Keeps of a plugin's denial metadata what may leave the process.
 
     Args:
@@ -86,14 +86,14 @@ class DenialExecutionRecord:
     hook_name: str
     mode: PluginMode
     status: str
-    requested_allow: Optional[bool]
+    requested_allow: bool | None
     effective_allow: bool
-    matched: Optional[bool]
+    matched: bool | None
     applied: bool
     payload_modified: bool
     extensions_modified: bool
     duration_ns: int
-    error_code: Optional[str]
+    error_code: str | None
 
     @classmethod
     def from_execution(cls, execution: ControlExecutionRecord) -> "DenialExecutionRecord":
@@ -128,9 +128,9 @@ class DenialOutcome:
     """A denial in numbers and labels only: safe for telemetry."""
 
     execution: DenialExecutionRecord
-    violation_code: Optional[str]
-    mcp_error_code: Optional[int]
-    http_status_code: Optional[int]
+    violation_code: str | None
+    mcp_error_code: int | None
+    http_status_code: int | None
     metadata: Mapping[str, DenialMetadataValue]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -142,8 +142,8 @@ class DenialOutcome:
     def from_execution(
         cls,
         execution: ControlExecutionRecord,
-        violation: Optional[PluginViolation],
-        metadata: Optional[Mapping[str, DenialMetadataValue]],
+        violation: PluginViolation | None,
+        metadata: Mapping[str, DenialMetadataValue] | None,
     ) -> "DenialOutcome":
         """Makes the outcome of a denial.
 
@@ -166,9 +166,9 @@ class DenialOutcome:
 
 def _restore_denial_outcome(
     execution: DenialExecutionRecord,
-    violation_code: Optional[str],
-    mcp_error_code: Optional[int],
-    http_status_code: Optional[int],
+    violation_code: str | None,
+    mcp_error_code: int | None,
+    http_status_code: int | None,
     metadata: dict[str, DenialMetadataValue],
 ) -> DenialOutcome:
     return DenialOutcome(execution, violation_code, mcp_error_code, http_status_code, MappingProxyType(metadata))
@@ -193,9 +193,9 @@ class PluginViolationError(Exception):
         """
         self.message = message
         self.violation = violation
-        self.executions: Optional[list[ControlExecutionRecord]] = None
-        self.denial_outcome: Optional[DenialOutcome] = None
-        self._denial_metadata: Optional[Mapping[str, DenialMetadataValue]] = None
+        self.executions: list[ControlExecutionRecord] | None = None
+        self.denial_outcome: DenialOutcome | None = None
+        self._denial_metadata: Mapping[str, DenialMetadataValue] | None = None
         super().__init__(message)
 
     def attach_denial_outcome(self, execution: ControlExecutionRecord) -> None:
@@ -226,7 +226,7 @@ class PluginError(Exception):
             error: What happened.
         """
         self.error = error
-        self.executions: Optional[list[ControlExecutionRecord]] = None
+        self.executions: list[ControlExecutionRecord] | None = None
         self.report: tuple[ExecutionReport, ...] = ()
         super().__init__(error.message)
 

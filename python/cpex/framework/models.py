@@ -2,7 +2,7 @@
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from typing import List as List
+from typing import List as List  # noqa: UP035 - a public name of 0.1.x
 
 from cpex.framework._models.config import (
     AppliedTo,

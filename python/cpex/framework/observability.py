@@ -1,9 +1,10 @@
 """What an application implements to receive a span per hook chain and per plugin."""
 
 from contextvars import ContextVar
-from typing import Any, Dict, Optional, Protocol
+from typing import Any, Protocol
+from typing import Dict as Dict  # noqa: UP035 - a public name of 0.1.x
 
-current_trace_id: ContextVar[Optional[str]] = ContextVar("current_trace_id", default=None)
+current_trace_id: ContextVar[str | None] = ContextVar("current_trace_id", default=None)
 """Spans are made only while this holds a trace id."""
 
 
@@ -15,10 +16,10 @@ class ObservabilityProvider(Protocol):
         trace_id: str,
         name: str,
         kind: str = "internal",
-        resource_type: Optional[str] = None,
-        resource_name: Optional[str] = None,
-        attributes: Optional[Dict[str, Any]] = None,
-    ) -> Optional[str]:
+        resource_type: str | None = None,
+        resource_name: str | None = None,
+        attributes: dict[str, Any] | None = None,
+    ) -> str | None:
         """Starts a span.
 
         Args:
@@ -33,7 +34,7 @@ class ObservabilityProvider(Protocol):
             The id of the span, or None: then it is not ended either.
         """
 
-    def end_span(self, span_id: Optional[str], status: str = "ok", attributes: Optional[Dict[str, Any]] = None) -> None:
+    def end_span(self, span_id: str | None, status: str = "ok", attributes: dict[str, Any] | None = None) -> None:
         """Ends a span.
 
         Args:
@@ -51,10 +52,10 @@ class NullObservability:
         trace_id: str,
         name: str,
         kind: str = "internal",
-        resource_type: Optional[str] = None,
-        resource_name: Optional[str] = None,
-        attributes: Optional[Dict[str, Any]] = None,
-    ) -> Optional[str]:
+        resource_type: str | None = None,
+        resource_name: str | None = None,
+        attributes: dict[str, Any] | None = None,
+    ) -> str | None:
         """Starts nothing.
 
         Args:
@@ -70,7 +71,7 @@ class NullObservability:
         """
         return None
 
-    def end_span(self, span_id: Optional[str], status: str = "ok", attributes: Optional[Dict[str, Any]] = None) -> None:
+    def end_span(self, span_id: str | None, status: str = "ok", attributes: dict[str, Any] | None = None) -> None:
         """Ends nothing.
 
         Args:

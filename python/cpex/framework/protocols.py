@@ -1,7 +1,7 @@
 """Shapes that payloads accept without depending on a particular message library."""
 
 from collections.abc import Sequence
-from typing import Any, Optional, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 
 @runtime_checkable
@@ -17,4 +17,4 @@ class PromptResultLike(Protocol):
     """A rendered prompt: messages and, perhaps, a description."""
 
     messages: Sequence[MessageLike]
-    description: Optional[str]
+    description: str | None

@@ -7,12 +7,12 @@ Each area has a class of its own, read once and cached: a malformed variable bre
 import os
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, Optional
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from cpex.framework._settings import (
-        PluginsCliSettings,
         PluginsClientMtlsSettings,
+        PluginsCliSettings,
         PluginsConfigPathSettings,
         PluginsEnabledSettings,
         PluginsGrpcClientMtlsSettings,
@@ -306,7 +306,7 @@ class LazySettingsWrapper:
         return get_cli_settings().cli_completion
 
     @property
-    def cli_markup_mode(self) -> Optional[Literal["markdown", "rich", "disabled"]]:
+    def cli_markup_mode(self) -> Literal["markdown", "rich", "disabled"] | None:
         """Markup of the command line's help."""
         return get_cli_settings().cli_markup_mode
 

@@ -1,8 +1,6 @@
 """Helpers shared by the framework, its clients and plugins."""
 
 import importlib
-import importlib.metadata
-import importlib.util
 import logging
 import re
 from functools import cache
@@ -55,7 +53,7 @@ _MISSING = object()
 class StructuredData(BaseModel):
     """A dict whose keys can be read as attributes."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
 
 def coerce_nested(v: Any, *, _depth: int = 0) -> Any:
@@ -179,11 +177,13 @@ def import_module(mod_name: str) -> ModuleType:
 
 
 def _manifest_folder(distribution_name: str) -> Path | None:
+    from importlib.metadata import PackageNotFoundError, files
+
     try:
-        files = importlib.metadata.files(distribution_name) or []
-    except (importlib.metadata.PackageNotFoundError, ValueError):
+        manifest_files = files(distribution_name) or []
+    except (PackageNotFoundError, ValueError):
         return None
-    for file in files:
+    for file in manifest_files:
         if file.name == _MANIFEST_NAME:
             return Path(str(file.locate())).parent
     return None
@@ -201,16 +201,15 @@ def find_package_path(package_name: str) -> Path:
     Raises:
         RuntimeError: If there is neither.
     """
+    from importlib.util import find_spec
+
     folder = _manifest_folder(package_name)
     if folder is not None:
         return folder
     try:
-        spec = importlib.util.find_spec(package_name)
+        spec = find_spec(package_name) if package_name else None
     except (ImportError, ValueError) as error:
-        if not package_name:
-            spec = None
-        else:
-            raise RuntimeError(f"Error locating package {package_name}: {error}") from error
+        raise RuntimeError(f"Error locating package {package_name}: {error}") from error
     if spec is not None and spec.submodule_search_locations:
         return Path(spec.submodule_search_locations[0])
     if spec is not None and spec.has_location and spec.origin:

@@ -20,7 +20,7 @@ _BLOCKED_NETWORKS = tuple(
     ipaddress.IPv4Network(network)
     for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16")
 )
-_UNSPECIFIED = "0.0.0.0"  # noqa: S104
+_UNSPECIFIED = "0.0.0.0"
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|0[0-7]*|[1-9][0-9]*")
 
 

@@ -108,7 +108,7 @@ def _check_git_ref(value: str | None) -> str | None:
     return _check_length(value, "Git branch/tag/commit", _MAX_TEXT)
 
 
-class Monorepo(BaseModel):
+class Monorepo(BaseModel, defer_build=True):
     """A plugin in a folder of a larger repository."""
 
     repo_url: str
@@ -116,7 +116,7 @@ class Monorepo(BaseModel):
     package_folder: str
 
 
-class PyPiRepo(BaseModel):
+class PyPiRepo(BaseModel, defer_build=True):
     """A plugin published on PyPI."""
 
     pypi_package: str
@@ -149,7 +149,7 @@ class PyPiRepo(BaseModel):
         return _check_version_constraint(version_constraint)
 
 
-class GitRepo(BaseModel):
+class GitRepo(BaseModel, defer_build=True):
     """A plugin in a Git repository."""
 
     git_repository: str
@@ -182,7 +182,7 @@ class GitRepo(BaseModel):
         return _check_git_ref(git_branch_tag_commit)
 
 
-class PluginPackageInfo(BaseModel):
+class PluginPackageInfo(BaseModel, defer_build=True):
     """Where a plugin's package is found: PyPI, Git, or both."""
 
     pypi_package: str | None = None
@@ -261,7 +261,7 @@ class PluginPackageInfo(BaseModel):
         return self
 
 
-class PluginManifest(BaseModel):
+class PluginManifest(BaseModel, defer_build=True):
     """A plugin's ``plugin-manifest.yaml``."""
 
     name: str
@@ -313,7 +313,7 @@ class PluginManifest(BaseModel):
         )
 
 
-class PluginVersionInfo(BaseModel):
+class PluginVersionInfo(BaseModel, defer_build=True):
     """One published version of a plugin. ``min_max_framework_version`` is ``min,max``, both included."""
 
     version: str
@@ -332,7 +332,7 @@ class PluginVersionInfo(BaseModel):
         return low is not None and high is not None and low <= framework <= high
 
 
-class PluginVersionRegistry(BaseModel):
+class PluginVersionRegistry(BaseModel, defer_build=True):
     """Every published version of a plugin."""
 
     latest: PluginVersionInfo | None = None
@@ -367,7 +367,7 @@ class PluginVersionRegistry(BaseModel):
         return compatible[0] if compatible else None
 
 
-class InstalledPluginInfo(BaseModel):
+class InstalledPluginInfo(BaseModel, defer_build=True):
     """One installed plugin."""
 
     name: str
@@ -381,7 +381,7 @@ class InstalledPluginInfo(BaseModel):
     editable: bool = False
 
 
-class InstalledPluginRegistry(BaseModel):
+class InstalledPluginRegistry(BaseModel, defer_build=True):
     """The plugins installed here, kept in a JSON file in the folder ``PLUGIN_REGISTRY_FILE``."""
 
     plugins: list[InstalledPluginInfo] = []

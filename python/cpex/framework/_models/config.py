@@ -32,7 +32,7 @@ def _is_unset(value: Any) -> bool:
     return not value
 
 
-class PluginCondition(BaseModel):
+class PluginCondition(BaseModel, defer_build=True):
     """When a plugin runs. Every set given must match; an empty or absent one is not tested."""
 
     server_ids: set[str] | None = None
@@ -70,7 +70,7 @@ class PluginCondition(BaseModel):
         return sorted(value) if value else None
 
 
-class BaseTemplate(BaseModel):
+class BaseTemplate(BaseModel, defer_build=True):
     """What every template of ``applied_to`` has."""
 
     context: list[str] | None = None
@@ -101,7 +101,7 @@ class ResourceTemplate(BaseTemplate):
     result: bool = False
 
 
-class AppliedTo(BaseModel):
+class AppliedTo(BaseModel, defer_build=True):
     """What a plugin is applied to."""
 
     tools: list[ToolTemplate] | None = None
@@ -109,7 +109,7 @@ class AppliedTo(BaseModel):
     resources: list[ResourceTemplate] | None = None
 
 
-class PluginConfig(BaseModel):
+class PluginConfig(BaseModel, defer_build=True):
     """One entry of ``plugins:``.
 
     ``required``, ``on_missing`` and ``timeout_ms`` appear in dumps only when they are set.
@@ -254,7 +254,7 @@ class PluginConfig(BaseModel):
         return self.model_dump(mode="json")
 
 
-class Config(BaseModel):
+class Config(BaseModel, defer_build=True):
     """A whole plugin configuration file."""
 
     model_config = ConfigDict(extra="ignore")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, field_validator
 _MAX_CONTENT_TYPE_LENGTH = 200
 
 
-class UserContext(BaseModel):
+class UserContext(BaseModel, defer_build=True):
     """The authenticated user of a request."""
 
     user_id: str
@@ -27,7 +27,7 @@ class UserContext(BaseModel):
     delegation_chain: list[str] = Field(default_factory=list)
 
 
-class GlobalContext(BaseModel):
+class GlobalContext(BaseModel, defer_build=True):
     """What is known of a request, shared by every plugin of a hook chain.
 
     ``state`` and ``metadata`` are merged back after each plugin whose mode allows it.
@@ -65,7 +65,7 @@ class GlobalContext(BaseModel):
         return value
 
 
-class PluginContext(BaseModel):
+class PluginContext(BaseModel, defer_build=True):
     """One plugin's own state across the hooks of a request, and the request's global context."""
 
     state: dict[str, Any] = Field(default_factory=dict)

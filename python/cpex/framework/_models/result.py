@@ -1,13 +1,17 @@
 """What goes into a hook and what comes out: payload, result, violation, error, records."""
 
-from asyncio import Task, gather
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, PrivateAttr
+from pydantic_core import CoreSchema, core_schema
 
 from cpex.framework._models.enums import ControlExecutionStatus, PluginMode
 from cpex.framework.extensions.extensions import Extensions
+
+if TYPE_CHECKING:
+    from asyncio import Task
 
 T = TypeVar("T")
 
@@ -57,16 +61,20 @@ def _collect_config_keys(config: Any) -> list[str]:
     """
     if not isinstance(config, dict):
         return []
-    return [_truncate(str(key)) for key, _ in zip(config, range(_MAX_CONFIG_KEYS))]
+    return [_truncate(str(key)) for key, _ in zip(config, range(_MAX_CONFIG_KEYS), strict=False)]
 
 
-class PluginPayload(BaseModel):
+class PluginPayload(BaseModel, defer_build=True):
     """Base of everything a hook takes. Frozen: a plugin changes it with ``model_copy(update=...)``."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
 
-class PluginErrorModel(BaseModel):
+# An application's payloads are built where they are defined, so that a mistake shows there.
+del PluginPayload.model_config["defer_build"]
+
+
+class PluginErrorModel(BaseModel, defer_build=True):
     """A plugin's failure, in a form that travels."""
 
     message: str
@@ -76,7 +84,7 @@ class PluginErrorModel(BaseModel):
     mcp_error_code: int = -32603
 
 
-class PluginViolation(BaseModel):
+class PluginViolation(BaseModel, defer_build=True):
     """Why a plugin said no."""
 
     reason: str
@@ -100,7 +108,7 @@ class PluginViolation(BaseModel):
         self._plugin_name = name
 
 
-class ControlExecutionRecord(BaseModel):
+class ControlExecutionRecord(BaseModel, defer_build=True):
     """What one plugin did in one hook invocation. Carries names and outcomes, never payload data."""
 
     plugin_id: str
@@ -162,7 +170,23 @@ class ExecutionReport:
     duration_ns: int = 0
 
 
-class _Reported(BaseModel):
+class _AnyTask:
+    """Accepts ``asyncio.Task``; asyncio is imported when the first result is validated, not before."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from asyncio import Task
+
+        return core_schema.is_instance_schema(Task)
+
+
+if TYPE_CHECKING:
+    BackgroundTask = Task[Any]
+else:
+    BackgroundTask = Annotated[Any, _AnyTask]
+
+
+class _Reported(BaseModel, defer_build=True):
     """A model with room for a report beside its fields."""
 
     # A private attribute of pydantic's would give every instance a post-init. The slots are on a class of their
@@ -181,7 +205,7 @@ class PluginResult(_Reported, Generic[T]):
     violation: PluginViolation | None = None
     metadata: dict[str, Any] | None = Field(default_factory=dict)
     denial_metadata: dict[str, Any] | None = None
-    background_tasks: list[Task] = Field(default_factory=list, exclude=True)  # type: ignore[type-arg]
+    background_tasks: list[BackgroundTask] = Field(default_factory=list, exclude=True)
     http_headers: dict[str, str] | None = None
     retry_delay_ms: int = 0
     executions: list[ControlExecutionRecord] = Field(default_factory=list)
@@ -192,8 +216,8 @@ class PluginResult(_Reported, Generic[T]):
 
         Not a field: absent from dumps, comparison, copies and pickles.
         """
-        report: tuple[ExecutionReport, ...] = getattr(self, "_report", ())
-        return report
+        report: tuple[ExecutionReport, ...] | Callable[[], tuple[ExecutionReport, ...]] = getattr(self, "_report", ())
+        return report() if callable(report) else report
 
     async def wait_for_background_tasks(self) -> list[PluginErrorModel]:
         """Waits for the fire-and-forget plugins of this invocation.
@@ -201,5 +225,7 @@ class PluginResult(_Reported, Generic[T]):
         Returns:
             The errors of those that failed.
         """
+        from asyncio import gather
+
         outcomes = await gather(*self.background_tasks, return_exceptions=True)
         return [outcome for outcome in outcomes if isinstance(outcome, PluginErrorModel)]

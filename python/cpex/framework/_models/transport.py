@@ -3,7 +3,6 @@
 import logging
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import Any, Self
 
@@ -89,7 +88,7 @@ def _refuse_plaintext(variable_prefix: str, needed: tuple[str, ...], tls: BaseMo
         )
 
 
-class MCPTransportTLSConfigBase(BaseModel):
+class MCPTransportTLSConfigBase(BaseModel, defer_build=True):
     """Certificate files common to every TLS client and server."""
 
     certfile: str | None = Field(default=None)
@@ -185,7 +184,7 @@ class MCPServerTLSConfig(MCPTransportTLSConfigBase):
         return cls(**values) if values else None
 
 
-class MCPServerConfig(BaseModel):
+class MCPServerConfig(BaseModel, defer_build=True):
     """Where an MCP plugin server listens."""
 
     host: str = Field(default="127.0.0.1")
@@ -239,7 +238,7 @@ class MCPServerConfig(BaseModel):
         return cls(**values) if values else None
 
 
-class MCPClientConfig(BaseModel):
+class MCPClientConfig(BaseModel, defer_build=True):
     """How an external plugin is reached over MCP."""
 
     proto: TransportType
@@ -476,7 +475,7 @@ class GRPCServerTLSConfig(MCPTransportTLSConfigBase):
         return cls(**values) if values else None
 
 
-class GRPCClientConfig(BaseModel):
+class GRPCClientConfig(BaseModel, defer_build=True):
     """How an external plugin is reached over gRPC: by address or by Unix socket."""
 
     target: str | None = Field(default=None)
@@ -545,7 +544,7 @@ class GRPCClientConfig(BaseModel):
         return f"unix://{self.uds}" if self.uds else self.target or ""
 
 
-class GRPCServerConfig(BaseModel):
+class GRPCServerConfig(BaseModel, defer_build=True):
     """Where a gRPC plugin server listens."""
 
     host: str = Field(default="127.0.0.1")
@@ -607,7 +606,7 @@ class GRPCServerConfig(BaseModel):
         return cls(**values) if values else None
 
 
-class UnixSocketClientConfig(BaseModel):
+class UnixSocketClientConfig(BaseModel, defer_build=True):
     """How an external plugin is reached over a raw Unix socket."""
 
     path: str = Field()
@@ -636,10 +635,16 @@ class UnixSocketClientConfig(BaseModel):
         return path
 
 
-class UnixSocketServerConfig(BaseModel):
+def _default_socket_path() -> str:
+    from tempfile import gettempdir
+
+    return os.path.join(gettempdir(), "mcpgateway-plugins.sock")
+
+
+class UnixSocketServerConfig(BaseModel, defer_build=True):
     """Where a raw Unix socket plugin server listens."""
 
-    path: str = Field(default=os.path.join(tempfile.gettempdir(), "mcpgateway-plugins.sock"))
+    path: str = Field(default_factory=_default_socket_path)
 
     @classmethod
     def from_env(cls) -> "UnixSocketServerConfig | None":

@@ -4,7 +4,8 @@ import base64
 import binascii
 from collections.abc import Iterator
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -18,7 +19,6 @@ from pydantic import (
 )
 
 if TYPE_CHECKING:
-    from cpex.framework.cmf.view import MessageView
     from cpex.framework.extensions.extensions import Extensions
 
 
@@ -72,7 +72,7 @@ class ResourceType(str, Enum):
 class ToolCall(BaseModel):
     """A request to call a tool."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     tool_call_id: str
     name: str
@@ -83,7 +83,7 @@ class ToolCall(BaseModel):
 class ToolResult(BaseModel):
     """What a tool returned."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     tool_call_id: str
     tool_name: str
@@ -94,7 +94,7 @@ class ToolResult(BaseModel):
 class Resource(BaseModel):
     """A resource with its content. In JSON ``blob`` is base64."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     resource_request_id: str
     uri: str
@@ -127,7 +127,7 @@ class Resource(BaseModel):
 class ResourceReference(BaseModel):
     """A resource without its content."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     resource_request_id: str
     uri: str
@@ -141,7 +141,7 @@ class ResourceReference(BaseModel):
 class PromptRequest(BaseModel):
     """A request to render a prompt."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     prompt_request_id: str
     name: str
@@ -152,7 +152,7 @@ class PromptRequest(BaseModel):
 class PromptResult(BaseModel):
     """A rendered prompt."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     prompt_request_id: str
     prompt_name: str
@@ -165,7 +165,7 @@ class PromptResult(BaseModel):
 class ImageSource(BaseModel):
     """Where an image is."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     type: Literal["url", "base64"]
     data: str
@@ -175,7 +175,7 @@ class ImageSource(BaseModel):
 class VideoSource(BaseModel):
     """Where a video is."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     type: Literal["url", "base64"]
     data: str
@@ -186,7 +186,7 @@ class VideoSource(BaseModel):
 class AudioSource(BaseModel):
     """Where a recording is."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     type: Literal["url", "base64"]
     data: str
@@ -197,7 +197,7 @@ class AudioSource(BaseModel):
 class DocumentSource(BaseModel):
     """Where a document is."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     type: Literal["url", "base64"]
     data: str
@@ -208,7 +208,7 @@ class DocumentSource(BaseModel):
 class ContentPart(BaseModel):
     """Base of the parts of a message."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     content_type: ContentType
 
@@ -321,20 +321,18 @@ def _content_type_discriminator(part: Any) -> str:
 
 
 ContentPartUnion = Annotated[
-    Union[
-        Annotated[TextContent, Tag("text")],
-        Annotated[ThinkingContent, Tag("thinking")],
-        Annotated[ToolCallContentPart, Tag("tool_call")],
-        Annotated[ToolResultContentPart, Tag("tool_result")],
-        Annotated[ResourceContentPart, Tag("resource")],
-        Annotated[ResourceRefContentPart, Tag("resource_ref")],
-        Annotated[PromptRequestContentPart, Tag("prompt_request")],
-        Annotated[PromptResultContentPart, Tag("prompt_result")],
-        Annotated[ImageContentPart, Tag("image")],
-        Annotated[VideoContentPart, Tag("video")],
-        Annotated[AudioContentPart, Tag("audio")],
-        Annotated[DocumentContentPart, Tag("document")],
-    ],
+    Annotated[TextContent, Tag("text")]
+    | Annotated[ThinkingContent, Tag("thinking")]
+    | Annotated[ToolCallContentPart, Tag("tool_call")]
+    | Annotated[ToolResultContentPart, Tag("tool_result")]
+    | Annotated[ResourceContentPart, Tag("resource")]
+    | Annotated[ResourceRefContentPart, Tag("resource_ref")]
+    | Annotated[PromptRequestContentPart, Tag("prompt_request")]
+    | Annotated[PromptResultContentPart, Tag("prompt_result")]
+    | Annotated[ImageContentPart, Tag("image")]
+    | Annotated[VideoContentPart, Tag("video")]
+    | Annotated[AudioContentPart, Tag("audio")]
+    | Annotated[DocumentContentPart, Tag("document")],
     Discriminator(_content_type_discriminator),
 ]
 
@@ -342,14 +340,14 @@ ContentPartUnion = Annotated[
 class Message(BaseModel):
     """What somebody says, part by part."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     schema_version: str = "2.0"
     role: Role
     content: list[ContentPartUnion] = Field(default_factory=list)
     channel: Channel | None = None
 
-    def iter_views(self, hook: str | None = None, extensions: "Extensions | None" = None) -> "Iterator[MessageView]":
+    def iter_views(self, hook: str | None = None, extensions: "Extensions | None" = None) -> Iterator[Any]:
         """Looks at the message part by part.
 
         Args:
@@ -359,11 +357,5 @@ class Message(BaseModel):
         Returns:
             One view for each content part, made as they are asked for.
         """
-        from cpex.framework.cmf.view import iter_views
-
-        return iter_views(self, hook, extensions)
-
-
-PromptResult.model_rebuild()
-PromptResultContentPart.model_rebuild()
-Message.model_rebuild()
+        views: Iterator[Any] = import_module("cpex.framework.cmf.view").iter_views(self, hook, extensions)
+        return views

@@ -11,7 +11,7 @@ _MAX_HISTORY = 100
 class ConversationContext(BaseModel):
     """What was said before."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     history: Annotated[list[BaseModel], MaxLen(_MAX_HISTORY)] = Field(default_factory=list)
     summary: str | None = None
@@ -21,7 +21,7 @@ class ConversationContext(BaseModel):
 class AgentExtension(BaseModel):
     """The agent, its session and its place in a conversation."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     input: str | None = None
     session_id: str | None = None

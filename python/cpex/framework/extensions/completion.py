@@ -18,7 +18,7 @@ class StopReason(str, Enum):
 class TokenUsage(BaseModel):
     """Tokens of one completion."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     input_tokens: int
     output_tokens: int
@@ -28,7 +28,7 @@ class TokenUsage(BaseModel):
 class CompletionExtension(BaseModel):
     """One completion."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     stop_reason: StopReason | None = None
     tokens: TokenUsage | None = None

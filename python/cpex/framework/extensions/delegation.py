@@ -13,7 +13,7 @@ def _now() -> datetime:
 class DelegationHop(BaseModel):
     """One subject acting for the one before."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     subject_id: str
     subject_type: str
@@ -28,7 +28,7 @@ class DelegationHop(BaseModel):
 class DelegationExtension(BaseModel):
     """The chain of delegation. Only ever grows: see ``with_new_hop``."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     chain: tuple[DelegationHop, ...] = ()
     depth: int = 0

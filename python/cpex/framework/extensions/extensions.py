@@ -20,7 +20,7 @@ from cpex.framework.extensions.security import SecurityExtension
 class Extensions(BaseModel):
     """One slot for each concern. A plugin sees the slots its capabilities grant: see ``tiers``."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     request: RequestExtension | None = None
     agent: AgentExtension | None = None

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class FrameworkExtension(BaseModel):
     """The framework and the place in its graph."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     framework: str | None = None
     framework_version: str | None = None

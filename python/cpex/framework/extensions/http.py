@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict, Field
 class HttpExtension(BaseModel):
     """HTTP headers."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     headers: dict[str, str] = Field(default_factory=dict)

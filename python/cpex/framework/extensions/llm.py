@@ -7,7 +7,7 @@ class LLMExtension(BaseModel):
     """A language model and what it can do."""
 
     # pydantic reserves the prefix `model_`, and the field is named that way on the wire.
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, protected_namespaces=(), defer_build=True)
 
     model_id: str | None = None
     provider: str | None = None

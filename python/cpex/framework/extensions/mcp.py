@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class ToolMetadata(BaseModel):
     """A tool as its server lists it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     title: str | None = None
@@ -23,7 +23,7 @@ class ToolMetadata(BaseModel):
 class ResourceMetadata(BaseModel):
     """A resource as its server lists it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     uri: str
     name: str | None = None
@@ -36,7 +36,7 @@ class ResourceMetadata(BaseModel):
 class PromptMetadata(BaseModel):
     """A prompt as its server lists it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     description: str | None = None
@@ -48,7 +48,7 @@ class PromptMetadata(BaseModel):
 class MCPExtension(BaseModel):
     """Metadata of the entity a hook is about."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     tool: ToolMetadata | None = None
     resource: ResourceMetadata | None = None

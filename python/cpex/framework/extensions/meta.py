@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class MetaExtension(BaseModel):
     """Tags, scope and properties."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     tags: frozenset[str] = Field(default_factory=frozenset)
     scope: str | None = None

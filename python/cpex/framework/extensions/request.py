@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 class RequestExtension(BaseModel):
     """Identity, time and trace of a request."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     environment: str | None = None
     request_id: str | None = None

@@ -17,7 +17,7 @@ class SubjectType(str, Enum):
 class SubjectExtension(BaseModel):
     """The subject that acts."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     id: str
     type: SubjectType
@@ -30,7 +30,7 @@ class SubjectExtension(BaseModel):
 class ObjectSecurityProfile(BaseModel):
     """Who manages an object and what is needed to use it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     managed_by: str = "host"
     permissions: list[str] = Field(default_factory=list)
@@ -41,7 +41,7 @@ class ObjectSecurityProfile(BaseModel):
 class RetentionPolicy(BaseModel):
     """How long data may be kept."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     max_age_seconds: int | None = None
     policy: str = "persistent"
@@ -51,7 +51,7 @@ class RetentionPolicy(BaseModel):
 class DataPolicy(BaseModel):
     """What data may be used for."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     apply_labels: list[str] = Field(default_factory=list)
     allowed_actions: list[str] | None = None
@@ -62,7 +62,7 @@ class DataPolicy(BaseModel):
 class SecurityExtension(BaseModel):
     """Labels, classification, subject, and the profiles of objects and data by name."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     labels: frozenset[str] = Field(default_factory=frozenset)
     classification: str | None = None

@@ -1,7 +1,9 @@
 """Hooks around an agent's turn."""
 
 from enum import Enum
-from typing import Any, Dict, List, Optional
+from typing import Any
+from typing import Dict as Dict  # noqa: UP035 - a public name of 0.1.x
+from typing import List as List  # noqa: UP035 - a public name of 0.1.x
 
 from pydantic import Field, field_validator
 
@@ -19,20 +21,20 @@ class AgentHookType(str, Enum):
     AGENT_POST_INVOKE = "agent_post_invoke"
 
 
-class AgentPreInvokePayload(PluginPayload):
+class AgentPreInvokePayload(PluginPayload, defer_build=True):
     """An agent about to be asked. Messages given as dicts become objects with attributes."""
 
     agent_id: str
-    messages: List[Any]
-    tools: Optional[List[str]] = None
-    headers: Optional[HttpHeaderPayload] = None
-    model: Optional[str] = None
-    system_prompt: Optional[str] = None
-    parameters: Optional[Dict[str, Any]] = Field(default_factory=dict)
+    messages: list[Any]
+    tools: list[str] | None = None
+    headers: HttpHeaderPayload | None = None
+    model: str | None = None
+    system_prompt: str | None = None
+    parameters: dict[str, Any] | None = Field(default_factory=dict)
 
     @field_validator("headers")
     @classmethod
-    def _warn_headers(cls, value: Optional[HttpHeaderPayload]) -> Optional[HttpHeaderPayload]:
+    def _warn_headers(cls, value: HttpHeaderPayload | None) -> HttpHeaderPayload | None:
         return warn_headers_deprecated("AgentPreInvokePayload", value)
 
     @field_validator("messages", mode="before")
@@ -41,12 +43,12 @@ class AgentPreInvokePayload(PluginPayload):
         return coerce_messages(value)
 
 
-class AgentPostInvokePayload(PluginPayload):
+class AgentPostInvokePayload(PluginPayload, defer_build=True):
     """An agent's answer. Messages given as dicts become objects with attributes."""
 
     agent_id: str
-    messages: List[Any]
-    tool_calls: Optional[List[Dict[str, Any]]] = None
+    messages: list[Any]
+    tool_calls: list[dict[str, Any]] | None = None
 
     @field_validator("messages", mode="before")
     @classmethod
@@ -60,8 +62,8 @@ AgentPostInvokeResult = PluginResult[AgentPostInvokePayload]
 
 def _register_agent_hooks() -> None:
     registry = get_hook_registry()
-    registry.register_hook(AgentHookType.AGENT_PRE_INVOKE, AgentPreInvokePayload, AgentPreInvokeResult)
-    registry.register_hook(AgentHookType.AGENT_POST_INVOKE, AgentPostInvokePayload, AgentPostInvokeResult)
+    registry._register_builtin(AgentHookType.AGENT_PRE_INVOKE, AgentPreInvokePayload, AgentPreInvokeResult)
+    registry._register_builtin(AgentHookType.AGENT_POST_INVOKE, AgentPostInvokePayload, AgentPostInvokeResult)
 
 
 _register_agent_hooks()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any, Optional
+from typing import Any
 
 from pydantic import RootModel, field_validator
 
@@ -20,8 +20,11 @@ class HttpHookType(str, Enum):
     HTTP_AUTH_CHECK_PERMISSION = "http_auth_check_permission"
 
 
-class HttpHeaderPayload(RootModel[dict[str, str]], PluginPayload):
+class HttpHeaderPayload(RootModel, PluginPayload, defer_build=True):  # type: ignore[type-arg]
     """HTTP headers; behaves like a dict to which keys can be added."""
+
+    # Not `RootModel[dict[str, str]]`: parametrised, it could not be deferred.
+    root: dict[str, str]
 
     def __iter__(self) -> Iterator[str]:  # type: ignore[override]
         return iter(self.root)
@@ -36,7 +39,7 @@ class HttpHeaderPayload(RootModel[dict[str, str]], PluginPayload):
         return len(self.root)
 
 
-class HttpPreRequestPayload(PluginPayload):
+class HttpPreRequestPayload(PluginPayload, defer_build=True):
     """An HTTP request about to be handled."""
 
     path: str
@@ -58,7 +61,7 @@ class HttpPostRequestPayload(HttpPreRequestPayload):
     status_code: int | None = None
 
 
-class HttpAuthResolveUserPayload(PluginPayload):
+class HttpAuthResolveUserPayload(PluginPayload, defer_build=True):
     """Credentials whose user is to be found."""
 
     credentials: dict[Any, Any] | None = None
@@ -72,7 +75,7 @@ class HttpAuthResolveUserPayload(PluginPayload):
         return warn_headers_deprecated("HttpAuthResolveUserPayload", value)
 
 
-class HttpAuthCheckPermissionPayload(PluginPayload):
+class HttpAuthCheckPermissionPayload(PluginPayload, defer_build=True):
     """A permission to be checked."""
 
     user_email: str
@@ -85,11 +88,11 @@ class HttpAuthCheckPermissionPayload(PluginPayload):
     user_agent: str | None = None
 
 
-class HttpAuthCheckPermissionResultPayload(PluginPayload):
+class HttpAuthCheckPermissionResultPayload(PluginPayload, defer_build=True):
     """Whether a permission is granted, and why."""
 
     granted: bool
-    reason: Optional[str] = None
+    reason: str | None = None
 
 
 HttpHeaderPayloadResult = PluginResult[HttpHeaderPayload]
@@ -101,10 +104,12 @@ HttpAuthCheckPermissionResult = PluginResult[HttpAuthCheckPermissionResultPayloa
 
 def _register_http_auth_hooks() -> None:
     registry = get_hook_registry()
-    registry.register_hook(HttpHookType.HTTP_PRE_REQUEST, HttpPreRequestPayload, HttpPreRequestResult)
-    registry.register_hook(HttpHookType.HTTP_POST_REQUEST, HttpPostRequestPayload, HttpPostRequestResult)
-    registry.register_hook(HttpHookType.HTTP_AUTH_RESOLVE_USER, HttpAuthResolveUserPayload, HttpAuthResolveUserResult)
-    registry.register_hook(
+    registry._register_builtin(HttpHookType.HTTP_PRE_REQUEST, HttpPreRequestPayload, HttpPreRequestResult)
+    registry._register_builtin(HttpHookType.HTTP_POST_REQUEST, HttpPostRequestPayload, HttpPostRequestResult)
+    registry._register_builtin(
+        HttpHookType.HTTP_AUTH_RESOLVE_USER, HttpAuthResolveUserPayload, HttpAuthResolveUserResult
+    )
+    registry._register_builtin(
         HttpHookType.HTTP_AUTH_CHECK_PERMISSION, HttpAuthCheckPermissionPayload, HttpAuthCheckPermissionResult
     )
 

@@ -18,7 +18,7 @@ class IdentityHookType(str, Enum):
     TOKEN_DELEGATE = "token_delegate"
 
 
-class IdentityPayload(PluginPayload):
+class IdentityPayload(PluginPayload, defer_build=True):
     """A token whose subject is to be found."""
 
     raw_token: SecretStr
@@ -28,7 +28,7 @@ class IdentityPayload(PluginPayload):
     client_port: int | None = None
 
 
-class IdentityResult(PluginPayload):
+class IdentityResult(PluginPayload, defer_build=True):
     """The subject of a token, or why it was rejected."""
 
     subject: SubjectExtension | None = None
@@ -42,7 +42,7 @@ class IdentityResult(PluginPayload):
 class AttenuationConfig(BaseModel):
     """How a delegated token is to be narrowed."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     capabilities: list[str] = Field(default_factory=list)
     resource_template: str | None = None
@@ -50,7 +50,7 @@ class AttenuationConfig(BaseModel):
     ttl_seconds: int | None = None
 
 
-class DelegationPayload(PluginPayload):
+class DelegationPayload(PluginPayload, defer_build=True):
     """A target a token is needed for."""
 
     target_name: str
@@ -63,7 +63,7 @@ class DelegationPayload(PluginPayload):
     bearer_token: SecretStr | None = None
 
 
-class DelegationResult(PluginPayload):
+class DelegationResult(PluginPayload, defer_build=True):
     """The token for a target, and the delegation it stands for."""
 
     delegated_token: str | None = None

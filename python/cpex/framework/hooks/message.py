@@ -34,7 +34,7 @@ class CmfHookType(str, Enum):
     PROMPT_POST_FETCH = "cmf.prompt_post_fetch"
 
 
-class MessagePayload(PluginPayload):
+class MessagePayload(PluginPayload, defer_build=True):
     """A message, and where it is evaluated."""
 
     message: Message

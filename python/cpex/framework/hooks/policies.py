@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass
 from enum import Enum
-from typing import Optional
 
 from pydantic import BaseModel
 
@@ -35,8 +34,8 @@ def apply_policy(
     modified: BaseModel,
     policy: HookPayloadPolicy,
     *,
-    apply_to: Optional[BaseModel] = None,
-) -> Optional[BaseModel]:
+    apply_to: BaseModel | None = None,
+) -> BaseModel | None:
     """Takes over the changes a policy allows; the others are dropped with one warning that names them.
 
     Args:

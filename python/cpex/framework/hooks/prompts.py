@@ -1,7 +1,7 @@
 """Hooks around a prompt."""
 
 from enum import Enum
-from typing import Any, Optional
+from typing import Any
 
 from pydantic import Field, field_validator
 
@@ -17,14 +17,14 @@ class PromptHookType(str, Enum):
     PROMPT_POST_FETCH = "prompt_post_fetch"
 
 
-class PromptPrehookPayload(PluginPayload):
+class PromptPrehookPayload(PluginPayload, defer_build=True):
     """A prompt about to be rendered."""
 
     prompt_id: str
-    args: Optional[dict[str, str]] = Field(default_factory=dict)
+    args: dict[str, str] | None = Field(default_factory=dict)
 
 
-class PromptPosthookPayload(PluginPayload):
+class PromptPosthookPayload(PluginPayload, defer_build=True):
     """A rendered prompt. A dict becomes an object with attributes."""
 
     prompt_id: str
@@ -42,8 +42,8 @@ PromptPosthookResult = PluginResult[PromptPosthookPayload]
 
 def _register_prompt_hooks() -> None:
     registry = get_hook_registry()
-    registry.register_hook(PromptHookType.PROMPT_PRE_FETCH, PromptPrehookPayload, PromptPrehookResult)
-    registry.register_hook(PromptHookType.PROMPT_POST_FETCH, PromptPosthookPayload, PromptPosthookResult)
+    registry._register_builtin(PromptHookType.PROMPT_PRE_FETCH, PromptPrehookPayload, PromptPrehookResult)
+    registry._register_builtin(PromptHookType.PROMPT_POST_FETCH, PromptPosthookPayload, PromptPosthookResult)
 
 
 _register_prompt_hooks()

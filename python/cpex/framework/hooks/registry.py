@@ -1,16 +1,31 @@
 """Which payload and which result belong to a hook."""
 
-from typing import Dict, Optional, Type, Union
+from functools import cache
+from importlib import import_module
+from typing import Dict as Dict  # noqa: UP035 - a public name of 0.1.x
+from typing import Optional
 
 from cpex.framework.models import PluginPayload, PluginResult
+
+_BUILTIN_HOOKS = ("tools", "prompts", "resources", "agents", "http")
+
+
+@cache
+def _load_builtin_hooks() -> None:
+    """Imports the modules of the built-in hooks, which register themselves.
+
+    Done at the first question, not at import: half of the time it takes to import the framework is theirs.
+    """
+    for module in _BUILTIN_HOOKS:
+        import_module(f"cpex.framework.hooks.{module}")
 
 
 class HookRegistry:
     """The hooks this process knows. A singleton: every instance is the same."""
 
     _instance: Optional["HookRegistry"] = None
-    _hook_payloads: Dict[str, Type[PluginPayload]] = {}
-    _hook_results: Dict[str, Type[PluginResult]] = {}  # type: ignore[type-arg]
+    _hook_payloads: dict[str, type[PluginPayload]] = {}
+    _hook_results: dict[str, type[PluginResult]] = {}  # type: ignore[type-arg]
 
     def __new__(cls) -> "HookRegistry":
         if cls._instance is None:
@@ -20,8 +35,8 @@ class HookRegistry:
     def register_hook(
         self,
         hook_type: str,
-        payload_class: Type[PluginPayload],
-        result_class: Type[PluginResult],  # type: ignore[type-arg]
+        payload_class: type[PluginPayload],
+        result_class: type[PluginResult],  # type: ignore[type-arg]
     ) -> None:
         """Registers a hook, in place of one of the same name.
 
@@ -33,7 +48,23 @@ class HookRegistry:
         self._hook_payloads[hook_type] = payload_class
         self._hook_results[hook_type] = result_class
 
-    def get_payload_type(self, hook_type: str) -> Optional[Type[PluginPayload]]:
+    def _register_builtin(
+        self,
+        hook_type: str,
+        payload_class: type[PluginPayload],
+        result_class: type[PluginResult],  # type: ignore[type-arg]
+    ) -> None:
+        """Registers a built-in hook, unless an application was there first.
+
+        Args:
+            hook_type: Its name.
+            payload_class: What it takes.
+            result_class: What it returns.
+        """
+        self._hook_payloads.setdefault(hook_type, payload_class)
+        self._hook_results.setdefault(hook_type, result_class)
+
+    def get_payload_type(self, hook_type: str) -> type[PluginPayload] | None:
         """Looks up what a hook takes.
 
         Args:
@@ -42,9 +73,10 @@ class HookRegistry:
         Returns:
             The payload class, or None for an unknown hook.
         """
+        _load_builtin_hooks()
         return self._hook_payloads.get(hook_type)
 
-    def get_result_type(self, hook_type: str) -> Optional[Type[PluginResult]]:  # type: ignore[type-arg]
+    def get_result_type(self, hook_type: str) -> type[PluginResult] | None:  # type: ignore[type-arg]
         """Looks up what a hook returns.
 
         Args:
@@ -53,9 +85,10 @@ class HookRegistry:
         Returns:
             The result class, or None for an unknown hook.
         """
+        _load_builtin_hooks()
         return self._hook_results.get(hook_type)
 
-    def json_to_payload(self, hook_type: str, payload: Union[str, dict]) -> PluginPayload:  # type: ignore[type-arg]
+    def json_to_payload(self, hook_type: str, payload: str | dict) -> PluginPayload:  # type: ignore[type-arg]
         """Reads a payload.
 
         Args:
@@ -75,7 +108,7 @@ class HookRegistry:
             return payload_type.model_validate_json(payload)
         return payload_type.model_validate(payload)
 
-    def json_to_result(self, hook_type: str, result: Union[str, dict]) -> PluginResult:  # type: ignore[type-arg]
+    def json_to_result(self, hook_type: str, result: str | dict) -> PluginResult:  # type: ignore[type-arg]
         """Reads a result.
 
         Args:
@@ -104,6 +137,7 @@ class HookRegistry:
         Returns:
             Whether both its payload and its result are.
         """
+        _load_builtin_hooks()
         return hook_type in self._hook_payloads and hook_type in self._hook_results
 
     def get_registered_hooks(self) -> list[str]:
@@ -112,6 +146,7 @@ class HookRegistry:
         Returns:
             Their names, in the order of registration.
         """
+        _load_builtin_hooks()
         return list(self._hook_payloads)
 
 

@@ -1,7 +1,7 @@
 """Hooks around a resource."""
 
 from enum import Enum
-from typing import Any, Optional
+from typing import Any
 
 from pydantic import Field
 
@@ -16,14 +16,14 @@ class ResourceHookType(str, Enum):
     RESOURCE_POST_FETCH = "resource_post_fetch"
 
 
-class ResourcePreFetchPayload(PluginPayload):
+class ResourcePreFetchPayload(PluginPayload, defer_build=True):
     """A resource about to be read."""
 
     uri: str
-    metadata: Optional[dict[str, Any]] = Field(default_factory=dict)
+    metadata: dict[str, Any] | None = Field(default_factory=dict)
 
 
-class ResourcePostFetchPayload(PluginPayload):
+class ResourcePostFetchPayload(PluginPayload, defer_build=True):
     """A resource that was read."""
 
     uri: str
@@ -36,8 +36,8 @@ ResourcePostFetchResult = PluginResult[ResourcePostFetchPayload]
 
 def _register_resource_hooks() -> None:
     registry = get_hook_registry()
-    registry.register_hook(ResourceHookType.RESOURCE_PRE_FETCH, ResourcePreFetchPayload, ResourcePreFetchResult)
-    registry.register_hook(ResourceHookType.RESOURCE_POST_FETCH, ResourcePostFetchPayload, ResourcePostFetchResult)
+    registry._register_builtin(ResourceHookType.RESOURCE_PRE_FETCH, ResourcePreFetchPayload, ResourcePreFetchResult)
+    registry._register_builtin(ResourceHookType.RESOURCE_POST_FETCH, ResourcePostFetchPayload, ResourcePostFetchResult)
 
 
 _register_resource_hooks()

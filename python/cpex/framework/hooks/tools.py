@@ -1,7 +1,7 @@
 """Hooks around a tool call."""
 
 from enum import Enum
-from typing import Any, Optional
+from typing import Any
 
 from pydantic import Field, field_validator
 
@@ -18,20 +18,20 @@ class ToolHookType(str, Enum):
     TOOL_POST_INVOKE = "tool_post_invoke"
 
 
-class ToolPreInvokePayload(PluginPayload):
+class ToolPreInvokePayload(PluginPayload, defer_build=True):
     """A tool about to be called."""
 
     name: str
-    args: Optional[dict[str, Any]] = Field(default_factory=dict)
-    headers: Optional[HttpHeaderPayload] = None
+    args: dict[str, Any] | None = Field(default_factory=dict)
+    headers: HttpHeaderPayload | None = None
 
     @field_validator("headers")
     @classmethod
-    def _warn_headers(cls, value: Optional[HttpHeaderPayload]) -> Optional[HttpHeaderPayload]:
+    def _warn_headers(cls, value: HttpHeaderPayload | None) -> HttpHeaderPayload | None:
         return warn_headers_deprecated("ToolPreInvokePayload", value)
 
 
-class ToolPostInvokePayload(PluginPayload):
+class ToolPostInvokePayload(PluginPayload, defer_build=True):
     """What a tool returned."""
 
     name: str
@@ -44,8 +44,8 @@ ToolPostInvokeResult = PluginResult[ToolPostInvokePayload]
 
 def _register_tool_hooks() -> None:
     registry = get_hook_registry()
-    registry.register_hook(ToolHookType.TOOL_PRE_INVOKE, ToolPreInvokePayload, ToolPreInvokeResult)
-    registry.register_hook(ToolHookType.TOOL_POST_INVOKE, ToolPostInvokePayload, ToolPostInvokeResult)
+    registry._register_builtin(ToolHookType.TOOL_PRE_INVOKE, ToolPreInvokePayload, ToolPreInvokeResult)
+    registry._register_builtin(ToolHookType.TOOL_POST_INVOKE, ToolPostInvokePayload, ToolPostInvokeResult)
 
 
 _register_tool_hooks()
