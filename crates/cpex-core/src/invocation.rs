@@ -7,7 +7,7 @@ use core::mem;
 use core::num::NonZeroUsize;
 use core::time::Duration;
 
-use crate::condition::{self, Facts};
+use crate::condition::Facts;
 use crate::error::Misuse;
 use crate::host::{Event, Host, Values};
 use crate::outcome::{End, Outcome};

@@ -1,0 +1,115 @@
+//! The Python classes and functions the driver works with, looked up once.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PySet, PyType};
+
+use crate::model::{Shape, Slots};
+
+/// Everything that is looked up once per process.
+pub(crate) struct Classes {
+    pub(crate) slots: Slots,
+    pub(crate) base_model: Py<PyType>,
+    pub(crate) root_model: Py<PyType>,
+    pub(crate) plugin_payload: Py<PyType>,
+    pub(crate) plugin_result: Py<PyType>,
+    pub(crate) extensions: Py<PyType>,
+    pub(crate) context: Shape,
+    pub(crate) global_context: Shape,
+    pub(crate) result: Shape,
+    pub(crate) halted: Shape,
+    pub(crate) nothing: Shape,
+    pub(crate) record: Shape,
+    pub(crate) report: Py<PyAny>,
+    pub(crate) status: Py<PyAny>,
+    pub(crate) plugin_error: Py<PyType>,
+    pub(crate) violation_error: Py<PyType>,
+    pub(crate) base_exception: Py<PyType>,
+    pub(crate) cancelled_error: Py<PyType>,
+    pub(crate) running_loop: Py<PyAny>,
+    pub(crate) current_task: Py<PyAny>,
+    pub(crate) tracked_list: Py<PyType>,
+}
+
+static CLASSES: PyOnceLock<Classes> = PyOnceLock::new();
+
+/// The classes; imports them the first time.
+pub(crate) fn classes(py: Python<'_>) -> PyResult<&'static Classes> {
+    CLASSES.get_or_try_init(py, || Classes::load(py))
+}
+
+impl Classes {
+    fn load(py: Python<'_>) -> PyResult<Self> {
+        let pydantic = py.import("pydantic")?;
+        let models = py.import("cpex.framework.models")?;
+        let errors = py.import("cpex.framework.errors")?;
+        let asyncio = py.import("asyncio")?;
+        let class = |module: &Bound<'_, PyModule>, name: &str| -> PyResult<Py<PyType>> {
+            Ok(module.getattr(name)?.cast_into::<PyType>()?.unbind())
+        };
+        let base_model = class(&pydantic, "BaseModel")?;
+        let plugin_result = class(&models, "PluginResult")?;
+        let shape = |name: &str, fields_set: &[&str]| -> PyResult<Shape> {
+            Ok(Shape { class: class(&models, name)?, fields_set: PySet::new(py, fields_set)?.unbind() })
+        };
+        Ok(Self {
+            slots: Slots::of(base_model.bind(py))?,
+            root_model: class(&pydantic, "RootModel")?,
+            plugin_payload: class(&models, "PluginPayload")?,
+            extensions: class(&py.import("cpex.framework.extensions.extensions")?, "Extensions")?,
+            context: shape("PluginContext", &["global_context"])?,
+            global_context: shape("GlobalContext", &GLOBAL_CONTEXT_FIELDS)?,
+            result: shape("PluginResult", &RESULT_FIELDS)?,
+            halted: shape("PluginResult", &HALTED_FIELDS)?,
+            nothing: shape("PluginResult", &["modified_payload"])?,
+            record: shape("ControlExecutionRecord", &RECORD_FIELDS)?,
+            report: models.getattr("ExecutionReport")?.unbind(),
+            status: models.getattr("ControlExecutionStatus")?.unbind(),
+            plugin_error: class(&errors, "PluginError")?,
+            violation_error: class(&errors, "PluginViolationError")?,
+            base_exception: class(&py.import("builtins")?, "Exception")?,
+            cancelled_error: class(&asyncio, "CancelledError")?,
+            running_loop: asyncio.getattr("_get_running_loop")?.unbind(),
+            current_task: asyncio.getattr("current_task")?.unbind(),
+            tracked_list: class(&py.import("cpex.framework.memory")?, "CopyOnWriteList")?,
+            base_model,
+            plugin_result,
+        })
+    }
+}
+
+pub(crate) const GLOBAL_CONTEXT_FIELDS: [&str; 8] =
+    ["request_id", "user", "user_context", "tenant_id", "server_id", "content_type", "state", "metadata"];
+
+const RESULT_FIELDS: [&str; 8] = [
+    "continue_processing",
+    "modified_payload",
+    "modified_extensions",
+    "violation",
+    "metadata",
+    "background_tasks",
+    "retry_delay_ms",
+    "executions",
+];
+
+const HALTED_FIELDS: [&str; 6] =
+    ["continue_processing", "modified_payload", "violation", "metadata", "background_tasks", "executions"];
+
+const RECORD_FIELDS: [&str; 16] = [
+    "plugin_id",
+    "plugin_name",
+    "plugin_kind",
+    "hook_name",
+    "mode",
+    "status",
+    "requested_allow",
+    "effective_allow",
+    "matched",
+    "applied",
+    "payload_modified",
+    "extensions_modified",
+    "duration_ns",
+    "reason",
+    "error_code",
+    "config_keys",
+];

@@ -1,0 +1,516 @@
+//! The engine: settings, compiled line-ups, and the two ways in.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use cpex_core::condition::Facts;
+use cpex_core::payload::Rule;
+use cpex_core::record::Detail;
+use cpex_core::{LineUp, Phase, Settings};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyList, PySet, PyString, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::context::RequestContext;
+use crate::control::{self, Control, generation, plain};
+use crate::facts::Request;
+use crate::hook_call::{Flight, HookCall, Pipeline, Progress};
+use crate::host::Hosted;
+use crate::result;
+use crate::single::{Single, Targets};
+use crate::size;
+use crate::spans::Spans;
+use crate::values::{Invocation, PyLineUp, Work};
+
+/// More lists of hook references than this are not made by a registry.
+const MAX_LINE_UPS: usize = 1024;
+
+/// The scheduler; `PluginExecutor` derives from it.
+#[pyclass(subclass, frozen, module = "cpex._core")]
+pub(crate) struct Engine {
+    settings: Mutex<EngineSettings>,
+    line_ups: Mutex<LineUps>,
+    detail: Detail,
+    compatible: bool,
+}
+
+/// What tests and applications set on an executor, at any time.
+struct EngineSettings {
+    config: Py<PyAny>,
+    timeout: Py<PyAny>,
+    limit: Option<Duration>,
+    observability: Py<PyAny>,
+    hook_policies: Py<PyAny>,
+    default_hook_policy: Py<PyAny>,
+    denies_by_default: bool,
+    runtime_disabled: Py<PySet>,
+    not_loaded: Py<PyDict>,
+    overridden: bool,
+}
+
+/// Line-ups that were made from lists of hook references, as long as the lists are the same.
+#[derive(Default)]
+struct LineUps {
+    generation: u64,
+    by_list: HashMap<usize, Compiled>,
+}
+
+struct Compiled {
+    list: Py<PyList>,
+    items: Vec<usize>,
+    hook: Py<PyString>,
+    line_up: PyLineUp,
+}
+
+impl Compiled {
+    fn is_of(&self, py: Python<'_>, list: &Bound<'_, PyList>, hook: &Bound<'_, PyString>) -> bool {
+        let same_items = self.items.len() == list.len()
+            && list.iter().zip(&self.items).all(|(item, known)| item.as_ptr() as usize == *known);
+        same_items && (self.hook.is(hook) || self.hook.bind(py).as_any().eq(hook).unwrap_or(false))
+    }
+}
+
+impl Engine {
+    fn settings(&self) -> MutexGuard<'_, EngineSettings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn line_ups(&self) -> MutexGuard<'_, LineUps> {
+        self.line_ups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Is one of the steps replaced that a subclass or a test may replace?
+    pub(crate) fn is_overridden(&self) -> bool {
+        self.settings().overridden
+    }
+
+    /// Which records are published.
+    pub(crate) fn detail(&self) -> Detail {
+        self.detail
+    }
+
+    /// A time limit as it is told: the plugin's own in seconds, or the manager's as it was set.
+    pub(crate) fn time_limit<'py>(&self, py: Python<'py>, own_s: Option<f64>) -> Bound<'py, PyAny> {
+        match own_s {
+            Some(seconds) => pyo3::types::PyFloat::new(py, seconds).into_any(),
+            None => self.settings().timeout.bind(py).clone(),
+        }
+    }
+
+    /// Takes a plugin out of service.
+    pub(crate) fn disable(&self, py: Python<'_>, name: &Bound<'_, PyString>) -> PyResult<()> {
+        let disabled = self.settings().runtime_disabled.clone_ref(py);
+        disabled.bind(py).add(name)
+    }
+
+    /// The plugins that could not be loaded for a hook, as report entries.
+    pub(crate) fn not_loaded<'py>(
+        &self,
+        py: Python<'py>,
+        hook: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let not_loaded = self.settings().not_loaded.clone_ref(py);
+        if not_loaded.bind(py).is_empty() { Ok(None) } else { not_loaded.bind(py).get_item(hook) }
+    }
+
+    fn line_up(&self, hook_refs: &Bound<'_, PyAny>, hook: &Bound<'_, PyString>) -> PyResult<PyLineUp> {
+        let py = hook_refs.py();
+        let Ok(list) = hook_refs.cast_exact::<PyList>() else { return control::line_up(hook_refs, hook) };
+        let key = list.as_ptr() as usize;
+        let generation = generation();
+        {
+            let mut line_ups = self.line_ups();
+            if line_ups.generation != generation {
+                let outdated = std::mem::take(&mut line_ups.by_list);
+                line_ups.generation = generation;
+                drop(line_ups);
+                drop(outdated);
+            } else if let Some(known) = line_ups.by_list.get(&key)
+                && known.is_of(py, list, hook)
+            {
+                return Ok(Arc::clone(&known.line_up));
+            }
+        }
+        let line_up = control::line_up(hook_refs, hook)?;
+        let compiled = Compiled {
+            list: list.clone().unbind(),
+            items: list.iter().map(|item| item.as_ptr() as usize).collect(),
+            hook: hook.clone().unbind(),
+            line_up: Arc::clone(&line_up),
+        };
+        let mut line_ups = self.line_ups();
+        let outdated = if line_ups.by_list.len() >= MAX_LINE_UPS {
+            std::mem::take(&mut line_ups.by_list)
+        } else {
+            HashMap::new()
+        };
+        let replaced = line_ups.by_list.insert(key, compiled);
+        drop(line_ups);
+        drop((outdated, replaced));
+        Ok(line_up)
+    }
+
+    /// What plugins may change on a hook: the rule, and the writable fields if there is a policy.
+    fn rule(&self, py: Python<'_>, hook: &Bound<'_, PyString>) -> PyResult<(Rule, Option<Py<PyAny>>)> {
+        let (policies, denies) = {
+            let settings = self.settings();
+            (settings.hook_policies.clone_ref(py), settings.denies_by_default)
+        };
+        let policies = policies.bind(py);
+        if policies.is_truthy()? {
+            let policy = policies.call_method1(intern!(py, "get"), (hook,))?;
+            if policy.is_truthy()? {
+                let writable = policy.getattr(intern!(py, "writable_fields"))?;
+                return Ok((Rule::Writable, Some(writable.unbind())));
+            }
+        }
+        Ok((if denies { Rule::Closed } else { Rule::Open }, None))
+    }
+
+    fn hosted(
+        slf: &Bound<'_, Self>,
+        line_up: PyLineUp,
+        hook: &Bound<'_, PyString>,
+        context: &Bound<'_, PyAny>,
+    ) -> PyResult<Hosted> {
+        let py = slf.py();
+        let observability = slf.get().settings().observability.clone_ref(py);
+        let seats = line_up.entries().iter().map(|_| None).collect();
+        Ok(Hosted {
+            engine: slf.clone().unbind(),
+            line_up,
+            hook: hook.clone().unbind(),
+            request: RequestContext::new(context)?,
+            earlier: None,
+            table: PyDict::new(py).unbind(),
+            metadata: PyDict::new(py).unbind(),
+            extensions: None,
+            writable_fields: None,
+            raise_denials: false,
+            compatible: slf.get().compatible,
+            spans: Spans::of_current_trace(py, &observability)?,
+            chain_span: None,
+            seats,
+        })
+    }
+
+    fn check_size(slf: &Bound<'_, Self>, payload: &Bound<'_, PyAny>) -> PyResult<()> {
+        if slf.get().is_overridden() {
+            return slf.call_method1(intern!(slf.py(), "_validate_payload_size"), (payload,)).map(drop);
+        }
+        size::check(payload)
+    }
+
+    fn limit(&self) -> Option<Duration> {
+        self.settings().limit
+    }
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    #[pyo3(signature = (*args, **kwargs))]
+    fn new(py: Python<'_>, args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let _ = (args, kwargs); // for `__init__` of the class derived from this
+        let none = || py.None();
+        Ok(Self {
+            settings: Mutex::new(EngineSettings {
+                config: none(),
+                timeout: none(),
+                limit: None,
+                observability: none(),
+                hook_policies: none(),
+                default_hook_policy: none(),
+                denies_by_default: false,
+                runtime_disabled: PySet::empty(py)?.unbind(),
+                not_loaded: PyDict::new(py).unbind(),
+                overridden: false,
+            }),
+            line_ups: Mutex::default(),
+            detail: match std::env::var("PLUGINS_EXECUTION_DETAIL") {
+                Ok(detail) if detail.eq_ignore_ascii_case("full") => Detail::Full,
+                _ => Detail::Compatible,
+            },
+            compatible: std::env::var("PLUGINS_COMPAT").is_ok_and(|version| version.trim() == "0.1.4"),
+        })
+    }
+
+    #[getter]
+    fn config(&self, py: Python<'_>) -> Py<PyAny> {
+        self.settings().config.clone_ref(py)
+    }
+
+    #[setter]
+    fn set_config(&self, config: Py<PyAny>) {
+        let old = std::mem::replace(&mut self.settings().config, config);
+        drop(old);
+    }
+
+    #[getter]
+    fn timeout(&self, py: Python<'_>) -> Py<PyAny> {
+        self.settings().timeout.clone_ref(py)
+    }
+
+    #[setter]
+    fn set_timeout(&self, timeout: Bound<'_, PyAny>) -> PyResult<()> {
+        let limit = limit_of(&timeout)?;
+        let old = {
+            let mut settings = self.settings();
+            settings.limit = limit;
+            std::mem::replace(&mut settings.timeout, timeout.unbind())
+        };
+        drop(old);
+        Ok(())
+    }
+
+    #[getter]
+    fn observability(&self, py: Python<'_>) -> Py<PyAny> {
+        self.settings().observability.clone_ref(py)
+    }
+
+    #[setter]
+    fn set_observability(&self, provider: Py<PyAny>) {
+        let old = std::mem::replace(&mut self.settings().observability, provider);
+        drop(old);
+    }
+
+    #[getter]
+    fn hook_policies(&self, py: Python<'_>) -> Py<PyAny> {
+        self.settings().hook_policies.clone_ref(py)
+    }
+
+    #[setter]
+    fn set_hook_policies(&self, policies: Py<PyAny>) {
+        let old = std::mem::replace(&mut self.settings().hook_policies, policies);
+        drop(old);
+    }
+
+    #[getter]
+    fn default_hook_policy(&self, py: Python<'_>) -> Py<PyAny> {
+        self.settings().default_hook_policy.clone_ref(py)
+    }
+
+    #[setter]
+    fn set_default_hook_policy(&self, policy: Bound<'_, PyAny>) -> PyResult<()> {
+        let denies = match policy.cast::<PyString>() {
+            Ok(text) => plain(text)?.to_str()? == "deny",
+            Err(_) => false,
+        };
+        let old = {
+            let mut settings = self.settings();
+            settings.denies_by_default = denies;
+            std::mem::replace(&mut settings.default_hook_policy, policy.unbind())
+        };
+        drop(old);
+        Ok(())
+    }
+
+    #[getter(_runtime_disabled)]
+    fn runtime_disabled(&self, py: Python<'_>) -> Py<PySet> {
+        self.settings().runtime_disabled.clone_ref(py)
+    }
+
+    #[setter(_runtime_disabled)]
+    fn set_runtime_disabled(&self, names: Py<PySet>) {
+        let old = std::mem::replace(&mut self.settings().runtime_disabled, names);
+        drop(old);
+    }
+
+    #[getter(_not_loaded)]
+    fn not_loaded_by_hook(&self, py: Python<'_>) -> Py<PyDict> {
+        self.settings().not_loaded.clone_ref(py)
+    }
+
+    #[setter(_not_loaded)]
+    fn set_not_loaded(&self, by_hook: Py<PyDict>) {
+        let old = std::mem::replace(&mut self.settings().not_loaded, by_hook);
+        drop(old);
+    }
+
+    #[getter(_overridden)]
+    fn overridden(&self) -> bool {
+        self.is_overridden()
+    }
+
+    #[setter(_overridden)]
+    fn set_overridden(&self, overridden: bool) {
+        self.settings().overridden = overridden;
+    }
+
+    /// Runs the plugins of a hook until the first that suspends: the finished result, or a `HookCall`.
+    #[pyo3(signature = (hook_refs, payload, global_context, hook_type, local_contexts, violations_as_exceptions, extensions))]
+    #[allow(clippy::too_many_arguments, reason = "the signature of `PluginExecutor.execute`")]
+    fn _begin<'py>(
+        slf: &Bound<'py, Self>,
+        hook_refs: &Bound<'py, PyAny>,
+        payload: &Bound<'py, PyAny>,
+        global_context: &Bound<'py, PyAny>,
+        hook_type: &Bound<'py, PyAny>,
+        local_contexts: Option<Bound<'py, PyDict>>,
+        violations_as_exceptions: &Bound<'py, PyAny>,
+        extensions: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let this = slf.get();
+        if hook_refs.len()? == 0 {
+            let result = result::nothing(py, this.not_loaded(py, hook_type)?)?;
+            return Ok(PyTuple::new(py, [result, py.None().into_bound(py)])?.into_any());
+        }
+        Self::check_size(slf, payload)?;
+        let hook = plain(hook_type)?;
+        let line_up = this.line_up(hook_refs, &hook)?;
+        let mut hosted = Self::hosted(slf, Arc::clone(&line_up), &hook, global_context)?;
+        hosted.earlier = local_contexts.map(Bound::unbind);
+        hosted.extensions = extensions;
+        hosted.raise_denials = violations_as_exceptions.is_truthy()?;
+        hosted.begin_chain_span(py, hook_refs.len()?);
+        let pool = pool(py, &line_up)?;
+        let (rule, writable_fields) = this.rule(py, &hook)?;
+        hosted.writable_fields = writable_fields;
+        let settings = Settings {
+            rule,
+            timeout: this.limit(),
+            pool: pool.and_then(NonZeroUsize::new),
+            raise_denials: hosted.raise_denials,
+        };
+        let clock = Instant::now();
+        let disabled = this.settings().runtime_disabled.clone_ref(py);
+        let disabled = disabled.bind(py);
+        let any_disabled = !disabled.is_empty();
+        let is_disabled = |control: &Control| {
+            control.is_off || any_disabled && disabled.contains(control.name(py)).unwrap_or(true)
+        };
+        let start = |facts: &Facts<'_>| {
+            let payload = payload.clone().unbind();
+            Invocation::start(Arc::clone(&line_up), settings, payload, facts, is_disabled, 0)
+        };
+        let invocation = if line_up.is_conditional() {
+            Request::read(global_context, Some(payload), hook.to_str()?)?.with_facts(start)
+        } else {
+            start(&Facts::NONE)
+        };
+        let mut pipeline = Pipeline::new(invocation, hosted, clock, pool);
+        match pipeline.run(py)? {
+            Progress::Done(done) => Ok(done),
+            Progress::Yielded(value) => HookCall::suspended(py, value, Flight::Pipeline(Box::new(pipeline))),
+        }
+    }
+
+    /// Runs one plugin outside a pipeline: its result, or a `HookCall`.
+    #[pyo3(signature = (hook_ref, payload, local_context, violations_as_exceptions, global_context, combined_metadata, extensions))]
+    #[allow(clippy::too_many_arguments, reason = "the signature of `PluginExecutor.execute_plugin`")]
+    fn _begin_one<'py>(
+        slf: &Bound<'py, Self>,
+        hook_ref: &Bound<'py, PyAny>,
+        payload: &Bound<'py, PyAny>,
+        local_context: &Bound<'py, PyAny>,
+        violations_as_exceptions: &Bound<'py, PyAny>,
+        global_context: Option<Py<PyAny>>,
+        combined_metadata: Option<Py<PyDict>>,
+        extensions: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let hook = plain(&hook_ref.getattr(intern!(py, "name"))?)?;
+        let line_up: PyLineUp = Arc::new(LineUp::new(vec![Control::read(hook_ref, &hook)?]));
+        let timeout = line_up.entries()[0].timeout.or(slf.get().limit());
+        let request = local_context.getattr(intern!(py, "global_context"))?;
+        let mut hosted = Self::hosted(slf, line_up, &hook, &request)?;
+        hosted.extensions = extensions;
+        hosted.raise_denials = violations_as_exceptions.is_truthy()?;
+        let targets =
+            Targets { context: local_context.clone().unbind(), global_context, metadata: combined_metadata };
+        let work = Work { entry: 0, payload: payload.clone().unbind(), timeout };
+        match Single::start(py, hosted, targets, &work)? {
+            (Progress::Yielded(value), Some(single)) => {
+                HookCall::suspended(py, value, Flight::Single(Box::new(single)))
+            }
+            (Progress::Yielded(done) | Progress::Done(done), _) => Ok(done),
+        }
+    }
+
+    /// Every hook reference in execution order, with the reason why it would be skipped.
+    fn _eligible<'py>(
+        slf: &Bound<'py, Self>,
+        hook_refs: &Bound<'py, PyAny>,
+        payload: &Bound<'py, PyAny>,
+        global_context: &Bound<'py, PyAny>,
+        hook_type: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let py = slf.py();
+        let hook = plain(hook_type)?;
+        let line_up = slf.get().line_up(hook_refs, &hook)?;
+        let request = Request::read(global_context, Some(payload), hook.to_str()?)?;
+        let disabled = slf.get().settings().runtime_disabled.clone_ref(py);
+        let eligible = PyList::empty(py);
+        for entry in line_up.entries() {
+            let is_disabled = |control: &Control| {
+                control.is_off || disabled.bind(py).contains(&control.name).unwrap_or(true)
+            };
+            let skip = request.with_facts(|facts| entry.skip(facts, is_disabled));
+            eligible.append((&entry.plugin.hook_ref, skip.map(crate::report::skip_text)))?;
+        }
+        Ok(eligible)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Ok(settings) = self.settings.try_lock() {
+            visit.call(&settings.config)?;
+            visit.call(&settings.observability)?;
+            visit.call(&settings.hook_policies)?;
+            visit.call(&settings.default_hook_policy)?;
+        }
+        if let Ok(line_ups) = self.line_ups.try_lock() {
+            for compiled in line_ups.by_list.values() {
+                visit.call(&compiled.list)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        let line_ups =
+            self.line_ups.try_lock().ok().map(|mut line_ups| std::mem::take(&mut line_ups.by_list));
+        drop(line_ups);
+    }
+}
+
+/// A manager's timeout, in seconds. None at all: no limit; zero or less: no time.
+fn limit_of(timeout: &Bound<'_, PyAny>) -> PyResult<Option<Duration>> {
+    if timeout.is_none() {
+        return Ok(None);
+    }
+    if timeout.is_instance_of::<PyBool>() || timeout.is_instance_of::<PyString>() {
+        let class = timeout.get_type().name()?.to_string();
+        return Err(PyTypeError::new_err(format!(
+            "timeout must be a number of seconds or None, not {class}"
+        )));
+    }
+    let seconds: f64 = timeout.extract()?;
+    if seconds.is_nan() {
+        return Err(PyValueError::new_err("timeout must be a number of seconds or None, not nan"));
+    }
+    Ok(if seconds <= 0.0 { Some(Duration::ZERO) } else { Duration::try_from_secs_f64(seconds).ok() })
+}
+
+/// How many concurrent, and how many background plugins may run at once; `None`: all.
+fn pool(py: Python<'_>, line_up: &LineUp<Control>) -> PyResult<Option<usize>> {
+    if !line_up.entries().last().is_some_and(|entry| entry.phase >= Phase::Concurrent) {
+        return Ok(None);
+    }
+    let size: i64 = py
+        .import(intern!(py, "cpex.framework.manager"))?
+        .getattr(intern!(py, "settings"))?
+        .getattr(intern!(py, "execution_pool"))?
+        .extract()?;
+    match usize::try_from(size) {
+        Ok(0) => Ok(None),
+        Ok(size) => Ok(Some(size)),
+        Err(_) => Err(PyValueError::new_err(format!(
+            "PLUGINS_EXECUTION_POOL must be 0 (no limit) or more, not {size}"
+        ))),
+    }
+}

@@ -1,0 +1,303 @@
+//! One invocation in Python terms: its contexts, its metadata, and the answers to what the core asks.
+
+use std::time::Duration;
+
+use cpex_core::host::{Event, Restriction};
+use cpex_core::payload::Relation;
+use cpex_core::record::{Fate, Skip};
+use cpex_core::{End, Host, Phase};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::context::{Given, RequestContext};
+use crate::control::Control;
+use crate::engine::Engine;
+use crate::narrator::Narrator;
+use crate::payload;
+use crate::policy;
+use crate::spans::{Span, Spans};
+use crate::task::Job;
+use crate::values::{Outcome, PyLineUp, PyValues, Record, Reply, Work};
+
+/// The state of one invocation that is made of Python objects.
+pub(crate) struct Hosted {
+    pub(crate) engine: Py<Engine>,
+    pub(crate) line_up: PyLineUp,
+    pub(crate) hook: Py<PyString>,
+    pub(crate) request: RequestContext,
+    pub(crate) earlier: Option<Py<PyDict>>,
+    pub(crate) table: Py<PyDict>,
+    pub(crate) metadata: Py<PyDict>,
+    pub(crate) extensions: Option<Py<PyAny>>,
+    pub(crate) writable_fields: Option<Py<PyAny>>,
+    pub(crate) raise_denials: bool,
+    /// What a plugin deletes from the state stays there, as in CPEX 0.1.4.
+    pub(crate) compatible: bool,
+    pub(crate) spans: Option<Spans>,
+    pub(crate) chain_span: Option<Span>,
+    pub(crate) seats: Vec<Option<Seat>>,
+}
+
+/// What the driver keeps of one plugin of the line-up while it runs.
+pub(crate) struct Seat {
+    /// Its context; `None` if the caller gave it one.
+    given: Option<Given>,
+    span: Option<Span>,
+    metadata: Option<Py<PyAny>>,
+    pub(crate) answer: Option<Py<PyAny>>,
+}
+
+impl Hosted {
+    pub(crate) fn control(&self, entry: usize) -> &Control {
+        &self.line_up.entries()[entry].plugin
+    }
+
+    pub(crate) fn phase(&self, entry: usize) -> Phase {
+        self.line_up.entries()[entry].phase
+    }
+
+    /// Calls a plugin's method with its payload, a context, and extensions if it takes them. What comes back
+    /// is to be awaited.
+    pub(crate) fn call<'py>(&mut self, py: Python<'py>, work: &Work) -> PyResult<Bound<'py, PyAny>> {
+        let context = self.seat(py, work.entry)?;
+        self.call_with(py, work, &context)
+    }
+
+    /// The same, with a given context.
+    pub(crate) fn call_with<'py>(
+        &self,
+        py: Python<'py>,
+        work: &Work,
+        context: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let control = self.control(work.entry);
+        let (method, payload) = (control.method.bind(py), work.payload.bind(py));
+        if self.engine.get().is_overridden() {
+            let job = self.job_with(py, work, context.clone(), None)?;
+            return job.function.bind(py).call1(job.arguments.bind(py));
+        }
+        if control.takes_extensions {
+            method.call1((payload, context, self.shown_extensions(py, control)?))
+        } else {
+            method.call1((payload, context))
+        }
+    }
+
+    /// The same call, for a task to make.
+    pub(crate) fn job(&mut self, py: Python<'_>, work: &Work, limit: Option<Duration>) -> PyResult<Job> {
+        let context = self.seat(py, work.entry)?;
+        self.job_with(py, work, context, limit)
+    }
+
+    fn job_with<'py>(
+        &self,
+        py: Python<'py>,
+        work: &Work,
+        context: Bound<'py, PyAny>,
+        limit: Option<Duration>,
+    ) -> PyResult<Job> {
+        let control = self.control(work.entry);
+        let mut arguments = vec![work.payload.bind(py).clone(), context];
+        if control.takes_extensions {
+            arguments.push(self.shown_extensions(py, control)?);
+        }
+        let function = if self.engine.get().is_overridden() {
+            arguments.insert(0, control.hook_ref.bind(py).clone());
+            self.engine.bind(py).getattr(intern!(py, "_execute_with_timeout"))?.unbind()
+        } else {
+            control.method.clone_ref(py)
+        };
+        Ok(Job { function, arguments: PyTuple::new(py, arguments)?.unbind(), limit })
+    }
+
+    /// Gives a plugin its context, and puts that into the table.
+    fn seat<'py>(&mut self, py: Python<'py>, entry: usize) -> PyResult<Bound<'py, PyAny>> {
+        let (control, phase) = (self.control(entry), self.phase(entry));
+        let key = self.request.key(py, &control.uuid)?;
+        let awaited = phase != Phase::FireAndForget;
+        let earlier = match &self.earlier {
+            Some(earlier) if awaited => earlier.bind(py).get_item(&key)?,
+            _ => None,
+        };
+        let given = self.request.give(py, earlier)?;
+        let context = given.context.bind(py).clone();
+        self.table.bind(py).set_item(key, &context)?;
+        let span = if awaited { self.span(py, entry) } else { None };
+        self.seats[entry] = Some(Seat { given: Some(given), span, metadata: None, answer: None });
+        Ok(context)
+    }
+
+    fn span(&self, py: Python<'_>, entry: usize) -> Option<Span> {
+        let spans = self.spans.as_ref()?;
+        let control = self.control(entry);
+        spans.plugin(py, control, &self.engine.get().time_limit(py, control.timeout_s))
+    }
+
+    /// Starts the span of a plugin that is not given its context here.
+    pub(crate) fn begin_span(&mut self, py: Python<'_>, entry: usize) {
+        let span = self.span(py, entry);
+        self.seats[entry] = Some(Seat { given: None, span, metadata: None, answer: None });
+    }
+
+    /// Ends the span of a plugin, if it has one.
+    pub(crate) fn end_span(&mut self, py: Python<'_>, entry: usize, reply: Option<&Reply>) {
+        let Some(spans) = &self.spans else { return };
+        let Some(span) = self.seats[entry].as_mut().and_then(|seat| seat.span.take()) else { return };
+        match reply {
+            Some(reply) => spans.end_plugin(py, &span, reply),
+            None => spans.end_error(py, &span),
+        }
+    }
+
+    /// Starts the span of the whole hook.
+    pub(crate) fn begin_chain_span(&mut self, py: Python<'_>, length: usize) {
+        if let Some(spans) = &self.spans {
+            self.chain_span = spans.hook(py, &self.hook.bind(py).to_string_lossy(), length);
+        }
+    }
+
+    /// Ends the span of the whole hook.
+    pub(crate) fn end_chain_span(&mut self, py: Python<'_>, outcome: &Outcome) {
+        let (Some(spans), Some(span)) = (&self.spans, self.chain_span.take()) else { return };
+        let stopped_by = match outcome.end {
+            End::Completed => None,
+            End::Halted { entry, .. } => Some(self.control(entry).name(py)),
+            End::Raised { .. } => return spans.end_error(py, &span),
+        };
+        let awaited =
+            |record: &&Record| !matches!(record.fate, Fate::Detached | Fate::Cancelled | Fate::Skipped(_));
+        let skipped =
+            |record: &&Record| matches!(record.fate, Fate::Skipped(Skip::Condition(_) | Skip::Disabled));
+        let executed = outcome.records.iter().filter(awaited).count();
+        let skipped = outcome.records.iter().filter(skipped).count();
+        spans.end_ok(py, &span, |attributes| {
+            attributes.set_item("plugin.executed_count", executed)?;
+            attributes.set_item("plugin.skipped_count", skipped)?;
+            attributes.set_item("plugin.chain.stopped", stopped_by.is_some())?;
+            match stopped_by {
+                Some(name) => attributes.set_item("plugin.chain.stopped_by", name),
+                None => attributes.set_item("plugin.chain.stopped_by", ""),
+            }
+        });
+    }
+
+    /// For the garbage collector.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.engine)?;
+        visit.call(&self.request.object)?;
+        visit.call(&self.earlier)?;
+        visit.call(&self.table)?;
+        visit.call(&self.metadata)?;
+        visit.call(&self.extensions)?;
+        for seat in self.seats.iter().flatten() {
+            if let Some(given) = &seat.given {
+                visit.call(&given.context)?;
+            }
+            visit.call(&seat.metadata)?;
+            visit.call(&seat.answer)?;
+        }
+        Ok(())
+    }
+
+    fn shown_extensions<'py>(&self, py: Python<'py>, control: &Control) -> PyResult<Bound<'py, PyAny>> {
+        let Some(extensions) = &self.extensions else { return Ok(py.None().into_bound(py)) };
+        let tiers = py.import(intern!(py, "cpex.framework.extensions.tiers"))?;
+        tiers.call_method1(intern!(py, "filter_extensions"), (extensions, &control.capabilities))
+    }
+
+    /// Keeps what came back, until the core asks for its metadata.
+    pub(crate) fn keep(
+        &mut self,
+        entry: usize,
+        answer: Bound<'_, PyAny>,
+        metadata: Option<Bound<'_, PyAny>>,
+    ) {
+        if let Some(seat) = &mut self.seats[entry] {
+            seat.metadata = metadata.map(Bound::unbind);
+            seat.answer = Some(answer.unbind());
+        }
+    }
+}
+
+/// An invocation's state while the interpreter is attached.
+pub(crate) struct Attached<'a, 'py> {
+    pub(crate) py: Python<'py>,
+    pub(crate) hosted: &'a mut Hosted,
+}
+
+impl Host<PyValues> for Attached<'_, '_> {
+    fn share(&self, payload: &Py<PyAny>) -> Py<PyAny> {
+        payload.clone_ref(self.py)
+    }
+
+    fn is_same(&self, a: &Py<PyAny>, b: &Py<PyAny>) -> bool {
+        payload::is_same(a, b)
+    }
+
+    fn is_open_container(&self, payload: &Py<PyAny>) -> bool {
+        payload::is_root_model(payload.bind(self.py))
+    }
+
+    fn isolate(&mut self, payload: &Py<PyAny>) -> PyResult<Py<PyAny>> {
+        payload::isolate(payload.bind(self.py)).map(Bound::unbind)
+    }
+
+    fn relation(&self, target: &Py<PyAny>, proposed: &Py<PyAny>) -> Relation {
+        policy::relation(target.bind(self.py), proposed.bind(self.py))
+    }
+
+    fn restrict(&mut self, target: &Py<PyAny>, proposed: Py<PyAny>) -> PyResult<Restriction<Py<PyAny>>> {
+        let Some(writable) = &self.hosted.writable_fields else {
+            return Ok(Restriction { payload: None, trimmed: Vec::new() });
+        };
+        policy::restrict(target.bind(self.py), proposed.bind(self.py), writable.bind(self.py))
+    }
+
+    fn merge_state(&mut self, entry: usize) -> PyResult<()> {
+        match self.hosted.seats[entry].as_ref().and_then(|seat| seat.given.as_ref()) {
+            Some(given) => self.hosted.request.write_back(self.py, given, !self.hosted.compatible),
+            None => Ok(()),
+        }
+    }
+
+    fn merge_metadata(&mut self, entry: usize) -> PyResult<()> {
+        let metadata = self.hosted.seats[entry].as_mut().and_then(|seat| seat.metadata.take());
+        match metadata {
+            Some(metadata) => merge_metadata(metadata.bind(self.py), self.hosted.metadata.bind(self.py)),
+            None => Ok(()),
+        }
+    }
+
+    fn disable(&mut self, entry: usize) {
+        let name = self.hosted.control(entry).name(self.py);
+        if let Err(error) = self.hosted.engine.get().disable(self.py, name) {
+            error.write_unraisable(self.py, Some(name));
+        }
+    }
+
+    fn observe(&mut self, entry: usize, event: Event<'_, PyValues>) {
+        Narrator::new(self.py, self.hosted, entry).tell(event);
+    }
+}
+
+/// Keys that only the manager writes.
+const RESERVED: &str = "_decision_plugin";
+
+/// Merges the metadata of a result into that of the pipeline, without the reserved keys.
+pub(crate) fn merge_metadata(metadata: &Bound<'_, PyAny>, into: &Bound<'_, PyDict>) -> PyResult<()> {
+    let py = into.py();
+    if let Ok(metadata) = metadata.cast::<PyDict>() {
+        into.update(metadata.as_mapping())?;
+    } else {
+        for item in metadata.call_method0(intern!(py, "items"))?.try_iter()? {
+            let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item?.extract()?;
+            into.set_item(key, value)?;
+        }
+    }
+    if into.contains(intern!(py, RESERVED))? {
+        into.del_item(intern!(py, RESERVED))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! `cpex._core`: the asyncio driver over `cpex-core`, and what of the Python surface is logic.
+//!
+//! Nothing here decides what a plugin may do; that is `cpex-core`. This crate moves Python objects in and
+//! out, steps coroutines on the caller's own task, and tells the core what came of it.
+
+use pyo3::prelude::*;
+
+mod classes;
+mod config;
+mod context;
+mod control;
+mod copy_on_write;
+mod deadline;
+mod detached;
+mod engine;
+mod facts;
+mod group;
+mod hook_call;
+mod host;
+mod log;
+mod model;
+mod narrator;
+mod payload;
+mod plugin_call;
+mod policy;
+mod reply;
+mod report;
+mod result;
+mod single;
+mod size;
+mod spans;
+mod task;
+mod values;
+
+#[pymodule(gil_used = true)]
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::config::{PositionIndex, load_config};
+    #[pymodule_export]
+    use crate::control::touch;
+    #[pymodule_export]
+    use crate::copy_on_write::{CopyOnWriteDict, copyonwrite};
+    #[pymodule_export]
+    use crate::engine::Engine;
+    #[pymodule_export]
+    use crate::facts::{get_matchable_value, matches, normalize_content_type, payload_matches};
+    #[pymodule_export]
+    use crate::hook_call::HookCall;
+    #[pymodule_export]
+    use crate::payload::wrap_payload_for_isolation;
+    #[pymodule_export]
+    use crate::policy::apply_policy;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

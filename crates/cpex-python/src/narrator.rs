@@ -1,0 +1,142 @@
+//! Puts what happens in a pipeline into words, for the log.
+
+use cpex_core::Phase;
+use cpex_core::host::Event;
+use cpex_core::payload::Discard;
+use pyo3::prelude::*;
+
+use crate::host::Hosted;
+use crate::log;
+use crate::values::{Fault, PyValues};
+
+/// Tells of one plugin of one invocation.
+pub(crate) struct Narrator<'a, 'py> {
+    py: Python<'py>,
+    hosted: &'a Hosted,
+    entry: usize,
+    name: String,
+}
+
+impl<'a, 'py> Narrator<'a, 'py> {
+    pub(crate) fn new(py: Python<'py>, hosted: &'a Hosted, entry: usize) -> Self {
+        let name = hosted.control(entry).name(py).to_string_lossy().into_owned();
+        Self { py, hosted, entry, name }
+    }
+
+    pub(crate) fn tell(&self, event: Event<'_, PyValues>) {
+        let (py, name) = (self.py, &self.name);
+        match event {
+            Event::Denied(violation) => self.denied(violation),
+            Event::Suppressed(violation) => self.suppressed(violation),
+            Event::Discarded(why) => self.discarded(why),
+            Event::Trimmed(fields) => {
+                let fields = fields.iter().map(|f| format!("'{f}'")).collect::<Vec<_>>().join(", ");
+                let text = format!("Policy rejected modifications to non-writable fields: [{fields}]");
+                log::warning_of(py, "cpex.framework.hooks.policies", &text);
+            }
+            Event::Ignored(fault) | Event::Disabled(fault) | Event::Raised(fault) => match fault {
+                Fault::Error(error) => {
+                    let text = error.value(py).str().map_or_else(|_| error.to_string(), |t| t.to_string());
+                    log::error(py, &format!("Plugin {name} failed with error: {text}"));
+                }
+                Fault::Timeout(_) => {
+                    let limit = self.time_limit();
+                    log::error(py, &format!("Plugin {name} timed out after {limit}s"));
+                }
+                Fault::Refusal(_) | Fault::Interrupt(_) => {}
+            },
+        }
+    }
+
+    fn time_limit(&self) -> String {
+        let own = self.hosted.control(self.entry).timeout_s;
+        let limit = self.hosted.engine.get().time_limit(self.py, own);
+        limit.extract::<f64>().map_or_else(|_| limit.to_string(), |seconds| format!("{seconds:.0}"))
+    }
+
+    fn mode(&self) -> &'static str {
+        match self.hosted.phase(self.entry) {
+            Phase::Sequential => "sequential",
+            Phase::Transform => "transform",
+            Phase::Audit => "audit",
+            Phase::Concurrent => "concurrent",
+            Phase::FireAndForget => "fire_and_forget",
+        }
+    }
+
+    fn denied(&self, violation: Option<&Py<PyAny>>) {
+        let (py, name, mode) = (self.py, &self.name, self.mode());
+        let parts = violation.map(|violation| Parts::of(violation.bind(py)));
+        let blocked = match &parts {
+            Some(p) => format!("violation [{}] {}: {}", p.code, p.reason, p.description),
+            None => "(no violation details)".to_owned(),
+        };
+        let dash = if parts.is_some() { "— " } else { "" };
+        log::warning(py, &format!("Plugin {name} blocked request in {mode} mode {dash}{blocked}"));
+        if self.hosted.raise_denials {
+            return;
+        }
+        let why = parts.map_or_else(String::new, |p| format!(": [{}] {}", p.code, p.reason));
+        let next = match self.hosted.phase(self.entry) {
+            Phase::Concurrent => "cancelling pending tasks",
+            _ => "scheduling fire-and-forget tasks",
+        };
+        let (mode, hook) = (mode.to_uppercase(), self.hosted.hook.bind(py));
+        log::warning(py, &format!("Pipeline halted by {mode} plugin {name} on hook {hook}{why}; {next}"));
+    }
+
+    fn suppressed(&self, violation: Option<&Py<PyAny>>) {
+        let (py, name, mode) = (self.py, &self.name, self.mode());
+        let text = match violation.map(|violation| Parts::of(violation.bind(py))) {
+            Some(p) => format!(
+                "Plugin {name} ({mode}) raised violation — pipeline continues: [{}] {} — {}",
+                p.code, p.reason, p.description
+            ),
+            None => format!(
+                "Plugin {name} ({mode}) returned continue_processing=False without a violation — pipeline continues"
+            ),
+        };
+        log::warning(py, &text);
+    }
+
+    fn discarded(&self, why: Discard) {
+        let (py, name, hook) = (self.py, &self.name, self.hosted.hook.bind(self.py));
+        match why {
+            Discard::Phase => log::debug(py, || {
+                let because = match self.hosted.phase(self.entry) {
+                    Phase::Concurrent => "concurrent plugins cannot modify payloads",
+                    _ => "audit is observe-only",
+                };
+                let mode = self.mode().to_uppercase();
+                format!(
+                    "{mode} plugin {name} returned modified_payload on hook {hook}; discarding ({because})"
+                )
+            }),
+            Discard::DefaultDeny => log::warning(
+                py,
+                &format!(
+                    "Plugin {name} attempted payload modification on hook {hook} but no policy is defined and default is deny"
+                ),
+            ),
+            Discard::Foreign => log::warning(
+                py,
+                &format!("Plugin {name} returned unexpected type on hook {hook}; ignoring modification"),
+            ),
+            Discard::Denied | Discard::NothingWritable => {}
+        }
+    }
+}
+
+/// The parts of a violation that a log line names.
+struct Parts {
+    code: String,
+    reason: String,
+    description: String,
+}
+
+impl Parts {
+    fn of(violation: &Bound<'_, PyAny>) -> Self {
+        let part = |name: &str| violation.getattr(name).map_or_else(|_| String::new(), |v| v.to_string());
+        Self { code: part("code"), reason: part("reason"), description: part("description") }
+    }
+}

@@ -1,0 +1,208 @@
+//! Copies of payloads that a plugin may write into.
+//!
+//! Containers in declared fields become `CopyOnWriteDict` and `CopyOnWriteList`, one level deep, as
+//! plugins know them. For its own isolation the pipeline also copies what is nested in them, and the extra
+//! fields of models, so that no write reaches the original.
+
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple};
+
+use crate::classes::classes;
+use crate::copy_on_write::{CopyOnWriteDict, track_list};
+use crate::model::{copy_with, fields_of, is_a};
+
+/// Deeper than this, `copy.deepcopy` takes over: it may be a cycle.
+const MAX_DEPTH: usize = 50;
+
+/// What becomes of containers inside containers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nested {
+    /// They are shared with the original.
+    Shared,
+    /// They are copied.
+    Copied,
+}
+
+/// Wraps the mutable fields of a payload in tracked snapshots.
+#[pyfunction]
+pub(crate) fn wrap_payload_for_isolation<'py>(payload: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    wrap_model(payload, Nested::Shared, 0)
+}
+
+/// A copy of a payload of any kind that shares nothing mutable with it.
+pub(crate) fn isolate<'py>(payload: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if is_a(payload, &classes(payload.py())?.base_model) {
+        wrap_model(payload, Nested::Copied, 0)
+    } else {
+        deep_copy(payload)
+    }
+}
+
+/// Is this a value that cannot be changed?
+fn is_atom(value: &Bound<'_, PyAny>) -> bool {
+    value.is_none()
+        || value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyBool>()
+        || value.is_exact_instance_of::<PyFloat>()
+        || value.is_exact_instance_of::<PyBytes>()
+}
+
+fn wrap_model<'py>(model: &Bound<'py, PyAny>, nested: Nested, depth: usize) -> PyResult<Bound<'py, PyAny>> {
+    if depth == MAX_DEPTH {
+        return deep_copy(model);
+    }
+    let fields = fields_of(model)?;
+    let mut copy: Option<Bound<'py, PyDict>> = None;
+    for (name, value) in fields.iter() {
+        if is_atom(&value) {
+            continue;
+        }
+        let wrapped = wrap_value(&value, nested, depth)?;
+        if !wrapped.is(&value) {
+            if copy.is_none() {
+                copy = Some(fields.copy()?);
+            }
+            if let Some(copy) = &copy {
+                copy.set_item(name, wrapped)?;
+            }
+        }
+    }
+    let extra = match nested {
+        Nested::Shared => None,
+        Nested::Copied => copied_extra(model, depth)?,
+    };
+    match (copy, extra) {
+        (None, None) => Ok(model.clone()),
+        (copy, extra) => {
+            let copy = match copy {
+                Some(copy) => copy,
+                None => fields.copy()?,
+            };
+            copy_with(model, &copy, extra, &[])
+        }
+    }
+}
+
+fn copied_extra<'py>(model: &Bound<'py, PyAny>, depth: usize) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let extra = model.getattr(intern!(model.py(), "__pydantic_extra__"))?;
+    match extra.cast_into::<PyDict>() {
+        Ok(extra) if !extra.is_empty() => Ok(Some(copy_dict(&extra, depth)?)),
+        _ => Ok(None),
+    }
+}
+
+fn wrap_value<'py>(value: &Bound<'py, PyAny>, nested: Nested, depth: usize) -> PyResult<Bound<'py, PyAny>> {
+    if let Ok(dict) = value.cast::<PyDict>() {
+        return match nested {
+            Nested::Copied if holds_containers(dict.values().iter()) => {
+                CopyOnWriteDict::of(&copy_dict(dict, depth)?)
+            }
+            _ => CopyOnWriteDict::of(dict),
+        };
+    }
+    if let Ok(list) = value.cast::<PyList>() {
+        return match nested {
+            Nested::Copied if holds_containers(list.iter()) => track_list(&copy_list(list, depth)?),
+            _ => track_list(list),
+        };
+    }
+    if is_a(value, &classes(value.py())?.base_model) {
+        return wrap_model(value, nested, depth + 1);
+    }
+    if is_left_alone(value)? {
+        return Ok(value.clone());
+    }
+    deep_copy(value)
+}
+
+/// Weak proxies and exceptions are handed on as they are.
+fn is_left_alone(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let weakref = value.py().import("weakref")?;
+    Ok(value.is_instance_of::<pyo3::exceptions::PyBaseException>()
+        || value.get_type().is(&weakref.getattr("ProxyType")?)
+        || value.get_type().is(&weakref.getattr("CallableProxyType")?))
+}
+
+fn holds_containers<'py>(mut values: impl Iterator<Item = Bound<'py, PyAny>>) -> bool {
+    values.any(|value| !is_atom(&value))
+}
+
+/// A copy of a value inside a container: containers and models are copied, other objects are shared.
+pub(crate) fn copy_nested<'py>(value: &Bound<'py, PyAny>, depth: usize) -> PyResult<Bound<'py, PyAny>> {
+    if is_atom(value) {
+        return Ok(value.clone());
+    }
+    if depth == MAX_DEPTH {
+        return deep_copy(value);
+    }
+    if let Ok(dict) = value.cast::<PyDict>() {
+        return Ok(copy_dict(dict, depth)?.into_any());
+    }
+    if let Ok(list) = value.cast::<PyList>() {
+        return Ok(copy_list(list, depth)?.into_any());
+    }
+    if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+        if !holds_containers(tuple.iter()) {
+            return Ok(value.clone());
+        }
+        let items = tuple.iter().map(|item| copy_nested(&item, depth + 1));
+        return Ok(PyTuple::new(value.py(), items.collect::<PyResult<Vec<_>>>()?)?.into_any());
+    }
+    if let Ok(set) = value.cast_exact::<PySet>() {
+        return Ok(PySet::new(value.py(), set.iter())?.into_any());
+    }
+    if value.is_exact_instance_of::<PyFrozenSet>() {
+        return Ok(value.clone());
+    }
+    if is_a(value, &classes(value.py())?.base_model) {
+        return wrap_model(value, Nested::Copied, depth + 1);
+    }
+    Ok(value.clone())
+}
+
+/// A plain dict with copies of what is nested in it.
+pub(crate) fn copy_dict<'py>(dict: &Bound<'py, PyDict>, depth: usize) -> PyResult<Bound<'py, PyDict>> {
+    let copy = PyDict::new(dict.py());
+    for (key, value) in dict.iter() {
+        copy.set_item(key, copy_nested(&value, depth + 1)?)?;
+    }
+    Ok(copy)
+}
+
+fn copy_list<'py>(list: &Bound<'py, PyList>, depth: usize) -> PyResult<Bound<'py, PyList>> {
+    let items = list.iter().map(|item| copy_nested(&item, depth + 1));
+    PyList::new(list.py(), items.collect::<PyResult<Vec<_>>>()?)
+}
+
+/// A deep copy; what cannot be copied is shared, and said so.
+fn deep_copy<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if is_atom(value) {
+        return Ok(value.clone());
+    }
+    let py = value.py();
+    py.import(intern!(py, "cpex.framework.memory"))?.call_method1(intern!(py, "_safe_deepcopy"), (value,))
+}
+
+/// Plain storage for a value that leaves the pipeline: a tracked snapshot becomes the container it stands for.
+pub(crate) fn untracked<'py>(value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if let Ok(dict) = value.cast::<CopyOnWriteDict>() {
+        return Ok(dict.as_super().copy()?.into_any());
+    }
+    if is_a(&value, &classes(value.py())?.tracked_list) {
+        return value.call_method0(intern!(value.py(), "copy"));
+    }
+    Ok(value)
+}
+
+/// Does the type of this payload make it an open container, such as a model that is a dict?
+pub(crate) fn is_root_model(payload: &Bound<'_, PyAny>) -> bool {
+    classes(payload.py()).is_ok_and(|classes| is_a(payload, &classes.root_model))
+}
+
+/// Are the two the very same object?
+pub(crate) fn is_same(a: &Py<PyAny>, b: &Py<PyAny>) -> bool {
+    std::ptr::eq::<ffi::PyObject>(a.as_ptr(), b.as_ptr())
+}

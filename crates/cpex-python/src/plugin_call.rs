@@ -1,0 +1,175 @@
+//! One coroutine of a plugin, being stepped on whatever task the caller is on.
+
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::{PyStopIteration, PyTypeError};
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::classes::classes;
+use crate::deadline::Deadline;
+
+/// What is put into a suspended coroutine.
+pub(crate) enum Input<'py> {
+    /// Go on.
+    Send,
+    /// Go on with this exception.
+    Throw(Bound<'py, PyAny>),
+}
+
+/// What comes out of a step.
+pub(crate) enum Step<'py> {
+    /// It waits for this.
+    Yielded(Bound<'py, PyAny>),
+    /// It returned this.
+    Returned(Bound<'py, PyAny>),
+    /// It raised this.
+    Raised(PyErr),
+    /// Its time was up.
+    TimedOut,
+}
+
+/// One coroutine and its deadline.
+pub(crate) struct PluginCall {
+    coroutine: Py<PyAny>,
+    deadline: Deadline,
+    overdue: bool,
+}
+
+impl PluginCall {
+    /// Takes what a plugin's method returned when it was called.
+    ///
+    /// # Errors
+    /// `TypeError` if it cannot be awaited.
+    pub(crate) fn new(
+        awaitable: Bound<'_, PyAny>,
+        started: Instant,
+        limit: Option<Duration>,
+    ) -> PyResult<Self> {
+        let coroutine = coroutine_of(awaitable)?.unbind();
+        Ok(Self { coroutine, deadline: Deadline::starting_at(started, limit), overdue: false })
+    }
+
+    /// The first step.
+    pub(crate) fn start<'py>(&mut self, py: Python<'py>) -> Step<'py> {
+        if self.deadline.is_immediate() {
+            return match self.close(py) {
+                Ok(()) => Step::TimedOut,
+                Err(error) => Step::Raised(error),
+            };
+        }
+        let raw = send(self.coroutine.bind(py));
+        self.settle(py, raw)
+    }
+
+    /// A further step.
+    pub(crate) fn resume<'py>(&mut self, py: Python<'py>, input: Input<'py>) -> Step<'py> {
+        let raw = match input {
+            Input::Send if self.deadline.is_overdue() => {
+                self.overdue = true;
+                classes(py).and_then(|classes| {
+                    let cancelled = classes.cancelled_error.bind(py).call0()?;
+                    throw(self.coroutine.bind(py), cancelled)
+                })
+            }
+            Input::Send => send(self.coroutine.bind(py)),
+            Input::Throw(exception) => throw(self.coroutine.bind(py), exception),
+        };
+        self.settle(py, raw)
+    }
+
+    /// Ends the coroutine where it stands.
+    pub(crate) fn close(&mut self, py: Python<'_>) -> PyResult<()> {
+        let disarmed = self.deadline.disarm(py);
+        let coroutine = self.coroutine.bind(py);
+        if let Some(close) = coroutine.getattr_opt(intern!(py, "close"))? {
+            close.call0()?;
+        }
+        disarmed.map(drop)
+    }
+
+    fn settle<'py>(&mut self, py: Python<'py>, raw: PyResult<Raw<'py>>) -> Step<'py> {
+        match raw {
+            Ok(Raw::Yielded(value)) => {
+                // A bare `yield` comes back at once: the clock is looked at then.
+                if !value.is_none()
+                    && let Err(error) = self.deadline.arm(py)
+                {
+                    return Step::Raised(error);
+                }
+                Step::Yielded(value)
+            }
+            Ok(Raw::Returned(value)) => match self.deadline.disarm(py) {
+                Ok(_) => Step::Returned(value),
+                Err(error) => Step::Raised(error),
+            },
+            Err(error) => match self.deadline.disarm(py) {
+                Ok(rung) if (rung || self.overdue) && is_cancellation(py, &error) => Step::TimedOut,
+                Ok(_) => Step::Raised(error),
+                Err(error) => Step::Raised(error),
+            },
+        }
+    }
+}
+
+enum Raw<'py> {
+    Yielded(Bound<'py, PyAny>),
+    Returned(Bound<'py, PyAny>),
+}
+
+fn coroutine_of(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: reads the type of a live object.
+    if unsafe { ffi::PyCoro_CheckExact(awaitable.as_ptr()) } != 0 {
+        return Ok(awaitable);
+    }
+    let py = awaitable.py();
+    match awaitable.get_type().getattr_opt(intern!(py, "__await__"))? {
+        Some(get) => get.call1((awaitable,)),
+        None => {
+            let class = awaitable.get_type().name()?.to_owned();
+            Err(PyTypeError::new_err(format!("object {class} can't be used in 'await' expression")))
+        }
+    }
+}
+
+fn send<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Raw<'py>> {
+    let py = coroutine.py();
+    let mut value = std::ptr::null_mut();
+    // SAFETY: all pointers are live; on return `value` holds a new reference unless an error is set.
+    unsafe {
+        match ffi::PyIter_Send(coroutine.as_ptr(), ffi::Py_None(), &raw mut value) {
+            ffi::PySendResult::PYGEN_RETURN => Ok(Raw::Returned(Bound::from_owned_ptr(py, value))),
+            ffi::PySendResult::PYGEN_NEXT => Ok(Raw::Yielded(Bound::from_owned_ptr(py, value))),
+            ffi::PySendResult::PYGEN_ERROR => Err(PyErr::fetch(py)),
+        }
+    }
+}
+
+fn throw<'py>(coroutine: &Bound<'py, PyAny>, exception: Bound<'py, PyAny>) -> PyResult<Raw<'py>> {
+    let py = coroutine.py();
+    match coroutine.getattr_opt(intern!(py, "throw"))? {
+        // A bare iterator from `__await__` cannot be thrown into: it ends with the exception.
+        None => Err(PyErr::from_value(exception)),
+        Some(throw) => match throw.call1((exception,)) {
+            Ok(value) => Ok(Raw::Yielded(value)),
+            Err(error) if error.is_instance_of::<PyStopIteration>(py) => {
+                Ok(Raw::Returned(error.value(py).getattr(intern!(py, "value"))?))
+            }
+            Err(error) => Err(error),
+        },
+    }
+}
+
+pub(crate) fn is_cancellation(py: Python<'_>, error: &PyErr) -> bool {
+    classes(py).is_ok_and(|classes| error.is_instance(py, classes.cancelled_error.bind(py)))
+}
+
+impl PluginCall {
+    /// For the garbage collector.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.coroutine)?;
+        self.deadline.traverse(visit)
+    }
+}
