@@ -83,7 +83,8 @@ def _text_changes(before: str, after: str) -> Iterator[tuple[str, str]]:
         end += 1
     old, new = old[start : len(old) - end], new[start : len(new) - end]
     if len(old) + len(new) > _MAX_TOKENS:
-        yield "".join(old), _length("".join(new)) if new else ""
+        inserted = "".join(new)
+        yield "".join(old), inserted if len(inserted) <= _SHOWN else _length(inserted)
         return
     # A single equal token between two differences, such as the space inside a card number, is part of the change.
     previous: tuple[int, int, int, int] | None = None
