@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner, Result
 
+from cpex.tools._totals import Tally
 from cpex.tools.cli import app
 
 PLUGINS = """
@@ -331,3 +332,12 @@ def test_without_the_extra_it_says_what_to_install() -> None:
 def test_console_script_shows_its_version() -> None:
     done = subprocess.run([sys.executable, "-m", "cpex", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("cpex ")
+
+
+def test_times_are_summed_up_without_keeping_them() -> None:
+    tally = Tally()
+    for duration in [*range(1_000, 2_001), 10**9, 0]:
+        tally.add("ran", duration)
+    assert tally.total == 1_003
+    assert tally.median_ns == pytest.approx(1_500, rel=0.02)
+    assert Tally().median_ns == 0

@@ -110,4 +110,5 @@ class JsonReport:
 
 
 def _sums(tally: Tally) -> dict[str, Any]:
-    return {"total": tally.total, **tally.counts, "duration_ns": tally.duration_ns}
+    times = {"duration_ns": tally.duration_ns, "median_ns": round(tally.median_ns)}
+    return {"total": tally.total, **tally.counts, **times}

@@ -133,18 +133,18 @@ class Report:
         outcomes = ["modified", "blocked"]
         seen = {outcome for tally in totals.plugins.values() for outcome in tally.counts}
         outcomes += [name for name in ("suppressed", "failed", "timed_out", "cancelled") if name in seen]
-        table = _table(("plugin", "mode"), ("ran", *outcomes, "mean time"))
+        table = _table(("plugin", "mode"), ("ran", *outcomes, "median time"))
         for name, tally in totals.plugins.items():
             cells = [_count(tally.counts[outcome], outcome) for outcome in outcomes]
-            mean = _time(tally.mean_ns) if tally.duration_ns else "–"
-            table.add_row(Text(name, style="cyan"), modes.get(name, ""), _count(tally.total, "ran"), *cells, mean)
+            median = _time(tally.median_ns) if tally.duration_ns else "–"
+            table.add_row(Text(name, style="cyan"), modes.get(name, ""), _count(tally.total, "ran"), *cells, median)
         return table
 
     def _hooks(self, totals: Totals) -> Table:
-        table = _table(("hook",), ("invoked", *Decision, "mean time"))
+        table = _table(("hook",), ("invoked", *Decision, "median time"))
         for name, tally in totals.hooks.items():
             cells = [_count(tally.counts[decision], decision) for decision in Decision]
-            table.add_row(name, str(tally.total), *cells, _time(tally.mean_ns))
+            table.add_row(name, str(tally.total), *cells, _time(tally.median_ns))
         return table
 
 

@@ -175,7 +175,7 @@ def _notes(item: Any) -> Iterator[str]:
         yield f"{item.plugin} would block, but its mode is {item.mode}"
     if item.trimmed_fields:
         yield f"{item.plugin} may not change {', '.join(item.trimmed_fields)}: dropped by the hook's policy"
-    if item.discarded:
+    if item.discarded and item.outcome == "ran":
         yield f"{item.plugin}'s change was discarded: {item.discarded}"
 
 
