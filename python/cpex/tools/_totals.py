@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from ._run import Decision, Outcome
 
-
 _STEP = math.log(1.02)
 
 
