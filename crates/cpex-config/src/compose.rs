@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use saphyr_parser::{Event, ScalarStyle, Span, Tag};
 
 use crate::construct::{self, CollectionTag, Misfit, Pair};
 use crate::document::{Document, Node, Value};
 use crate::error::ConfigError;
+use crate::layout::Layout;
 use crate::position::{Location, Position};
 use crate::problem::Problem;
 use crate::scalar::ScalarTag;
@@ -20,31 +21,11 @@ const MAX_DEPTH: usize = 128;
 /// Nodes that aliases and merge keys may add to those that are written out.
 const MAX_UNFOLDED: usize = 200_000;
 
-/// Composes the one document of a rendered text.
-pub(crate) fn compose(rendered: &Rendered, file: &str) -> Result<Document, ConfigError> {
-    let mut composer = Composer {
-        rendered,
-        file,
-        frames: Vec::new(),
-        anchors: HashMap::new(),
-        unfolded: 0,
-        documents: 0,
-        root: None,
-        problems: Vec::new(),
-    };
-    composer.check_characters()?;
-    for event in Parser::new_from_str(&rendered.text) {
-        let (event, span) = event.map_err(|error| composer.syntax(&error))?;
-        composer.event(event, span)?;
-    }
-    let Composer { root, mut problems, .. } = composer;
-    problems.sort_by_key(|problem| problem.position);
-    Ok(Document { file: file.to_owned(), root, problems })
-}
-
-struct Composer<'a> {
+/// Builds the tree, event by event.
+pub(crate) struct Composer<'a> {
     rendered: &'a Rendered,
     file: &'a str,
+    layout: &'a Layout,
     frames: Vec<Frame>,
     anchors: HashMap<usize, Arc<Node>>,
     unfolded: usize,
@@ -66,8 +47,29 @@ enum Content {
     Pairs { pairs: Vec<Pair>, key: Option<Option<Arc<Node>>> },
 }
 
-impl Composer<'_> {
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), ConfigError> {
+impl<'a> Composer<'a> {
+    pub(crate) fn new(rendered: &'a Rendered, file: &'a str, layout: &'a Layout) -> Self {
+        Self {
+            rendered,
+            file,
+            layout,
+            frames: Vec::new(),
+            anchors: HashMap::new(),
+            unfolded: 0,
+            documents: 0,
+            root: None,
+            problems: Vec::new(),
+        }
+    }
+
+    /// The document, once all events are in.
+    pub(crate) fn finish(mut self) -> Document {
+        self.problems.sort_by_key(|problem| problem.position);
+        Document { file: self.file.to_owned(), root: self.root, problems: self.problems }
+    }
+
+    /// Takes the next event.
+    pub(crate) fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), ConfigError> {
         let at = self.position(span);
         match event {
             Event::DocumentStart(_) => {
@@ -236,25 +238,6 @@ impl Composer<'_> {
         }
     }
 
-    /// The characters that YAML 1.1 allows in a text.
-    fn check_characters(&self) -> Result<(), ConfigError> {
-        let (mut line, mut column) = (1, 0);
-        for c in self.rendered.text.chars() {
-            let printable = matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
-            if !printable {
-                let location = self.location(self.rendered.map.position(line, column));
-                let message = format!("the character U+{:04X} is not allowed", c as u32);
-                return Err(ConfigError::Syntax {
-                    location,
-                    message,
-                    hint: "write it as an escape in double quotes",
-                });
-            }
-            (line, column) = if c == '\n' { (line + 1, 0) } else { (line, column + 1) };
-        }
-        Ok(())
-    }
-
     fn check_depth(&self, depth: usize, at: Position) -> Result<(), ConfigError> {
         self.check("levels of nesting", depth, MAX_DEPTH, at)
     }
@@ -269,14 +252,6 @@ impl Composer<'_> {
         } else {
             Ok(())
         }
-    }
-
-    fn syntax(&self, error: &ScanError) -> ConfigError {
-        let marker = error.marker();
-        let position = self.rendered.map.position(marker.line(), marker.col());
-        let message = self.rendered.holes.conceal(error.info());
-        let hint = hint(&message);
-        ConfigError::Syntax { location: self.location(position), message, hint }
     }
 
     /// A scalar as it may be shown: not if a secret could be part of it.
@@ -294,7 +269,7 @@ impl Composer<'_> {
     }
 
     fn position(&self, span: Span) -> Position {
-        self.rendered.map.position(span.start.line(), span.start.col())
+        self.rendered.map.position(span.start.line(), self.layout.column(&span.start))
     }
 
     fn location(&self, position: Position) -> Location {
@@ -326,27 +301,5 @@ fn name(tag: &Tag) -> TagName<'_> {
         (CORE, suffix) => TagName::Core(suffix),
         ("", suffix) if suffix.starts_with(CORE) => TagName::Core(&suffix[CORE.len()..]),
         _ => TagName::Other(tag),
-    }
-}
-
-fn hint(message: &str) -> &'static str {
-    if message.contains("recursion limit") {
-        "nest less deeply"
-    } else if message.contains("tab") {
-        "indent with spaces"
-    } else if message.contains("anchor") {
-        "an alias `*name` needs an anchor `&name` before it; quote text that begins with `*` or `&`"
-    } else if message.contains("mapping values") || message.contains("simple key") {
-        "put `key: value` on its own line at one indentation, and quote values that contain `: `"
-    } else if message.contains("flow")
-        || message.contains("bracket")
-        || message.contains(']')
-        || message.contains('}')
-    {
-        "close every `[` and `{`, and put a comma between the items"
-    } else if message.contains("quote") || message.contains("escape") {
-        "close the quotes, and write `\\\\` for a backslash in double quotes"
-    } else {
-        "check the indentation, quotes and brackets up to here"
     }
 }

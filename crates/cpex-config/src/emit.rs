@@ -93,21 +93,31 @@ fn emit(sink: &mut impl Sink, value: &Value, style: Style, depth: usize) {
         ValueKind::Undefined | ValueKind::None => word(sink, style, "None", "null"),
         ValueKind::Bool if value.is_true() => word(sink, style, "True", "true"),
         ValueKind::Bool => word(sink, style, "False", "false"),
+        ValueKind::Number if !value.is_integer() => {
+            let text = float(value);
+            sink.leaf(Typing::Plain, &text, &text);
+        }
         ValueKind::Seq | ValueKind::Iterable => {
-            sink.literal("[");
+            let (open, close) =
+                if value.is_tuple() && style == Style::Python { ("(", ")") } else { ("[", "]") };
+            sink.literal(open);
             for (index, item) in value.try_iter().into_iter().flatten().enumerate() {
                 sink.literal(if index > 0 { ", " } else { "" });
                 emit(sink, &item, style, depth + 1);
             }
-            sink.literal("]");
+            sink.literal(if close == ")" && value.len() == Some(1) { ",)" } else { close });
         }
         ValueKind::Map => {
+            let mut keys: Vec<Value> = value.try_iter().into_iter().flatten().collect();
+            if style == Style::Json {
+                keys.sort();
+            }
             sink.literal("{");
-            for (index, key) in value.try_iter().into_iter().flatten().enumerate() {
+            for (index, key) in keys.iter().enumerate() {
                 sink.literal(if index > 0 { ", " } else { "" });
-                emit(sink, &key, style, depth + 1);
+                emit(sink, key, style, depth + 1);
                 sink.literal(": ");
-                emit(sink, &value.get_item(&key).unwrap_or_default(), style, depth + 1);
+                emit(sink, &value.get_item(key).unwrap_or_default(), style, depth + 1);
             }
             sink.literal("}");
         }
@@ -115,6 +125,16 @@ fn emit(sink: &mut impl Sink, value: &Value, style: Style, depth: usize) {
             let text = value.to_string();
             sink.leaf(Typing::Plain, &text, &text);
         }
+    }
+}
+
+/// Python's `repr`, which gives a positive exponent its sign.
+fn float(value: &Value) -> String {
+    let text =
+        f64::try_from(value.clone()).map_or_else(|_| value.to_string(), |number| format!("{number:?}"));
+    match text.split_once('e') {
+        Some((mantissa, exponent)) if !exponent.starts_with('-') => format!("{mantissa}e+{exponent}"),
+        _ => text,
     }
 }
 

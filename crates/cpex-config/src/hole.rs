@@ -96,6 +96,15 @@ impl Holes {
         self.fence.is_some_and(|fence| text.contains(fence.0))
     }
 
+    /// Does any hole stand for text of several lines that looks like a block of YAML?
+    pub(crate) fn have_lines(&self) -> bool {
+        self.holes.iter().any(|hole| {
+            let mut lines = hole.whole.lines().map(str::trim_start).filter(|line| !line.is_empty());
+            lines.any(|line| line.starts_with("- ") || line.contains(": ") || line.ends_with(':'))
+                && hole.whole.trim().contains('\n')
+        })
+    }
+
     /// The text of a quoted, block or tagged scalar.
     pub(crate) fn fill(&self, text: &str) -> String {
         self.replace(text, |hole| hole.part.clone())

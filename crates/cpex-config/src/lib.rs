@@ -24,7 +24,11 @@ mod template;
 mod emit;
 mod filters;
 mod hole;
+mod methods;
 mod source_map;
+
+mod layout;
+mod read;
 
 mod compose;
 mod construct;
@@ -60,5 +64,5 @@ pub use timestamp::{Date, DateTime, Offset};
 /// that unfold beyond any sensible size.
 pub fn load(text: &str, file: &str, templates: Templates<'_>) -> Result<Document, ConfigError> {
     let rendered = template::render(text, file, templates)?;
-    compose::compose(&rendered, file)
+    read::read(&rendered, file)
 }

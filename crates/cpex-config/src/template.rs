@@ -11,6 +11,7 @@ use crate::emit::{self, Json};
 use crate::error::ConfigError;
 use crate::filters;
 use crate::hole::{Fence, Holes, Typing};
+use crate::methods;
 use crate::position::{Location, Position};
 use crate::source_map::{SourceMap, position_of};
 
@@ -79,7 +80,7 @@ fn print(
     // Without it errors carry no range; what else it adds is only in the debug display, which nobody prints.
     engine.set_debug(true);
     engine.set_auto_escape_callback(move |_| escape.clone());
-    engine.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    engine.set_unknown_method_callback(methods::call);
     filters::add_to(&mut engine);
     engine.remove_global("debug");
     engine.set_formatter(move |out, _state, value| Ok(out.write_str(&formatter(value))?));

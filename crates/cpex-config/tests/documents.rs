@@ -1,5 +1,7 @@
 //! Collections, anchors, merges, tags and limits, as PyYAML's `safe_load` has them.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::portable;
@@ -152,4 +154,42 @@ fn locate_finds_the_deepest_node_of_a_path() {
     assert_eq!(at(&[Step::Key("plugins"), Step::Index(0), Step::Key("kind")]), "2:5");
     assert_eq!(at(&[Step::Key("plugins"), Step::Index(7)]), "2:3");
     assert_eq!(at(&[Step::Index(0)]), "1:1");
+}
+
+#[test]
+fn brackets_and_quotes_ignore_indentation() {
+    let list = json!([[{"str": "p"}, [[[{"str": "h"}, [{"str": "x"}, {"str": "y"}]]]]]]);
+    for text in [
+        "p:\n- h: [\n    x,\n    y\n  ]\n",
+        "p:\n- h: [\n  x,\n  y\n  ]\n",
+        "p:\n- h: [\nx,\ny\n]\n",
+        "p:\n- h:\n   [x\n,\n y]\n",
+    ] {
+        assert_eq!(value(text), list, "{text:?}");
+    }
+    assert_eq!(value("a:\n  b: {\n  c: 1,\n}\n"), value("a: {b: {c: 1}}"));
+    assert_eq!(value("a:\n  b: \"x\n\n  y\nz\"\n"), value("a: {b: \"x\\ny z\"}"));
+    let document = document("a:\n  b: [\n  c,\nd\n]\ne: {\n}\nf: !!str g\n");
+    assert_eq!(
+        document.locate(&[Step::Key("a"), Step::Key("b"), Step::Index(1)]).unwrap().to_string(),
+        "4:1"
+    );
+    assert_eq!(document.locate(&[Step::Key("f")]).unwrap().to_string(), "8:4");
+    assert!(error("a:\n  b: [\n  c\n").starts_with("d.yaml:4:1"));
+}
+
+#[test]
+fn a_block_scalar_ends_as_the_text_does() {
+    assert_eq!(value("a: |\n  b"), value("a: b"));
+    assert_eq!(value("a: |\n  b\n"), value("a: \"b\\n\""));
+    assert_eq!(value("a: >\n  b\n  "), value("a: \"b\\n\""));
+    assert_eq!(value("a: |\n  b\n# end"), value("a: \"b\\n\""));
+}
+
+#[test]
+fn anchors_have_simple_names() {
+    assert_eq!(value("[&a-b_1 x, *a-b_1, y]"), json!([{"str": "x"}, {"str": "x"}, {"str": "y"}]));
+    for text in ["&#34;x&#34;", "a: &lt;b&gt;", "a: # &x\n  &a.b c", "[&a:b c]"] {
+        assert!(error(text).contains("an anchor takes letters"), "{text}");
+    }
 }

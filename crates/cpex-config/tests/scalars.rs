@@ -1,6 +1,8 @@
 //! Every scalar form reads as PyYAML's `safe_load` reads it: `data/scalars.json` says how, and
 //! `make_scalars.py` wrote that.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::portable;

@@ -1,5 +1,7 @@
 //! Templates print values, never structure; filters and conditions see the real text.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::portable;

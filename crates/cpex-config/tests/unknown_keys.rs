@@ -1,5 +1,7 @@
 //! Unknown keys are found where they stand, with the key that was probably meant.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 
 use cpex_config::{Environment, Keys, Templates, load};

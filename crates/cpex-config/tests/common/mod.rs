@@ -1,5 +1,7 @@
 //! Values in a form that tests can compare and print.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use cpex_config::{DateTime, Value};
 use serde_json::{Value as Json, json};
 
