@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from cpex.framework.base import Plugin
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
+from cpex.framework.loader.config import plugin_settings
 from cpex.framework.loader.plugin import PluginLoader
 from cpex.framework.models import (
     Config,
@@ -132,7 +133,7 @@ class PluginLoading:
         return loaded
 
     def _add_plugin_dirs(self, config: Config) -> None:
-        allowed_dirs = (getattr(config, "plugin_settings", None) or {}).get("allowed_dirs")
+        allowed_dirs = plugin_settings(config).get("allowed_dirs")
         if allowed_dirs:
             self._loader.append_to_search_path(config.plugin_dirs, allowed_dirs=allowed_dirs)
         else:
@@ -149,7 +150,7 @@ class PluginLoading:
             if plugin is None:
                 raise ValueError(f"Unable to instantiate plugin: {config.name}")
         except Exception as error:
-            raise _LoadError(self._loader.phase, error) from error
+            raise _LoadError(getattr(self._loader, "phase", "import"), error) from error
         try:
             # An external plugin's configuration is complete only now: its server has added to it.
             trusted = plugin.config.model_copy() if config.kind == EXTERNAL_PLUGIN_TYPE else config
