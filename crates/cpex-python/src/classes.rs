@@ -2,9 +2,10 @@
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PySet, PyType};
+use pyo3::types::{PyDict, PySet, PyType};
 
-use crate::model::{Shape, Slots};
+use crate::model::{Shape, Slot, Slots};
+use crate::pending::Pending;
 
 /// Everything that is looked up once per process.
 pub(crate) struct Classes {
@@ -14,13 +15,16 @@ pub(crate) struct Classes {
     pub(crate) plugin_payload: Py<PyType>,
     pub(crate) plugin_result: Py<PyType>,
     pub(crate) extensions: Py<PyType>,
-    pub(crate) context: Shape,
+    pub(crate) context: Pending,
     pub(crate) global_context: Shape,
-    pub(crate) result: Shape,
-    pub(crate) halted: Shape,
-    pub(crate) nothing: Shape,
+    pub(crate) result: Pending,
+    pub(crate) halted: Pending,
+    pub(crate) nothing: Pending,
     pub(crate) record: Shape,
     pub(crate) report: Py<PyAny>,
+    pub(crate) report_slot: Slot,
+    /// The fields of a result that says nothing, but those that are made for each.
+    pub(crate) result_fields: Py<PyDict>,
     pub(crate) status: Py<PyAny>,
     pub(crate) plugin_error: Py<PyType>,
     pub(crate) violation_error: Py<PyType>,
@@ -52,18 +56,21 @@ impl Classes {
         let shape = |name: &str, fields_set: &[&str]| -> PyResult<Shape> {
             Ok(Shape { class: class(&models, name)?, fields_set: PySet::new(py, fields_set)?.unbind() })
         };
+        let pending = |name: &str, fields_set: &[&str]| Pending::of(py, shape(name, fields_set)?);
         Ok(Self {
             slots: Slots::of(base_model.bind(py))?,
             root_model: class(&pydantic, "RootModel")?,
             plugin_payload: class(&models, "PluginPayload")?,
             extensions: class(&py.import("cpex.framework.extensions.extensions")?, "Extensions")?,
-            context: shape("PluginContext", &["global_context"])?,
+            context: pending("PluginContext", &["global_context"])?,
             global_context: shape("GlobalContext", &GLOBAL_CONTEXT_FIELDS)?,
-            result: shape("PluginResult", &RESULT_FIELDS)?,
-            halted: shape("PluginResult", &HALTED_FIELDS)?,
-            nothing: shape("PluginResult", &["modified_payload"])?,
+            result: pending("PluginResult", &RESULT_FIELDS)?,
+            halted: pending("PluginResult", &HALTED_FIELDS)?,
+            nothing: pending("PluginResult", &["modified_payload"])?,
             record: shape("ControlExecutionRecord", &RECORD_FIELDS)?,
             report: models.getattr("ExecutionReport")?.unbind(),
+            report_slot: Slot::of(plugin_result.bind(py).getattr("_report")?)?,
+            result_fields: result_fields(py)?,
             status: models.getattr("ControlExecutionStatus")?.unbind(),
             plugin_error: class(&errors, "PluginError")?,
             violation_error: class(&errors, "PluginViolationError")?,
@@ -76,6 +83,20 @@ impl Classes {
             plugin_result,
         })
     }
+}
+
+fn result_fields(py: Python<'_>) -> PyResult<Py<PyDict>> {
+    let fields = PyDict::new(py);
+    fields.set_item("continue_processing", true)?;
+    fields.set_item("modified_payload", py.None())?;
+    fields.set_item("modified_extensions", py.None())?;
+    fields.set_item("violation", py.None())?;
+    fields.set_item("metadata", py.None())?;
+    fields.set_item("denial_metadata", py.None())?;
+    fields.set_item("background_tasks", py.None())?;
+    fields.set_item("http_headers", py.None())?;
+    fields.set_item("retry_delay_ms", 0)?;
+    Ok(fields.unbind())
 }
 
 pub(crate) const GLOBAL_CONTEXT_FIELDS: [&str; 8] =

@@ -2,72 +2,129 @@
 //!
 //! A plugin sees snapshots of the request's state and metadata, nested containers included. Afterwards the
 //! keys it added, changed or deleted are written back, and no others: nobody's newer value is overwritten.
+//!
+//! A context is given as a [`Seed`], which several plugins share as long as nothing changes; it grows into a
+//! real one when the plugin first looks at it.
 
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::classes::{GLOBAL_CONTEXT_FIELDS, classes};
-use crate::model::{fields_of, is_a};
+use crate::model::{bare, fields_of, is_a};
 use crate::payload::{copy_dict, copy_nested};
 
-/// The context one plugin was given, and what it looked like then.
-pub(crate) struct Given {
-    pub(crate) context: Py<PyAny>,
-    state: Snapshot,
-    metadata: Snapshot,
+/// What the context of a request looked like at one moment. Nothing in it is ever handed out or changed.
+#[pyclass(frozen)]
+pub(crate) struct Seed {
+    fields: Py<PyDict>,
+    /// `None`: it was empty.
+    state: Option<Py<PyDict>>,
+    metadata: Option<Py<PyDict>>,
 }
 
-/// What a dict looked like. `None`: it was empty.
-struct Snapshot(Option<Py<PyDict>>);
+/// The context one plugin was given, and what it grows from.
+pub(crate) struct Given {
+    pub(crate) context: Py<PyAny>,
+    seed: Py<Seed>,
+}
 
 /// The context of the request.
 pub(crate) struct RequestContext {
     pub(crate) object: Py<PyAny>,
     request_id: Py<PyString>,
+    seed: Option<Py<Seed>>,
 }
 
 impl RequestContext {
     pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let request_id = object.getattr(intern!(object.py(), "request_id"))?.cast_into::<PyString>()?;
-        Ok(Self { object: object.clone().unbind(), request_id: request_id.unbind() })
+        Ok(Self { object: object.clone().unbind(), request_id: request_id.unbind(), seed: None })
     }
 
     /// The key of a plugin's context in the table of contexts.
     pub(crate) fn key<'py>(&self, py: Python<'py>, uuid: &Py<PyString>) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: both are live strings; returns a new reference or sets an error.
         unsafe {
-            Bound::from_owned_ptr_or_err(py, ffi::PyUnicode_Concat(self.request_id.as_ptr(), uuid.as_ptr()))
+            Bound::from_owned_ptr_or_err(
+                py,
+                ffi::PyUnicode_Concat(self.request_id.as_ptr(), uuid.as_ptr()),
+            )
         }
+    }
+
+    /// Others may have run: the next plugin gets a new snapshot.
+    pub(crate) fn refresh(&mut self) {
+        self.seed = None;
     }
 
     /// A context for one plugin; an earlier one of the same request is used again, with a new view of the
     /// request.
-    pub(crate) fn give<'py>(&self, py: Python<'py>, earlier: Option<Bound<'py, PyAny>>) -> PyResult<Given> {
+    pub(crate) fn give<'py>(&mut self, py: Python<'py>, earlier: Option<Bound<'py, PyAny>>) -> PyResult<Given> {
         let classes = classes(py)?;
-        let (global, state, metadata) = self.view(py)?;
+        let seed = match &self.seed {
+            Some(seed) => seed.clone_ref(py),
+            None => self.seed.insert(Py::new(py, Seed::of(self.object.bind(py))?)?).clone_ref(py),
+        };
         let context = match earlier {
-            Some(context) => {
-                context.setattr(intern!(py, "global_context"), global)?;
+            Some(context) if !classes.context.is(&context) => {
+                context.setattr(intern!(py, "global_context"), seed.get().global_context(py)?)?;
                 context
             }
-            None => {
-                let fields = PyDict::new(py);
-                fields.set_item(intern!(py, "state"), PyDict::new(py))?;
-                fields.set_item(intern!(py, "global_context"), global)?;
-                fields.set_item(intern!(py, "metadata"), PyDict::new(py))?;
-                classes.context.build(&fields)?
+            earlier => {
+                let context = match earlier {
+                    Some(context) => context,
+                    None => bare(classes.context.class.bind(py))?,
+                };
+                classes.slots.private.fill(&context, seed.bind(py).as_any())?;
+                context
             }
         };
-        Ok(Given { context: context.unbind(), state, metadata })
+        Ok(Given { context: context.unbind(), seed })
     }
 
-    /// A new `GlobalContext` with snapshots of state and metadata.
-    fn view<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Snapshot, Snapshot)> {
-        let classes = classes(py)?;
-        let object = self.object.bind(py);
-        let fields = if is_a(object, &classes.global_context.class) {
+    /// Writes back what a plugin added, changed and, unless the old rules hold, deleted.
+    pub(crate) fn write_back(&mut self, py: Python<'_>, given: &Given, deletions: bool) -> PyResult<()> {
+        let context = given.context.bind(py);
+        if classes(py)?.context.is(context) {
+            return Ok(());
+        }
+        let global = context.getattr(intern!(py, "global_context"))?;
+        let seed = given.seed.get();
+        for (name, before) in
+            [(intern!(py, "state"), &seed.state), (intern!(py, "metadata"), &seed.metadata)]
+        {
+            let after = global.getattr(name)?;
+            let after = match after.cast_into::<PyDict>() {
+                Ok(after) => after,
+                Err(error) => py.get_type::<PyDict>().call1((error.into_inner(),))?.cast_into::<PyDict>()?,
+            };
+            if before.is_some() || !after.is_empty() {
+                let before = before.as_ref().map(|before| before.bind(py));
+                let into = self.object.bind(py).getattr(name)?;
+                write_changes(before, &after, &into, deletions)?;
+                self.seed = None;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl Seed {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.fields)?;
+        visit.call(&self.state)?;
+        visit.call(&self.metadata)
+    }
+}
+
+impl Seed {
+    fn of(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = object.py();
+        let fields = if is_a(object, &classes(py)?.global_context.class) {
             fields_of(object)?.copy()?
         } else {
             let fields = PyDict::new(py);
@@ -76,79 +133,64 @@ impl RequestContext {
             }
             fields
         };
-        let state = replace_with_snapshot(&fields, intern!(py, "state"))?;
-        let metadata = replace_with_snapshot(&fields, intern!(py, "metadata"))?;
-        Ok((classes.global_context.build(&fields)?, state, metadata))
+        let state = snapshot(&fields, intern!(py, "state"))?;
+        let metadata = snapshot(&fields, intern!(py, "metadata"))?;
+        Ok(Self { fields: fields.unbind(), state, metadata })
     }
 
-    /// Writes back what a plugin added, changed and, unless the old rules hold, deleted.
-    pub(crate) fn write_back(&self, py: Python<'_>, given: &Given, deletions: bool) -> PyResult<()> {
-        let global = given.context.bind(py).getattr(intern!(py, "global_context"))?;
-        let request = self.object.bind(py);
-        for (name, before) in
-            [(intern!(py, "state"), &given.state), (intern!(py, "metadata"), &given.metadata)]
+    /// The fields of a `PluginContext` grown from this.
+    pub(crate) fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let fields = PyDict::new(py);
+        fields.set_item(intern!(py, "state"), PyDict::new(py))?;
+        fields.set_item(intern!(py, "global_context"), self.global_context(py)?)?;
+        fields.set_item(intern!(py, "metadata"), PyDict::new(py))?;
+        Ok(fields)
+    }
+
+    /// A new `GlobalContext` with copies of state and metadata.
+    fn global_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let fields = self.fields.bind(py).copy()?;
+        for (name, snapshot) in [(intern!(py, "state"), &self.state), (intern!(py, "metadata"), &self.metadata)]
         {
-            let after = global.getattr(name)?;
-            let after = match after.cast_into::<PyDict>() {
-                Ok(after) => after,
-                Err(error) => py.get_type::<PyDict>().call1((error.into_inner(),))?.cast_into::<PyDict>()?,
+            let copy = match snapshot {
+                Some(snapshot) => copy_dict(snapshot.bind(py), 0)?,
+                None => PyDict::new(py),
             };
-            if before.0.is_none() && after.is_empty() {
-                continue;
-            }
-            let into = request.getattr(name)?;
-            before.write_changes(py, &after, &into, deletions)?;
+            fields.set_item(name, copy)?;
         }
-        Ok(())
+        classes(py)?.global_context.build(&fields)
     }
 }
 
-fn replace_with_snapshot<'py>(
-    fields: &Bound<'py, PyDict>,
-    name: &Bound<'py, PyString>,
-) -> PyResult<Snapshot> {
-    let py = fields.py();
-    let original = match fields.get_item(name)? {
-        Some(value) => value.cast_into::<PyDict>()?,
-        None => PyDict::new(py),
-    };
-    if original.is_empty() {
-        fields.set_item(name, PyDict::new(py))?;
-        return Ok(Snapshot(None));
-    }
-    let given = copy_dict(&original, 0)?;
-    let before = copy_dict(&original, 0)?;
-    fields.set_item(name, given)?;
-    Ok(Snapshot(Some(before.unbind())))
+fn snapshot(fields: &Bound<'_, PyDict>, name: &Bound<'_, PyString>) -> PyResult<Option<Py<PyDict>>> {
+    let Some(value) = fields.get_item(name)? else { return Ok(None) };
+    let original = value.cast_into::<PyDict>()?;
+    if original.is_empty() { Ok(None) } else { Ok(Some(copy_dict(&original, 0)?.unbind())) }
 }
 
-impl Snapshot {
-    fn write_changes(
-        &self,
-        py: Python<'_>,
-        after: &Bound<'_, PyDict>,
-        into: &Bound<'_, PyAny>,
-        deletions: bool,
-    ) -> PyResult<()> {
-        let before = self.0.as_ref().map(|before| before.bind(py));
-        for (key, value) in after.iter() {
-            let old = match before {
-                Some(before) => before.get_item(&key)?,
-                None => None,
-            };
-            if old.is_none_or(|old| differs(&old, &value)) {
-                into.set_item(&key, copy_nested(&value, 0)?)?;
-            }
+fn write_changes(
+    before: Option<&Bound<'_, PyDict>>,
+    after: &Bound<'_, PyDict>,
+    into: &Bound<'_, PyAny>,
+    deletions: bool,
+) -> PyResult<()> {
+    for (key, value) in after.iter() {
+        let old = match before {
+            Some(before) => before.get_item(&key)?,
+            None => None,
+        };
+        if old.is_none_or(|old| differs(&old, &value)) {
+            into.set_item(&key, copy_nested(&value, 0)?)?;
         }
-        if deletions && let Some(before) = before {
-            for key in before.keys() {
-                if !after.contains(&key)? && into.contains(&key)? {
-                    into.del_item(&key)?;
-                }
-            }
-        }
-        Ok(())
     }
+    if deletions && let Some(before) = before {
+        for key in before.keys() {
+            if !after.contains(&key)? && into.contains(&key)? {
+                into.del_item(&key)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Values that cannot be compared count as changed.

@@ -1,6 +1,5 @@
 //! The engine: settings, compiled line-ups, and the two ways in.
 
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use cpex_core::condition::Facts;
 use cpex_core::payload::Rule;
 use cpex_core::record::Detail;
 use cpex_core::{LineUp, Phase, Settings};
+use hashbrown::HashMap;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;

@@ -61,6 +61,7 @@ impl Pipeline {
 
     /// Goes on from where it was suspended.
     pub(crate) fn resume<'py>(&mut self, py: Python<'py>, input: Input<'py>) -> PyResult<Progress<'py>> {
+        self.hosted.request.refresh();
         if let Some((entry, mut call)) = self.serial.take() {
             let step = call.resume(py, input);
             if let Some(waiting) = self.serial_step(py, entry, call, step) {

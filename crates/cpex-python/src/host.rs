@@ -114,7 +114,7 @@ impl Hosted {
 
     /// Gives a plugin its context, and puts that into the table.
     fn seat<'py>(&mut self, py: Python<'py>, entry: usize) -> PyResult<Bound<'py, PyAny>> {
-        let (control, phase) = (self.control(entry), self.phase(entry));
+        let (control, phase) = (&self.line_up.entries()[entry].plugin, self.phase(entry));
         let key = self.request.key(py, &control.uuid)?;
         let awaited = phase != Phase::FireAndForget;
         let earlier = match &self.earlier {
@@ -256,8 +256,9 @@ impl Host<PyValues> for Attached<'_, '_> {
     }
 
     fn merge_state(&mut self, entry: usize) -> PyResult<()> {
-        match self.hosted.seats[entry].as_ref().and_then(|seat| seat.given.as_ref()) {
-            Some(given) => self.hosted.request.write_back(self.py, given, !self.hosted.compatible),
+        let Hosted { seats, request, compatible, .. } = &mut *self.hosted;
+        match seats[entry].as_ref().and_then(|seat| seat.given.as_ref()) {
+            Some(given) => request.write_back(self.py, given, !*compatible),
             None => Ok(()),
         }
     }

@@ -21,6 +21,7 @@ mod log;
 mod model;
 mod narrator;
 mod payload;
+mod pending;
 mod plugin_call;
 mod policy;
 mod reply;
@@ -50,6 +51,8 @@ mod _core {
     use crate::hook_call::HookCall;
     #[pymodule_export]
     use crate::payload::wrap_payload_for_isolation;
+    #[pymodule_export]
+    use crate::pending::complete;
     #[pymodule_export]
     use crate::policy::apply_policy;
 

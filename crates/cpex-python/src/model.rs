@@ -19,85 +19,109 @@ pub(crate) struct Shape {
     pub(crate) fields_set: Py<PySet>,
 }
 
-/// The slots of `BaseModel` beside `__dict__`.
+/// The slots of `BaseModel` beside `__dict__`, and the class of an object.
 pub(crate) struct Slots {
-    fields_set: Slot,
-    extra: Slot,
-    private: Slot,
+    pub(crate) fields_set: Slot,
+    pub(crate) extra: Slot,
+    pub(crate) private: Slot,
+    class: Slot,
 }
 
-struct Slot {
+/// A data descriptor, past the attributes of the instance's own class.
+pub(crate) struct Slot {
     descriptor: Py<PyAny>,
+    get: ffi::descrgetfunc,
     set: ffi::descrsetfunc,
 }
 
 impl Slots {
     pub(crate) fn of(base_model: &Bound<'_, PyType>) -> PyResult<Self> {
+        let slot = |name| Slot::of(base_model.getattr(name)?);
+        let object = base_model.py().import("builtins")?.getattr("object")?;
         Ok(Self {
-            fields_set: Slot::of(base_model, "__pydantic_fields_set__")?,
-            extra: Slot::of(base_model, "__pydantic_extra__")?,
-            private: Slot::of(base_model, "__pydantic_private__")?,
+            fields_set: slot("__pydantic_fields_set__")?,
+            extra: slot("__pydantic_extra__")?,
+            private: slot("__pydantic_private__")?,
+            class: Slot::of(object.getattr("__dict__")?.get_item("__class__")?)?,
         })
     }
 }
 
 impl Slot {
-    fn of(class: &Bound<'_, PyType>, name: &str) -> PyResult<Self> {
-        let descriptor = class.getattr(name)?;
-        // SAFETY: `descriptor` is a live object, so its type is too; `tp_descr_set` is only read.
-        let set = unsafe { (*ffi::Py_TYPE(descriptor.as_ptr())).tp_descr_set };
-        let set = set.ok_or_else(|| PyTypeError::new_err(format!("BaseModel.{name} is not a slot")))?;
-        Ok(Self { descriptor: descriptor.unbind(), set })
+    pub(crate) fn of(descriptor: Bound<'_, PyAny>) -> PyResult<Self> {
+        // SAFETY: `descriptor` is a live object, so its type is too, whose slots are only read.
+        let (get, set) = unsafe {
+            let class = ffi::Py_TYPE(descriptor.as_ptr());
+            ((*class).tp_descr_get, (*class).tp_descr_set)
+        };
+        let (Some(get), Some(set)) = (get, set) else {
+            return Err(PyTypeError::new_err(format!("{descriptor} is not a slot")));
+        };
+        Ok(Self { descriptor: descriptor.unbind(), get, set })
     }
 
-    fn fill(&self, instance: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub(crate) fn fill(&self, instance: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         // SAFETY: `set` is the setter of the descriptor's own type; it checks the type of the instance and
         // takes its own reference to the value. All three are live for the call.
         let failed = unsafe { (self.set)(self.descriptor.as_ptr(), instance.as_ptr(), value.as_ptr()) } < 0;
         if failed { Err(PyErr::fetch(instance.py())) } else { Ok(()) }
+    }
+
+    pub(crate) fn read<'py>(&self, instance: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        // SAFETY: `get` is the getter of the descriptor's own type; it checks the type of the instance and
+        // returns a new reference, or null with an error set. All pointers are live for the call.
+        unsafe {
+            let class = ffi::Py_TYPE(instance.as_ptr()).cast();
+            let value = (self.get)(self.descriptor.as_ptr(), instance.as_ptr(), class);
+            Bound::from_owned_ptr_or_err(instance.py(), value)
+        }
     }
 }
 
 impl Shape {
     /// A new instance of this shape around the values of its fields.
     pub(crate) fn build<'py>(&self, fields: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
-        let py = fields.py();
-        let none = py.None();
-        instance(
-            self.class.bind(py),
-            fields,
-            &set_copy(self.fields_set.bind(py))?,
-            none.bind(py),
-            none.bind(py),
-        )
+        let made = bare(self.class.bind(fields.py()))?;
+        set_fields(&made, fields)?;
+        fill_slots(&made, &set_copy(self.fields_set.bind(fields.py()))?)?;
+        Ok(made)
     }
 }
 
-/// A new instance of a model class.
-fn instance<'py>(
-    class: &Bound<'py, PyType>,
-    fields: &Bound<'py, PyDict>,
-    fields_set: &Bound<'py, PyAny>,
-    extra: &Bound<'py, PyAny>,
-    private: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = class.py();
+/// Makes an unfinished instance into one of this shape.
+pub(crate) fn fill(instance: &Bound<'_, PyAny>, shape: &Shape, fields: &Bound<'_, PyDict>) -> PyResult<()> {
+    let py = instance.py();
     let slots = &classes(py)?.slots;
+    set_fields(instance, fields)?;
+    fill_slots(instance, &set_copy(shape.fields_set.bind(py))?)?;
+    slots.class.fill(instance, shape.class.bind(py))
+}
+
+/// A new instance of a class with nothing in it.
+pub(crate) fn bare<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: `class` is a model class, thus a heap type that inherits `object.__new__`, which allocates as
-    // `PyType_GenericNew` does; the result is a new reference or an error. The dict is set on an object that
-    // has a `__dict__`, which takes its own reference.
-    let made = unsafe {
+    // `PyType_GenericNew` does; the result is a new reference or an error.
+    unsafe {
         let made = ffi::PyType_GenericNew(class.as_type_ptr(), ptr::null_mut(), ptr::null_mut());
-        let made = Bound::from_owned_ptr_or_err(py, made)?;
-        if ffi::PyObject_GenericSetDict(made.as_ptr(), fields.as_ptr(), ptr::null_mut()) < 0 {
-            return Err(PyErr::fetch(py));
-        }
-        made
+        Bound::from_owned_ptr_or_err(class.py(), made)
+    }
+}
+
+/// Gives an instance its `__dict__`.
+pub(crate) fn set_fields(instance: &Bound<'_, PyAny>, fields: &Bound<'_, PyDict>) -> PyResult<()> {
+    // SAFETY: the dict is set on an object that has a `__dict__`, which takes its own reference.
+    let failed = unsafe {
+        ffi::PyObject_GenericSetDict(instance.as_ptr(), fields.as_ptr(), ptr::null_mut()) < 0
     };
-    slots.fields_set.fill(&made, fields_set)?;
-    slots.extra.fill(&made, extra)?;
-    slots.private.fill(&made, private)?;
-    Ok(made)
+    if failed { Err(PyErr::fetch(instance.py())) } else { Ok(()) }
+}
+
+fn fill_slots(instance: &Bound<'_, PyAny>, fields_set: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = instance.py();
+    let slots = &classes(py)?.slots;
+    slots.fields_set.fill(instance, fields_set)?;
+    slots.extra.fill(instance, py.None().bind(py))?;
+    slots.private.fill(instance, py.None().bind(py))
 }
 
 /// The `__dict__` of an object that has one.
@@ -118,20 +142,23 @@ pub(crate) fn copy_with<'py>(
     newly_set: &[Bound<'py, PyAny>],
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = model.py();
+    let slots = &classes(py)?.slots;
     let fields_set = model.getattr(intern!(py, "__pydantic_fields_set__"))?.cast_into::<PySet>()?;
-    let fields_set = set_copy(&fields_set)?;
-    if !newly_set.is_empty() {
-        let fields_set = fields_set.cast::<PySet>()?;
-        for name in newly_set {
-            fields_set.add(name)?;
-        }
+    let fields_set = set_copy(&fields_set)?.cast_into::<PySet>()?;
+    for name in newly_set {
+        fields_set.add(name)?;
     }
     let extra = match extra {
         Some(extra) => extra.into_any(),
         None => copied_dict(&model.getattr(intern!(py, "__pydantic_extra__"))?)?,
     };
     let private = copied_dict(&model.getattr(intern!(py, "__pydantic_private__"))?)?;
-    instance(&model.get_type(), fields, &fields_set, &extra, &private)
+    let made = bare(&model.get_type())?;
+    set_fields(&made, fields)?;
+    slots.fields_set.fill(&made, &fields_set)?;
+    slots.extra.fill(&made, &extra)?;
+    slots.private.fill(&made, &private)?;
+    Ok(made)
 }
 
 fn copied_dict<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {

@@ -7,7 +7,9 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::classes::classes;
 use crate::host::Hosted;
-use crate::report::{self, Report};
+use crate::model::{bare, set_fields};
+use crate::pending::Pending;
+use crate::report::{Report, timeout_text};
 use crate::values::{Fault, Outcome, Record};
 
 /// Makes of an outcome what `invoke_hook` returns or raises.
@@ -22,14 +24,12 @@ pub(crate) fn conclude<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let classes = classes(py)?;
     let Outcome { end, payload, extensions, retry_delay_ms, decided_by, records } = outcome;
-    let detail = hosted.engine.get().detail();
-    let fields = PyDict::new(py);
-    let violation = match end {
-        End::Completed => None,
+    let (pending, violation) = match end {
+        End::Completed => (&classes.result, None),
         End::Halted { entry, violation } if hosted.raise_denials => {
-            return Err(denial(py, hosted, entry, violation.as_ref(), records)?);
+            return Err(denial(py, hosted, entry, violation, records)?);
         }
-        End::Halted { violation, .. } => Some(violation),
+        End::Halted { violation, .. } => (&classes.halted, violation),
         End::Raised { entry, fault } => return Err(failure(py, hosted, entry, fault, records)?),
     };
     if let Some(entry) = decided_by
@@ -37,24 +37,24 @@ pub(crate) fn conclude<'py>(
     {
         hosted.metadata.bind(py).set_item(intern!(py, "_decision_plugin"), hosted.control(entry).name(py))?;
     }
-    let (shape, allowed) = match &violation {
-        None => (&classes.result, true),
-        Some(_) => (&classes.halted, false),
-    };
-    let denial = violation.flatten().map(|violation| violation.into_bound(py));
-    let executions = report::executions(py, hosted, &records, denial.as_ref(), detail)?;
-    fields.set_item(intern!(py, "continue_processing"), allowed)?;
-    fields.set_item(intern!(py, "modified_payload"), payload)?;
-    fields.set_item(intern!(py, "modified_extensions"), extensions)?;
-    fields.set_item(intern!(py, "violation"), denial)?;
+    let fields = classes.result_fields.bind(py).copy()?;
+    if !std::ptr::eq(pending, &classes.result) {
+        fields.set_item(intern!(py, "continue_processing"), false)?;
+        fields.set_item(intern!(py, "violation"), &violation)?;
+    }
+    if payload.is_some() {
+        fields.set_item(intern!(py, "modified_payload"), payload)?;
+    }
+    if extensions.is_some() {
+        fields.set_item(intern!(py, "modified_extensions"), extensions)?;
+    }
+    if retry_delay_ms != 0 {
+        fields.set_item(intern!(py, "retry_delay_ms"), retry_delay_ms)?;
+    }
     fields.set_item(intern!(py, "metadata"), &hosted.metadata)?;
-    fields.set_item(intern!(py, "denial_metadata"), py.None())?;
     fields.set_item(intern!(py, "background_tasks"), background.unwrap_or_else(|| PyList::empty(py)))?;
-    fields.set_item(intern!(py, "http_headers"), py.None())?;
-    fields.set_item(intern!(py, "retry_delay_ms"), retry_delay_ms)?;
-    fields.set_item(intern!(py, "executions"), executions)?;
-    let result = shape.build(&fields)?;
-    attach_report(py, hosted, &result, records)?;
+    let report = Bound::new(py, Report::new(py, hosted, records, violation)?)?;
+    let result = unfinished(pending, &fields, report.as_any())?;
     Ok(PyTuple::new(py, [&result, hosted.table.bind(py).as_any()])?.into_any())
 }
 
@@ -63,52 +63,42 @@ pub(crate) fn nothing<'py>(
     py: Python<'py>,
     not_loaded: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let fields = PyDict::new(py);
-    fields.set_item(intern!(py, "continue_processing"), true)?;
-    fields.set_item(intern!(py, "modified_payload"), py.None())?;
-    fields.set_item(intern!(py, "modified_extensions"), py.None())?;
-    fields.set_item(intern!(py, "violation"), py.None())?;
+    let classes = classes(py)?;
+    let fields = classes.result_fields.bind(py).copy()?;
     fields.set_item(intern!(py, "metadata"), PyDict::new(py))?;
-    fields.set_item(intern!(py, "denial_metadata"), py.None())?;
     fields.set_item(intern!(py, "background_tasks"), PyList::empty(py))?;
-    fields.set_item(intern!(py, "http_headers"), py.None())?;
-    fields.set_item(intern!(py, "retry_delay_ms"), 0)?;
-    fields.set_item(intern!(py, "executions"), PyList::empty(py))?;
-    let result = classes(py)?.nothing.build(&fields)?;
-    if let Some(not_loaded) = not_loaded {
-        result.setattr(intern!(py, "_report"), not_loaded)?;
-    }
-    Ok(result)
+    let report = not_loaded.unwrap_or_else(|| PyTuple::empty(py).into_any());
+    unfinished(&classes.nothing, &fields, &report)
 }
 
-fn attach_report<'py>(
-    py: Python<'py>,
-    hosted: &Hosted,
-    to: &Bound<'py, PyAny>,
-    records: Vec<Record>,
-) -> PyResult<()> {
-    to.setattr(intern!(py, "_report"), Report::new(py, hosted, records)?.into_pyobject(py)?)
+/// A result without its execution records, which are made of the report when they are read.
+fn unfinished<'py>(
+    pending: &Pending,
+    fields: &Bound<'py, PyDict>,
+    report: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = fields.py();
+    let made = bare(pending.class.bind(py))?;
+    set_fields(&made, fields)?;
+    classes(py)?.report_slot.fill(&made, report)?;
+    Ok(made)
 }
 
 /// A denial, for a caller who wants exceptions.
-fn denial<'py>(
-    py: Python<'py>,
+fn denial(
+    py: Python<'_>,
     hosted: &Hosted,
     entry: usize,
-    violation: Option<&Py<PyAny>>,
+    violation: Option<Py<PyAny>>,
     records: Vec<Record>,
 ) -> PyResult<PyErr> {
     let answer = hosted.seats[entry].as_ref().and_then(|seat| seat.answer.as_ref());
-    let error = violation_error(py, hosted, entry, violation, answer.map(|answer| answer.bind(py)))?;
-    let violation = violation.map(|violation| violation.bind(py));
-    let executions = report::executions(py, hosted, &records, violation, hosted.engine.get().detail())?;
-    if let Some(record) = records.iter().find(|record| record.entry == entry)
-        && let Some(execution) =
-            report::execution(py, hosted, record, violation, hosted.engine.get().detail())?
-    {
+    let error = violation_error(py, hosted, entry, violation.as_ref(), answer.map(|answer| answer.bind(py)))?;
+    let report = Report::new(py, hosted, records, violation)?;
+    if let Some(execution) = report.execution_of(py, entry)? {
         error.call_method1(intern!(py, "attach_denial_outcome"), (execution,))?;
     }
-    error.setattr(intern!(py, "executions"), executions)?;
+    error.setattr(intern!(py, "executions"), report.executions(py)?)?;
     Ok(PyErr::from_value(error))
 }
 
@@ -143,31 +133,26 @@ pub(crate) fn violation_error<'py>(
 }
 
 /// A failure that ends the pipeline.
-fn failure<'py>(
-    py: Python<'py>,
+fn failure(
+    py: Python<'_>,
     hosted: &Hosted,
     entry: Option<usize>,
     fault: Fault,
     records: Vec<Record>,
 ) -> PyResult<PyErr> {
-    let detail = hosted.engine.get().detail();
     match fault {
         Fault::Interrupt(error) => Ok(error),
         Fault::Refusal(error) => {
             let value = error.value(py);
-            let executions = report::executions(py, hosted, &records, Some(value.as_any()), detail)?;
-            value.setattr(intern!(py, "executions"), executions)?;
+            let report = Report::new(py, hosted, records, Some(value.clone().into_any().unbind()))?;
+            value.setattr(intern!(py, "executions"), report.executions(py)?)?;
             Ok(error)
         }
         Fault::Error(_) | Fault::Timeout(_) => {
             let error = plugin_error(py, hosted, entry.unwrap_or_default(), fault)?;
-            let value = error.value(py);
-            value.setattr(
-                intern!(py, "executions"),
-                report::executions(py, hosted, &records, None, detail)?,
-            )?;
-            let report = Report::new(py, hosted, records)?.into_pyobject(py)?;
-            value.setattr(intern!(py, "report"), report.call0()?)?;
+            let report = Report::new(py, hosted, records, None)?;
+            error.value(py).setattr(intern!(py, "executions"), report.executions(py)?)?;
+            error.value(py).setattr(intern!(py, "report"), report.lines(py)?)?;
             Ok(error)
         }
     }
@@ -185,7 +170,7 @@ pub(crate) fn plugin_error(py: Python<'_>, hosted: &Hosted, entry: usize, fault:
         }
         Fault::Timeout(_) => {
             let kwargs = PyDict::new(py);
-            kwargs.set_item("message", report::timeout_text(py, hosted, entry))?;
+            kwargs.set_item("message", timeout_text(py, hosted.engine.get(), hosted.control(entry)))?;
             kwargs.set_item("plugin_name", name)?;
             let model = py.import("cpex.framework.models")?.getattr("PluginErrorModel")?;
             (model.call((), Some(&kwargs))?, pyo3::exceptions::PyTimeoutError::new_err(()))

@@ -192,7 +192,7 @@ fn failed<'py>(py: Python<'py>, hosted: &mut Hosted, fault: Fault) -> PyResult<B
         (Verdict::Raise, fault) => Err(plugin_error(py, hosted, 0, fault)?),
         (_, Fault::Timeout(_)) if compatible => {
             let class = py.import("cpex.framework.manager")?.getattr("PluginTimeoutError")?;
-            Err(PyErr::from_value(class.call1((timeout_text(py, hosted, 0),))?))
+            Err(PyErr::from_value(class.call1((timeout_text(py, hosted.engine.get(), hosted.control(0)),))?))
         }
         _ => {
             let kwargs = PyDict::new(py);
