@@ -62,6 +62,11 @@ impl<'a> Composer<'a> {
         }
     }
 
+    /// Where the innermost collection that is not complete begins.
+    pub(crate) fn innermost(&self) -> Option<Position> {
+        self.frames.last().map(|frame| frame.at)
+    }
+
     /// The document, once all events are in.
     pub(crate) fn finish(mut self) -> Document {
         self.problems.sort_by_key(|problem| problem.position);

@@ -44,7 +44,9 @@ impl Reader<'_> {
         let mut composer = Composer::new(self.rendered, self.file, layout);
         let mut anchors = Anchors { text: layout.text(), chars: Vec::new(), end: 0 };
         for event in Parser::new_from_str(layout.text()) {
-            let (mut event, span) = event.map_err(Stop::Unreadable)?;
+            let (mut event, span) = event.map_err(|error| {
+                self.unclosed(&error, &composer, layout).unwrap_or(Stop::Unreadable(error))
+            })?;
             anchors.check(&event, span).map_err(Stop::Unreadable)?;
             if let Event::Scalar(text, style, ..) = &mut event
                 && has_added_break(layout.text(), text, *style, span)
@@ -54,6 +56,16 @@ impl Reader<'_> {
             composer.event(event, span).map_err(Stop::Invalid)?;
         }
         Ok(composer.finish())
+    }
+
+    /// A bracket that is open when the text ends: better said where it opened.
+    fn unclosed(&self, error: &ScanError, composer: &Composer<'_>, layout: &Layout) -> Option<Stop> {
+        let is_at_end = error.marker().index() >= layout.text().trim_end().chars().count();
+        let position =
+            composer.innermost().filter(|_| is_at_end && error.info().starts_with("while parsing a flow"))?;
+        let location = Location { file: self.file.to_owned(), position };
+        let message = "this bracket is never closed".to_owned();
+        Some(Stop::Invalid(ConfigError::Syntax { location, message, hint: hint("bracket") }))
     }
 
     /// The characters that YAML 1.1 allows in a text.

@@ -132,7 +132,8 @@ fn nesting_has_a_limit() {
 #[test]
 fn errors_carry_their_position() {
     for (text, expected) in [
-        ("a: [1\n", "d.yaml:2:1: "),
+        ("a: [1\n", "d.yaml:1:4: this bracket is never closed; close every `[`"),
+        ("a:\n  b: {c: [1, 2]", "d.yaml:2:6: this bracket is never closed"),
         ("a: b: c\n", "d.yaml:1:5: "),
         ("a: 1\n\tb: 2\n", "d.yaml:1:4: "),
         ("a: \u{1}\n", "d.yaml:1:4: the character U+0001 is not allowed"),
@@ -175,7 +176,7 @@ fn brackets_and_quotes_ignore_indentation() {
         "4:1"
     );
     assert_eq!(document.locate(&[Step::Key("f")]).unwrap().to_string(), "8:4");
-    assert!(error("a:\n  b: [\n  c\n").starts_with("d.yaml:4:1"));
+    assert!(error("a:\n  b: [\n  c\n").starts_with("d.yaml:2:6"));
 }
 
 #[test]

@@ -1,0 +1,167 @@
+"""Plugin configuration files: reading them into models and writing models back."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from cpex import _core
+from cpex.framework._compat import is_compatible
+from cpex.framework.loader._known_keys import PLUGIN_SETTINGS, known_keys
+from cpex.framework.models import Config
+
+if TYPE_CHECKING:
+    from cpex.framework.loader._config_errors import ConfigError as ConfigError
+    from cpex.framework.loader._config_errors import ConfigKeyError as ConfigKeyError
+    from cpex.framework.loader._config_errors import ConfigSyntaxError as ConfigSyntaxError
+    from cpex.framework.loader._config_errors import ConfigTemplateError as ConfigTemplateError
+
+__all__ = ["ConfigLoader", "ConfigSaver", "plugin_settings"]
+
+logger = logging.getLogger(__name__)
+
+_SETTINGS_ATTRIBUTE = "_plugin_settings"
+_TRUE = frozenset({"1", "true", "yes", "on"})
+
+
+class ConfigLoader:
+    """Reads plugin configuration files."""
+
+    @staticmethod
+    def load_config(config: str, use_jinja: bool = True) -> Config:
+        """Read a plugin configuration file.
+
+        The text is a Jinja template with one variable, `env`, and then YAML as PyYAML's `safe_load` reads it. What
+        an expression prints becomes part of a value, byte for byte; it can't add keys or items. With
+        `PLUGINS_COMPAT=0.1.4` it is escaped for HTML and becomes YAML text, as in that release.
+
+        Keys that nothing reads and keys given twice are logged as warnings with file, line and column, or raised if
+        `PLUGINS_STRICT_CONFIG` is true. `plugin_settings` is no field of `Config`: see `plugin_settings()`.
+
+        Args:
+            config: Path of the file. A file that does not exist is an empty configuration.
+            use_jinja: Whether the text is a template.
+
+        Returns:
+            The configuration.
+
+        Raises:
+            ConfigTemplateError: If a template does not parse or render.
+            ConfigSyntaxError: If the text is not YAML; also a `yaml.YAMLError`.
+            ConfigKeyError: If there are suspicious keys and `PLUGINS_STRICT_CONFIG` is true.
+            TypeError: If the text is not a mapping with strings as keys.
+            pydantic.ValidationError: If a value is not what its key takes. Its notes say where each one stands.
+        """
+        path = os.path.normpath(config)
+        try:
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+        except FileNotFoundError:
+            return Config(plugins=[], plugin_dirs=[])
+        env = os.environ if use_jinja else None
+        data, problems, positions = _core.load_config(text, path, env, is_compatible())
+        if not data:
+            return Config()
+        _check_top(data, path, positions)
+        _report([*problems, *positions.unknown_keys(known_keys())], path)
+        try:
+            loaded = Config(**data)
+        except ValidationError as error:
+            _annotate(error, path, positions)
+            raise
+        if data.get(PLUGIN_SETTINGS):
+            loaded.__dict__[_SETTINGS_ATTRIBUTE] = data[PLUGIN_SETTINGS]
+        return loaded
+
+
+class ConfigSaver:
+    """Writes plugin configuration files."""
+
+    @staticmethod
+    def save_config(config: Config, config_path: str) -> None:
+        """Write a configuration as YAML.
+
+        Args:
+            config: The configuration.
+            config_path: Path of the file, which is replaced.
+
+        Raises:
+            RuntimeError: If the file can't be written.
+        """
+        import yaml
+
+        try:
+            with open(os.path.normpath(config_path), "w", encoding="utf-8") as file:
+                yaml.safe_dump(config.model_dump(mode="json"), file)
+        except OSError as error:
+            raise RuntimeError(f"Error saving PluginConfig to {config_path}") from error
+
+
+def plugin_settings(config: Config) -> dict[str, Any]:
+    """Give the `plugin_settings` section of the file that a configuration was read from.
+
+    It is kept beside the fields: not dumped, not compared, carried along by `model_copy()`.
+
+    Args:
+        config: A configuration.
+
+    Returns:
+        The section; empty if there is none.
+    """
+    settings = config.__dict__.get(_SETTINGS_ATTRIBUTE)
+    return settings if isinstance(settings, dict) else {}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("ConfigError", "ConfigKeyError", "ConfigSyntaxError", "ConfigTemplateError"):
+        from cpex.framework.loader import _config_errors
+
+        return getattr(_config_errors, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _is_strict() -> bool:
+    return os.environ.get("PLUGINS_STRICT_CONFIG", "").strip().lower() in _TRUE
+
+
+def _check_top(data: Any, path: str, positions: _core.PositionIndex) -> None:
+    if not isinstance(data, dict):
+        line, column = positions.locate(()) or (1, 1)
+        raise TypeError(
+            f"{path}:{line}:{column}: a configuration must be a mapping such as 'plugins: [...]', "
+            f"not {type(data).__name__}"
+        )
+    strings = dict.fromkeys(key for key in data if isinstance(key, str))
+    if len(strings) < len(data):
+        _, line, column, _ = positions.unknown_keys(strings)[0]
+        raise TypeError(f"{path}:{line}:{column}: keywords must be strings; quote this key")
+
+
+def _report(problems: Iterable[tuple[str, int, int, str]], path: str) -> None:
+    ordered = sorted(problems, key=lambda problem: problem[1:3])
+    lines = [f"{path}:{line}:{column}: {message}" for _, line, column, message in ordered]
+    if lines and _is_strict():
+        from cpex.framework.loader._config_errors import ConfigKeyError
+
+        _, line, column, _ = ordered[0]
+        raise ConfigKeyError("\n".join(lines), path, line, column)
+    for text in lines:
+        logger.warning("%s", text)
+
+
+def _annotate(error: ValidationError, path: str, positions: _core.PositionIndex) -> None:
+    """Says of each error where it stands, in a note and in the log, and never what value stands there."""
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        line, column = positions.locate(detail["loc"]) or (1, 1)
+        text = f"{path}:{line}:{column}: {_name(detail['loc'])}: {detail['msg']}"
+        error.add_note(text)
+        logger.error("%s", text)
+
+
+def _name(loc: tuple[int | str, ...]) -> str:
+    parts = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc)
+    return "".join(parts).lstrip(".") or "configuration"
