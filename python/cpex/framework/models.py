@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from typing import List as List  # noqa: UP035 - a public name of 0.1.x
 
+from cpex.framework._models.client import GRPCClientConfig, MCPClientConfig, UnixSocketClientConfig
 from cpex.framework._models.config import (
     AppliedTo,
     BaseTemplate,
@@ -51,18 +52,13 @@ from cpex.framework._models.result import (
 from cpex.framework._models.result import (
     _truncate_opt as _truncate_opt,
 )
-from cpex.framework._models.transport import (
-    GRPCClientConfig,
+from cpex.framework._models.server import GRPCServerConfig, MCPServerConfig, UnixSocketServerConfig
+from cpex.framework._models.tls import (
     GRPCClientTLSConfig,
-    GRPCServerConfig,
     GRPCServerTLSConfig,
-    MCPClientConfig,
     MCPClientTLSConfig,
-    MCPServerConfig,
     MCPServerTLSConfig,
     MCPTransportTLSConfigBase,
-    UnixSocketClientConfig,
-    UnixSocketServerConfig,
 )
 from cpex.framework.constants import (
     CMD,
@@ -78,16 +74,13 @@ from cpex.framework.constants import (
 
 if TYPE_CHECKING:
     from cpex.framework._models.catalog import (
-        GitRepo,
         InstalledPluginInfo,
         InstalledPluginRegistry,
-        Monorepo,
         PluginManifest,
-        PluginPackageInfo,
         PluginVersionInfo,
         PluginVersionRegistry,
-        PyPiRepo,
     )
+    from cpex.framework._models.sources import GitRepo, Monorepo, PluginPackageInfo, PyPiRepo
 
 __all__ = [
     "CMD",
@@ -145,19 +138,16 @@ __all__ = [
     "UserContext",
 ]
 
-_CATALOG_MODELS = frozenset(
-    {
-        "GitRepo",
+_LAZY_MODELS = {
+    "catalog": (
         "InstalledPluginInfo",
         "InstalledPluginRegistry",
-        "Monorepo",
         "PluginManifest",
-        "PluginPackageInfo",
         "PluginVersionInfo",
         "PluginVersionRegistry",
-        "PyPiRepo",
-    }
-)
+    ),
+    "sources": ("GitRepo", "Monorepo", "PluginPackageInfo", "PyPiRepo"),
+}
 
 
 def _adopt(classes: dict[str, Any]) -> None:
@@ -175,11 +165,12 @@ _adopt(dict(globals()))
 
 
 def __getattr__(name: str) -> Any:
-    # Only installers need the catalog models, and building them costs import time.
-    if name not in _CATALOG_MODELS:
+    # Only installers need these models, and making them costs import time.
+    if not any(name in models for models in _LAZY_MODELS.values()):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    catalog = import_module("cpex.framework._models.catalog")
-    found = {model: getattr(catalog, model) for model in _CATALOG_MODELS}
-    _adopt(found)
-    globals().update(found)
-    return found[name]
+    for module, models in _LAZY_MODELS.items():
+        source = import_module(f"cpex.framework._models.{module}")
+        found = {model: getattr(source, model) for model in models}
+        _adopt(found)
+        globals().update(found)
+    return globals()[name]

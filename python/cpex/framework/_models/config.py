@@ -6,15 +6,9 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_serializer, field_validator, model_validator
 
 from cpex import _core
+from cpex.framework._models.client import GRPCClientConfig, MCPClientConfig, UnixSocketClientConfig
 from cpex.framework._models.enums import OnError, PluginMode, TransportType
-from cpex.framework._models.transport import (
-    GRPCClientConfig,
-    GRPCServerConfig,
-    MCPClientConfig,
-    MCPServerConfig,
-    UnixSocketClientConfig,
-    UnixSocketServerConfig,
-)
+from cpex.framework._models.server import GRPCServerConfig, MCPServerConfig, UnixSocketServerConfig
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, IGNORE_CONFIG_EXTERNAL
 from cpex.framework.extensions.tiers import Capability
 
