@@ -216,15 +216,11 @@ class TestInvokeHookForPlugin:
         manager._registry.register(Hang(config(on_error=on_error)))
         result = await manager.invoke_hook_for_plugin("p", HOOK, PAYLOAD, request_context)
         assert result.continue_processing
-        assert [(entry.plugin, entry.outcome, entry.detail) for entry in result.report] == [
-            ("p", "timed_out", "Plugin p exceeded 0.05s timeout")
-        ]
         assert manager._runtime_disabled == ({"p"} if on_error == "disable" else set())
 
-    async def test_b20_is_switched_back(
-        self, manager: PluginManager, request_context: GlobalContext, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_b20_is_switched_back(self, request_context: GlobalContext, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PLUGINS_COMPAT", "0.1.4")
+        manager = PluginManager(timeout=0.05)
         manager._registry.register(Hang(config(on_error="ignore")))
         with pytest.raises(PluginTimeoutError, match="^Plugin p exceeded 0.05s timeout$"):
             await manager.invoke_hook_for_plugin("p", HOOK, PAYLOAD, request_context)

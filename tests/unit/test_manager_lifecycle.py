@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from cpex.framework import (
     TenantPluginManager,
     ToolPreInvokePayload,
 )
+from cpex.framework.loader.config import plugin_settings
 from cpex.framework.models import Config, ExecutionReport
 
 REQUEST = GlobalContext(request_id="1")
@@ -320,3 +322,28 @@ async def test_borg_keeps_its_failures(tmp_path: Path) -> None:
     manager = PluginManager(str(path))
     await manager.initialize()
     assert [failure.name for failure in PluginManager().load_failures] == ["p"]
+
+
+async def test_b7_reports_name_what_is_missing() -> None:
+    manager = manager_of(entry("p", "BadConstructor"), entry("good"))
+    await manager.initialize()
+    result, _ = await manager.invoke_hook("tool_pre_invoke", PAYLOAD, REQUEST)
+    assert sorted((report.plugin, report.outcome) for report in result.report) == [("good", "ran"), ("p", "not_loaded")]
+
+
+async def test_b30_settings_of_the_file_allow_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "found_there.py").write_text("from tests.unit.sample_plugins import Allow as Found\n")
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        f"plugin_dirs: [{plugins}]\n"
+        f"plugin_settings: {{allowed_dirs: [{tmp_path}]}}\n"
+        "plugins:\n  - {name: p, kind: found_there.Found, hooks: [tool_pre_invoke]}\n"
+    )
+    manager = TenantPluginManager(str(path))
+    await manager.initialize()
+    assert manager.load_failures == []
+    assert manager._loader.plugin_dirs == [str(plugins)]
+    assert plugin_settings(manager.executor.config) == {"allowed_dirs": [str(tmp_path)]}

@@ -163,7 +163,8 @@ class PluginExecutor(_core.Engine):
 
         Raises:
             PluginError: If it failed and its `on_error` is `fail`.
-            PluginTimeoutError: If it did not answer in time and its `on_error` is not `fail`.
+            PluginTimeoutError: Only with `PLUGINS_COMPAT=0.1.4`: if it did not answer in time and its `on_error` is
+                not `fail`.
             PluginViolationError: If it denied and `violations_as_exceptions` is set, or raised it itself.
         """
         call = self._begin_one(

@@ -6,7 +6,6 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from cpex.framework._compat import is_compatible
 from cpex.framework._executor import (
     DEFAULT_PLUGIN_TIMEOUT,
     MAX_PAYLOAD_SIZE,
@@ -20,14 +19,12 @@ from cpex.framework._initlock import InitLock
 from cpex.framework._loading import LoadFailure, PluginLoading
 from cpex.framework._signature import plugin_error
 from cpex.framework._views import ManagerView
-from cpex.framework.base import HookRef
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
 from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy
 from cpex.framework.loader.config import ConfigLoader
 from cpex.framework.loader.plugin import PluginLoader
 from cpex.framework.models import (
     Config,
-    ExecutionReport,
     GlobalContext,
     PluginContext,
     PluginContextTable,
@@ -285,23 +282,7 @@ class PluginManager(ManagerView):
             raise ValueError(f"When payload_as_json=False, payload must be a PluginPayload, got {type(payload)}")
         if isinstance(context, GlobalContext):
             context = PluginContext(global_context=context)
-        try:
-            return await self._get_executor().execute_plugin(hook_ref, payload, context, violations_as_exceptions)
-        except PluginTimeoutError as error:
-            if is_compatible():
-                raise
-            return _timed_out(hook_ref, str(error))
-
-
-def _timed_out(hook_ref: HookRef, text: str) -> PluginResult[Any]:
-    """Go on without the answer of a plugin whose `on_error` says so, and report it."""
-    plugin_ref = hook_ref.plugin_ref
-    report = ExecutionReport(
-        plugin_ref.name, plugin_ref.uuid, hook_ref.name, plugin_ref.mode.value, "timed_out", detail=text
-    )
-    result: PluginResult[Any] = PluginResult()
-    object.__setattr__(result, "_report", (report,))
-    return result
+        return await self._get_executor().execute_plugin(hook_ref, payload, context, violations_as_exceptions)
 
 
 class TenantPluginManager(PluginManager):
