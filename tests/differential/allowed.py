@@ -1,8 +1,8 @@
 """The differences that are meant: each is a row of `docs/compatibility.md`, narrowed to the cases that can show it.
 
 A difference is stated in one of two ways. `published_case` says which case the published package would have to be told
-to behave as ours does: what we do is then compared in full. Where no such case exists, `normalise` removes from both
-observations what the row is about, and nothing else.
+to behave as ours does: what we do is then compared in full. Where no such case exists, `normalise` and `reconcile`
+remove from the observations what the row is about, and nothing else.
 """
 
 import copy
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .case import LEGACY_MODES, Case, Observation, Plugin, Script, Step, Violation
+
+CLOCK_SLACK_SECONDS: Final = 0.1
 
 _MODEL_CHANGES: Final = ("copy", "subclass", "in_place", "same", "equal")
 
@@ -23,6 +25,10 @@ def _unchanged(case: Case, noticed: Observation) -> None:
     pass
 
 
+def _unreconciled(case: Case, ours: Observation, published: Observation) -> None:
+    pass
+
+
 @dataclass(frozen=True, kw_only=True)
 class Difference:
     """One deliberate difference.
@@ -32,12 +38,14 @@ class Difference:
         applies: Says whether a case can show it.
         published_case: The case that the published package is told in its place.
         normalise: Takes out of an observation, in place, what may differ.
+        reconcile: The same, where it takes both observations to tell what may differ.
     """
 
     row: str
     applies: Callable[[Case], bool]
     published_case: Callable[[Case], Case] = _same_case
     normalise: Callable[[Case, Observation], None] = _unchanged
+    reconcile: Callable[[Case, Observation, Observation], None] = _unreconciled
 
 
 def _mode(plugin: Plugin) -> str:
@@ -294,13 +302,11 @@ def _is_observed(case: Case) -> bool:
     return bool(case["manager"].get("observed"))
 
 
-def _forget_failed_chain_span(case: Case, noticed: Observation) -> None:
-    for call in _calls(noticed):
-        chains = {str(span["start"]) for span in call["spans"] if span.get("name") == "plugin.hook.invoke"}
-        if "raised" in call:
-            call["spans"] = [
-                span for span in call["spans"] if span.get("end") not in chains or span.get("status") != "error"
-            ]
+def _forget_ends_of_open_spans(case: Case, ours: Observation, published: Observation) -> None:
+    for left, right in zip(_calls(ours), _calls(published), strict=False):
+        for span, open_span in zip(left["spans"], right["spans"], strict=False):
+            if open_span["ends"] == [] and len(span["ends"]) == 1:
+                span["ends"] = []
 
 
 DIFFERENCES: Final = (
@@ -316,7 +322,7 @@ DIFFERENCES: Final = (
     Difference(row="B10", applies=_returns_edits, normalise=_forget_accepted_payload),
     Difference(row="B11", applies=_moves_state, normalise=_forget_state_keys),
     Difference(row="B17", applies=_raises_timeout, published_case=_with_lookalikes),
-    Difference(row="B22", applies=_is_observed, normalise=_forget_failed_chain_span),
+    Difference(row="B22", applies=_is_observed, reconcile=_forget_ends_of_open_spans),
     Difference(row="B20", applies=_asks_one_slow_plugin, normalise=_answer_for_timeout),
 )
 
@@ -329,10 +335,24 @@ def for_published(case: Case) -> Case:
     return case
 
 
-def comparable(case: Case, noticed: Observation) -> Observation:
-    """Returns a copy of an observation without what may differ for `case`."""
-    noticed = copy.deepcopy(noticed)
+def _align_clocks(ours: Observation, published: Observation) -> None:
+    """Takes over small differences in virtual time.
+
+    Our deadlines count from the start of the plugin in real time, so they are early by what it computed until it
+    first waited.
+    """
+    for left, right in zip(_calls(ours), _calls(published), strict=False):
+        if abs(left.get("took", 0) - right.get("took", 0)) < CLOCK_SLACK_SECONDS:
+            right["took"] = left.get("took")
+
+
+def comparable(case: Case, ours: Observation, published: Observation) -> tuple[Observation, Observation]:
+    """Returns copies of two observations without what may differ for `case`."""
+    ours, published = copy.deepcopy(ours), copy.deepcopy(published)
     for difference in DIFFERENCES:
         if difference.applies(case):
-            difference.normalise(case, noticed)
-    return noticed
+            difference.normalise(case, ours)
+            difference.normalise(case, published)
+            difference.reconcile(case, ours, published)
+    _align_clocks(ours, published)
+    return ours, published

@@ -86,21 +86,25 @@ class Listener(logging.Handler):
 
 
 class Spans:
-    """An observability provider that writes down how it was called."""
+    """An observability provider that writes down how it was called.
+
+    A span holds the arguments of its start and, once ended, those of its end. How spans of plugins that run side by
+    side overlap is not told: that depends on how often the event loop goes round.
+    """
 
     def __init__(self) -> None:
-        self.calls: list[dict[str, Any]] = []
-        self._started = 0
+        self._spans: list[dict[str, Any]] = []
+        self._taken = 0
 
     def start_span(self, *args: Any, **kwargs: Any) -> str:
-        self._started += 1
-        self.calls.append({"start": self._started, "args": dump(list(args)), **dump(kwargs)})
-        return str(self._started)
+        self._spans.append({"start": dump([list(args), kwargs]), "ends": []})
+        return str(len(self._spans) - 1)
 
     def end_span(self, *args: Any, **kwargs: Any) -> None:
-        self.calls.append({"end": kwargs.get("span_id"), "args": dump(list(args)), **dump(kwargs)})
+        span = self._spans[int(kwargs.pop("span_id"))]
+        span["ends"].append(dump([list(args), kwargs]))
 
     def take(self) -> list[dict[str, Any]]:
-        """Returns the calls since the last time and forgets them."""
-        calls, self.calls = self.calls, []
-        return calls
+        """Returns the spans that were started since the last time."""
+        spans, self._taken = self._spans[self._taken :], len(self._spans)
+        return spans

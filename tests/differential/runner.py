@@ -108,39 +108,48 @@ class World:
     async def _call(
         self, call: Call, context: GlobalContext, table: dict[str, PluginContext] | None
     ) -> tuple[Observation, dict[str, PluginContext] | None]:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._attempt(call, context, table))
+        timer = loop.call_later(call["cancel_after_ms"] / 1000, task.cancel) if "cancel_after_ms" in call else None
+        noticed, result, returned = await task
+        if timer is not None:
+            timer.cancel()
+        if "raised" in noticed:
+            await self._cancel_stragglers()
+        if isinstance(result, PluginResult):
+            noticed["background"] = dump(await result.wait_for_background_tasks())
+            noticed["table_afterwards"] = self._table(returned, table)
+            noticed["context_afterwards"] = dump(context)
+        noticed["logs_afterwards"] = self.listener.take()
+        noticed["disabled"] = sorted(self.manager.executor._runtime_disabled)
+        noticed["left_over"] = len(asyncio.all_tasks()) - 1
+        noticed["spans"] = self.spans.take()
+        return {**noticed, **self.stage.take()}, returned
+
+    async def _attempt(
+        self, call: Call, context: GlobalContext, table: dict[str, PluginContext] | None
+    ) -> tuple[Observation, Any, dict[str, PluginContext] | None]:
         payload = self._payload().model_validate(json.loads(json.dumps(self.case["payload"])))
         self.stage.payload, self.stage.context = payload, context
         loop = asyncio.get_running_loop()
         before = loop.time()
-        returned: dict[str, PluginContext] | None = None
+        result, returned = None, None
         noticed: Observation = {}
-        result: Any = None
-        task = loop.create_task(self._invoke(call, payload, context, table))
-        if "cancel_after_ms" in call:
-            loop.call_later(call["cancel_after_ms"] / 1000, task.cancel)
         try:
-            result, returned = await task
+            result, returned = await self._invoke(call, payload, context, table)
             noticed["result"] = dump(result)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
             noticed["raised"] = tell(error)
-            await self._cancel_stragglers()
+        # Before anything else gets to run: background plugins have not been started yet.
         noticed["payload"] = dump(payload)
         noticed["same_payload"] = getattr(result, "modified_payload", None) is payload
         noticed["took"] = round(loop.time() - before, 6)
         noticed["context"] = dump(context)
         noticed["table"] = self._table(returned, table)
         noticed["logs"] = self.listener.take()
-        if isinstance(result, PluginResult):
-            noticed["background"] = dump(await result.wait_for_background_tasks())
-            noticed["table_afterwards"] = self._table(returned, table)
-            noticed["context_afterwards"] = dump(context)
-            noticed["background_logs"] = self.listener.take()
-        noticed["disabled"] = sorted(self.manager.executor._runtime_disabled)
-        noticed["left_over"] = len(asyncio.all_tasks()) - 1
-        noticed["spans"] = self.spans.take()
-        return {**noticed, **self.stage.take()}, returned
+        return noticed, result, returned
 
     async def _invoke(
         self, call: Call, payload: Any, context: GlobalContext, table: dict[str, PluginContext] | None

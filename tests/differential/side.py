@@ -25,6 +25,7 @@ class Side:
         Args:
             python: Interpreter of a virtual environment with `cpex` installed.
         """
+        self._unheard = False
         self._process = subprocess.Popen(
             [python, "-P", "-c", _BOOT, str(Path(__file__).parents[1])],
             stdin=subprocess.PIPE,
@@ -34,8 +35,11 @@ class Side:
         )
 
     def tell(self, case: Case) -> None:
-        """Hands a case over without waiting for the answer."""
+        """Hands a case over without waiting for the answer; an answer that nobody heard is dropped."""
         assert self._process.stdin is not None
+        if self._unheard:
+            self._read()
+        self._unheard = True
         self._process.stdin.write(json.dumps(case) + "\n")
         self._process.stdin.flush()
 
@@ -45,14 +49,18 @@ class Side:
         Raises:
             RuntimeError: The runner died or could not play the case.
         """
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the runner ended with status {self._process.wait()}")
-        noticed: Observation = json.loads(line)
+        noticed: Observation = json.loads(self._read())
         if "harness" in noticed:
             raise RuntimeError(f"the runner failed: {noticed['harness']}")
         return noticed
+
+    def _read(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        self._unheard = False
+        if not line:
+            raise RuntimeError(f"the runner ended with status {self._process.wait()}")
+        return line
 
     def play(self, case: Case) -> Observation:
         """Hands a case over and returns its observation."""

@@ -84,6 +84,7 @@ FIELDS: Final[dict[str, dict[str, st.SearchStrategy[Any]]]] = {
     CUSTOM_HOOK: {"recipient": _NAME, "subject": text, "tags": st.lists(text, max_size=2), "headers": _HEADERS},
 }
 _HOOKS: Final = ("tool_pre_invoke",) * 8 + tuple(FIELDS)
+_DEFAULTED: Final = ("args", "metadata", "parameters", "tags")
 _WRITABLE: Final = ("args", "headers", "result", "content", "messages", "name", "root", "tags", "granted")
 
 
@@ -348,14 +349,39 @@ def cases(draw: st.DrawFn) -> Case:
     entries = [draw(plugins(hook, index, legacy)) for index in range(count)]
     if count > 1 and draw(one_in(20)):
         entries[1]["name"] = entries[0]["name"]
+    left_out = draw(st.sets(st.sampled_from(_DEFAULTED))) if draw(one_in(4)) else set()
     case = Case(
         hook=hook,
         plugins=entries,
         manager=manager,
-        payload={name: draw(strategy) for name, strategy in FIELDS[hook].items()},
+        payload={name: draw(field) for name, field in FIELDS[hook].items() if name not in left_out},
         context=draw(contexts),
         calls=draw(st.lists(calls(tuple(plugin["name"] for plugin in entries)), min_size=1, max_size=3)),
     )
     if draw(one_in(4)):
         case["extensions"] = draw(extensions)
+    if any("cancel_after_ms" in call for call in case["calls"]):
+        _wake(case)
+    if _queues_behind_a_halt(case):
+        del case["manager"]["pool"]
     return case
+
+
+def _wake(case: Case) -> None:
+    """Lets every plugin be cancelled: who wins when one refuses depends on the version of asyncio."""
+    for plugin in case["plugins"]:
+        for script in plugin["scripts"]:
+            for step in script:
+                step.pop("stubborn", None)
+
+
+def _queues_behind_a_halt(case: Case) -> bool:
+    """Says whether a concurrent plugin may wait for its turn while another one ends the phase."""
+    waiting = [plugin for plugin in case["plugins"] if plugin["mode"] == "concurrent"]
+    ends = (script[-1] for plugin in waiting for script in plugin["scripts"] if script)
+    halts = any(step["do"] == "fail" or (step["do"] == "reply" and _refuses(step["reply"])) for step in ends)
+    return halts and 0 < case["manager"].get("pool", 0) < len(waiting)
+
+
+def _refuses(reply: Reply) -> bool:
+    return reply["kind"] in ("none", "dict") or not reply.get("allow", True)
