@@ -127,6 +127,32 @@ fn expressions_see_the_real_text() {
 }
 
 #[test]
+fn python_methods_and_spellings() {
+    for (expression, expected) in [
+        ("env.X.rsplit('-', 1)|tojson", json!([{"str": "a-B"}, {"str": "c"}])),
+        ("' a  b c '.rsplit(none, 1)|tojson", json!([{"str": "a  b"}, {"str": "c"}])),
+        ("' a  b '.rsplit()|tojson", json!([{"str": "a"}, {"str": "b"}])),
+        ("env.X.partition('-')|list", json!([{"str": "a"}, {"str": "-"}, {"str": "B-c"}])),
+        ("env.X.rpartition('?')|list", json!([{"str": ""}, {"str": ""}, {"str": "a-B-c"}])),
+        ("env.X.removeprefix('a-').removesuffix('-c')", json!({"str": "B"})),
+        ("env.X.swapcase()", json!({"str": "A-b-C"})),
+        ("env.X.casefold()", json!({"str": "a-b-c"})),
+        ("env.X.index('B')", json!({"int": "2"})),
+        ("'x' ~ '-5'.zfill(4) ~ 'a'.ljust(3, '.') ~ 'b'.rjust(2)", json!({"str": "x-005a.. b"})),
+        ("env.X|urlencode ~ '&='|urlencode", json!({"str": "a-B-c%26%3D"})),
+        ("(1, 2)", json!({"str": "(1, 2)"})),
+        ("1e100", json!({"str": "1e+100"})),
+        ("10 / 4", json!({"float": "2.5"})),
+        ("true", json!({"bool": true})),
+        ("none", json!({"str": "None"})),
+        ("{'b': 1, 'a': none}|tojson", json!([[{"str": "a"}, {"null": true}], [{"str": "b"}, {"int": "1"}]])),
+    ] {
+        assert_eq!(value(&format!("{{{{ {expression} }}}}"), "a-B-c"), expected, "{expression}");
+    }
+    assert!(fails("a: {{ env.X.index('?') }}\n", "abc").contains("substring not found"));
+}
+
+#[test]
 fn what_is_missing() {
     assert_eq!(value("{{ env.NOPE }}", ""), json!({"null": true}));
     assert_eq!(value("{{ env['NOPE'] }}x", ""), json!({"str": "x"}));

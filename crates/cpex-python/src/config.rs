@@ -73,7 +73,7 @@ impl PositionIndex {
     ///     Line and column, or None if the document is empty.
     fn locate(&self, path: &Bound<'_, PyAny>) -> PyResult<Option<(usize, usize)>> {
         let steps = path.try_iter()?.collect::<PyResult<Vec<_>>>()?;
-        let keys = steps.iter().map(|step| step.str()).collect::<PyResult<Vec<_>>>()?;
+        let keys = steps.iter().map(PyAnyMethods::str).collect::<PyResult<Vec<_>>>()?;
         let path = steps
             .iter()
             .zip(&keys)
