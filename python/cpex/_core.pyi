@@ -1,9 +1,28 @@
 """The Rust engine of CPEX: scheduling, policies, conditions, copy-on-write, configuration text."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableSet
-from typing import Any, Final, Generic, Literal, TypeVar, final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Self, TypeVar, final
 
 from pydantic import BaseModel
+from typing_extensions import disjoint_base
+
+__all__ = [
+    "CopyOnWriteDict",
+    "Engine",
+    "HookCall",
+    "PositionIndex",
+    "__version__",
+    "apply_policy",
+    "complete",
+    "copyonwrite",
+    "get_matchable_value",
+    "load_config",
+    "matches",
+    "normalize_content_type",
+    "payload_matches",
+    "touch",
+    "wrap_payload_for_isolation",
+]
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -11,10 +30,17 @@ _T = TypeVar("_T")
 
 __version__: Final[str]
 
+@disjoint_base
 class CopyOnWriteDict(dict[_K, _V]):
     """A dict that remembers what was written and deleted since it was made."""
 
+    def __new__(cls, original: Mapping[_K, _V]) -> Self: ...
     def __init__(self, original: Mapping[_K, _V]) -> None: ...
+    def __copy__(self) -> Self: ...
+    def __deepcopy__(self, memo: Any) -> Self: ...
+    def pop(self, key: _K, *args: Any) -> Any: ...
+    def setdefault(self, key: _K, default: Any = None) -> Any: ...
+    def update(self, other: Any = None, **kwargs: Any) -> None: ...
     def get_modifications(self) -> dict[_K, _V]: ...
     def get_deleted(self) -> set[_K]: ...
     def has_modifications(self) -> bool: ...
@@ -22,9 +48,24 @@ class CopyOnWriteDict(dict[_K, _V]):
 def copyonwrite(o: _T) -> _T: ...
 def wrap_payload_for_isolation(payload: BaseModel) -> BaseModel: ...
 def apply_policy(
-    original: BaseModel, modified: BaseModel, writable_fields: frozenset[str], apply_to: BaseModel | None
+    original: BaseModel, modified: BaseModel, writable_fields: frozenset[str], apply_to: BaseModel | None = None
 ) -> tuple[BaseModel | None, list[str]]:
     """Returns the accepted payload (None: nothing accepted) and the names of the fields that were dropped."""
+
+@final
+class PositionIndex:
+    """Where each part of a configuration document stands."""
+
+    def locate(self, path: Iterable[str | int]) -> tuple[int, int] | None:
+        """Returns line and column, from 1, of the deepest part that the path reaches."""
+
+    def unknown_keys(self, known: Any) -> list[tuple[str, int, int, str]]:
+        """Returns kind, line, column and message of each key that nothing reads."""
+
+def load_config(
+    text: str, path: str, env: Mapping[str, str] | None = None, compat: bool = False
+) -> tuple[Any, list[tuple[str, int, int, str]], PositionIndex]:
+    """Returns the value of the text, what looks suspicious in it, and where its parts stand."""
 
 def matches(condition: Any, context: Any) -> bool: ...
 def payload_matches(payload: Any, hook_type: str, conditions: list[Any], context: Any) -> bool: ...
@@ -36,6 +77,7 @@ def complete(instance: BaseModel) -> None:
 def touch() -> None:
     """Says that a plugin or hook reference changed: compiled line-ups are made again."""
 
+@disjoint_base
 class Engine:
     """The scheduler; `PluginExecutor` derives from it. Attributes are read at each call."""
 
@@ -70,9 +112,18 @@ class Engine:
     ) -> Any | HookCall:
         """One plugin, outside a pipeline (`execute_plugin`). A `PluginResult`, or a `HookCall` to be awaited."""
 
-    def _eligible(self, hook_refs: list[Any], payload: Any, global_context: Any, hook_type: str) -> list[tuple[Any, str | None]]:
+    def _eligible(
+        self, hook_refs: list[Any], payload: Any, global_context: Any, hook_type: str
+    ) -> list[tuple[Any, str | None]]:
         """Every hook reference in execution order, with the reason why it would be skipped, or None if it would run."""
 
 @final
-class HookCall(Awaitable[Any]):
+class HookCall:
     """A pipeline in flight, on the caller's own task."""
+
+    def __await__(self) -> Self: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Any: ...
+    def send(self, value: Any) -> Any: ...
+    def throw(self, typ: Any, val: Any = None, tb: Any = None) -> Any: ...
+    def close(self) -> None: ...
