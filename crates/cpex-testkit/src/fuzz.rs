@@ -1,13 +1,12 @@
 //! Random operations against an invocation, by a driver that keeps to nothing.
 
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use arbitrary::Unstructured;
+use cpex_core::Misuse;
 
 use crate::case::Case;
 use crate::journal::{Journal, Todo};
 use crate::run::Run;
-use crate::{generate, laws};
+use crate::{decode, laws};
 
 /// Something a driver might do at any time.
 #[derive(Clone, Copy, Debug)]
@@ -35,26 +34,34 @@ pub fn play(case: &Case, ops: &[Op]) -> Run {
     let mut journal = Journal::start(case);
     let mut now_ms = 0;
     for op in ops {
-        // What a driver may not do is a misuse, and the journal notes it.
-        let _ = match *op {
-            Op::Poll => {
-                journal.poll();
-                Ok(())
-            }
-            Op::End(entry) => journal.end(entry, now_ms),
-            Op::TimeOut(entry) => journal.time_out(entry, None, now_ms),
-            Op::Cancelled(entry) => journal.cancelled(entry, now_ms),
-            Op::Abort => {
-                journal.abort();
-                Ok(())
-            }
-            Op::Pass(ms) => {
-                now_ms += ms;
-                Ok(())
-            }
-        };
+        // The journal notes what was a misuse.
+        let _ = op.apply(&mut journal, &mut now_ms);
     }
     finish(journal, now_ms)
+}
+
+/// The operations without those that are misuses.
+#[must_use]
+pub fn without_misuses(case: &Case, ops: &[Op]) -> Vec<Op> {
+    let mut journal = Journal::start(case);
+    let mut now_ms = 0;
+    ops.iter().filter(|op| op.apply(&mut journal, &mut now_ms).is_ok()).copied().collect()
+}
+
+impl Op {
+    fn apply(self, journal: &mut Journal, now_ms: &mut u64) -> Result<(), Misuse> {
+        match self {
+            Self::Poll => {
+                journal.poll();
+            }
+            Self::Abort => journal.abort(),
+            Self::Pass(ms) => *now_ms += ms,
+            Self::End(entry) => return journal.end(entry, *now_ms),
+            Self::TimeOut(entry) => return journal.time_out(entry, None, *now_ms),
+            Self::Cancelled(entry) => return journal.cancelled(entry, *now_ms),
+        }
+        Ok(())
+    }
 }
 
 fn finish(mut journal: Journal, now_ms: u64) -> Run {
@@ -75,10 +82,9 @@ fn finish(mut journal: Journal, now_ms: u64) -> Run {
 /// # Panics
 /// If a law does not hold.
 pub fn fuzz_one(bytes: &[u8]) {
-    let rng = TestRng::from_seed(RngAlgorithm::PassThrough, bytes);
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let Ok(tree) = (generate::cases(), generate::ops()).new_tree(&mut runner) else { return };
-    let (case, ops) = tree.current();
+    let mut bytes = Unstructured::new(bytes);
+    let Ok(case) = decode::case(&mut bytes) else { return };
+    let Ok(ops) = decode::ops(&mut bytes) else { return };
     let run = play(&case, &ops);
     for (name, law) in laws::ALL {
         assert!(law(&run), "{name}\n{case:#?}\n{ops:?}\n{}", run.digest());

@@ -15,6 +15,7 @@
 //! ```
 
 pub mod case;
+mod decode;
 pub mod fuzz;
 pub mod generate;
 pub mod journal;

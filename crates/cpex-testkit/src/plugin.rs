@@ -244,10 +244,12 @@ impl Plugin {
     }
 
     fn propose(&self, proposal: Proposal, given: &Payload) -> Option<Payload> {
+        if matches!(proposal, Proposal::Nothing | Proposal::Same) {
+            return (proposal == Proposal::Same).then(|| given.clone());
+        }
         let mut body = Body { author: self.name, ..given.body().clone() };
         match proposal {
-            Proposal::Nothing => return None,
-            Proposal::Same => return Some(given.clone()),
+            Proposal::Nothing | Proposal::Same => {}
             Proposal::Name => body.name += self.name,
             Proposal::Args => body.args += self.name,
             Proposal::NameAndArgs => {
