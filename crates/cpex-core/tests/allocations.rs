@@ -45,7 +45,7 @@ fn allocations(phase: Phase, len: usize) -> usize {
         match invocation.poll(&mut host) {
             Action::Call(work) | Action::Spawn(work) => {
                 let reply = Plugin::new("a", phase).reply(&work.payload);
-                invocation.handle_reply(&mut host, work.entry, reply, 0).unwrap();
+                assert_eq!(invocation.handle_reply(&mut host, work.entry, reply, 0), Ok(()));
             }
             Action::Detach(_) | Action::Cancel(_) | Action::Wait => {}
             Action::Done => break,
