@@ -49,7 +49,7 @@ pub trait Host<V: Values> {
     fn restrict(
         &mut self,
         target: &V::Payload,
-        proposed: V::Payload,
+        proposed: &V::Payload,
     ) -> Result<Restriction<V::Payload>, V::Error>;
 
     /// Writes what a plugin added, changed or deleted in its context back into the request's.
@@ -86,8 +86,8 @@ pub enum Event<'a, V: Values> {
     Suppressed(Option<&'a V::Violation>),
     /// A denial halts the pipeline.
     Denied(Option<&'a V::Violation>),
-    /// A changed payload was not taken.
-    Discarded(Discard),
+    /// A proposed payload was not taken.
+    Discarded(Discard, &'a V::Payload),
     /// Some changed fields were dropped.
     Trimmed(&'a [Box<str>]),
     /// A failure is passed over.

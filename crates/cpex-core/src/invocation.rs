@@ -238,9 +238,18 @@ impl<V: Values> Invocation<V> {
                 let record = Record { duration_ns, ..Record::new(entry, Fate::Ran) };
                 self.take_fault(host, record, fault);
             }
-            Ended::Overtaken { duration_ns } | Ended::Cancelled { duration_ns } => {
+            Ended::Overtaken { duration_ns } => {
+                // As with a reply: its failure is noted, and still takes it out of service.
+                let (phase, on_error) = self.kind_of(entry);
+                if judge(phase, on_error, fault.ending()) == Verdict::Disable {
+                    host.observe(entry, Event::Disabled(&fault));
+                    host.disable(entry);
+                } else {
+                    host.observe(entry, Event::Ignored(&fault));
+                }
                 self.record(entry, Fate::Cancelled, duration_ns);
             }
+            Ended::Cancelled { duration_ns } => self.record(entry, Fate::Cancelled, duration_ns),
         }
         Ok(())
     }
@@ -351,9 +360,11 @@ impl<V: Values> Invocation<V> {
             Verdict::Suppress => {
                 host.observe(record.entry, Event::Suppressed(reply.violation.as_ref()));
                 record.fate = Fate::Suppressed;
+                record.violation = reply.violation;
                 self.take_payload(host, record, phase, reply.payload)?;
             }
             Verdict::Proceed | Verdict::Ignore | Verdict::Disable | Verdict::Raise => {
+                record.violation = reply.violation;
                 self.take_payload(host, record, phase, reply.payload)?;
                 self.outcome.retry_delay_ms = self.outcome.retry_delay_ms.max(reply.retry_delay_ms);
                 record.extensions_modified = reply.extensions.is_some() && rules.runs == Runs::Serial;
@@ -399,9 +410,9 @@ impl<V: Values> Invocation<V> {
                     self.outcome.decided_by = Some(record.entry);
                 }
             }
-            Err(why) => {
+            Err((why, proposed)) => {
                 record.discarded = Some(why);
-                host.observe(record.entry, Event::Discarded(why));
+                host.observe(record.entry, Event::Discarded(why, &proposed));
             }
         }
         Ok(())

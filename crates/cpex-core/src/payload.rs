@@ -43,10 +43,10 @@ pub enum Discard {
     NothingWritable,
 }
 
-/// What became of a proposed payload.
+/// What became of a proposed payload: the one to go on with, or why not.
 #[derive(Debug)]
 pub(crate) struct Acceptance<P> {
-    pub(crate) payload: Result<P, Discard>,
+    pub(crate) payload: Result<P, (Discard, P)>,
     pub(crate) trimmed: Vec<Box<str>>,
 }
 
@@ -74,18 +74,18 @@ pub(crate) fn accept<V: Values>(
 ) -> Result<Acceptance<V::Payload>, V::Error> {
     let whole = |payload| Ok(Acceptance { payload, trimmed: Vec::new() });
     if !phase.rules().may_modify {
-        return whole(Err(Discard::Phase));
+        return whole(Err((Discard::Phase, proposed)));
     }
     match rule {
         Rule::Open => whole(Ok(proposed)),
-        Rule::Closed => whole(Err(Discard::DefaultDeny)),
+        Rule::Closed => whole(Err((Discard::DefaultDeny, proposed))),
         Rule::Writable => match host.relation(target, &proposed) {
             Relation::SameKind => {
-                let Restriction { payload, trimmed } = host.restrict(target, proposed)?;
-                Ok(Acceptance { payload: payload.ok_or(Discard::NothingWritable), trimmed })
+                let Restriction { payload, trimmed } = host.restrict(target, &proposed)?;
+                Ok(Acceptance { payload: payload.ok_or((Discard::NothingWritable, proposed)), trimmed })
             }
             Relation::OtherPayload => whole(Ok(proposed)),
-            Relation::Foreign => whole(Err(Discard::Foreign)),
+            Relation::Foreign => whole(Err((Discard::Foreign, proposed))),
         },
     }
 }

@@ -26,6 +26,8 @@ pub struct Record<V: Values> {
     pub trimmed: Vec<Box<str>>,
     /// The failure that was passed over; one that ended the pipeline is in [`End::Raised`](crate::End).
     pub fault: Option<Fault<V>>,
+    /// What it said about why, where that does not halt the pipeline.
+    pub violation: Option<V::Violation>,
     /// From start to end, in nanoseconds of the driver's clock.
     pub duration_ns: u64,
 }
@@ -114,6 +116,7 @@ impl<V: Values> Record<V> {
             discarded: None,
             trimmed: Vec::new(),
             fault: None,
+            violation: None,
             duration_ns: 0,
         }
     }

@@ -48,10 +48,7 @@ impl RequestContext {
     pub(crate) fn key<'py>(&self, py: Python<'py>, uuid: &Py<PyString>) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: both are live strings; returns a new reference or sets an error.
         unsafe {
-            Bound::from_owned_ptr_or_err(
-                py,
-                ffi::PyUnicode_Concat(self.request_id.as_ptr(), uuid.as_ptr()),
-            )
+            Bound::from_owned_ptr_or_err(py, ffi::PyUnicode_Concat(self.request_id.as_ptr(), uuid.as_ptr()))
         }
     }
 
@@ -62,7 +59,11 @@ impl RequestContext {
 
     /// A context for one plugin; an earlier one of the same request is used again, with a new view of the
     /// request.
-    pub(crate) fn give<'py>(&mut self, py: Python<'py>, earlier: Option<Bound<'py, PyAny>>) -> PyResult<Given> {
+    pub(crate) fn give<'py>(
+        &mut self,
+        py: Python<'py>,
+        earlier: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Given> {
         let classes = classes(py)?;
         let seed = match &self.seed {
             Some(seed) => seed.clone_ref(py),
@@ -93,8 +94,7 @@ impl RequestContext {
         }
         let global = context.getattr(intern!(py, "global_context"))?;
         let seed = given.seed.get();
-        for (name, before) in
-            [(intern!(py, "state"), &seed.state), (intern!(py, "metadata"), &seed.metadata)]
+        for (name, before) in [(intern!(py, "state"), &seed.state), (intern!(py, "metadata"), &seed.metadata)]
         {
             let after = global.getattr(name)?;
             let after = match after.cast_into::<PyDict>() {
@@ -150,7 +150,8 @@ impl Seed {
     /// A new `GlobalContext` with copies of state and metadata.
     fn global_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let fields = self.fields.bind(py).copy()?;
-        for (name, snapshot) in [(intern!(py, "state"), &self.state), (intern!(py, "metadata"), &self.metadata)]
+        for (name, snapshot) in
+            [(intern!(py, "state"), &self.state), (intern!(py, "metadata"), &self.metadata)]
         {
             let copy = match snapshot {
                 Some(snapshot) => copy_dict(snapshot.bind(py), 0)?,

@@ -195,6 +195,7 @@ impl Engine {
             spans: Spans::of_current_trace(py, &observability)?,
             chain_span: None,
             seats,
+            pending: 0,
         })
     }
 

@@ -153,6 +153,11 @@ impl Group {
             .collect()
     }
 
+    /// How many have not ended.
+    pub(crate) fn pending(&self) -> usize {
+        self.members.len()
+    }
+
     /// For the garbage collector.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.event_loop)?;

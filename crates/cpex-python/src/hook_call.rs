@@ -221,7 +221,9 @@ impl Pipeline {
     /// Tells the core of the concurrent plugins that have ended.
     fn tell_ended(&mut self, py: Python<'_>) {
         let Some(group) = &mut self.group else { return };
-        for (entry, ended) in group.take_ended() {
+        let ended = group.take_ended();
+        self.hosted.pending = group.pending();
+        for (entry, ended) in ended {
             match ended {
                 Some(Ended::Returned(value)) => self.tell_returned(py, entry, value.into_bound(py)),
                 Some(Ended::Raised(error)) => self.tell_fault(py, entry, error),

@@ -38,6 +38,8 @@ pub(crate) struct Hosted {
     pub(crate) spans: Option<Spans>,
     pub(crate) chain_span: Option<Span>,
     pub(crate) seats: Vec<Option<Seat>>,
+    /// How many concurrent plugins have not ended.
+    pub(crate) pending: usize,
 }
 
 /// What the driver keeps of one plugin of the line-up while it runs.
@@ -248,7 +250,7 @@ impl Host<PyValues> for Attached<'_, '_> {
         policy::relation(target.bind(self.py), proposed.bind(self.py))
     }
 
-    fn restrict(&mut self, target: &Py<PyAny>, proposed: Py<PyAny>) -> PyResult<Restriction<Py<PyAny>>> {
+    fn restrict(&mut self, target: &Py<PyAny>, proposed: &Py<PyAny>) -> PyResult<Restriction<Py<PyAny>>> {
         let Some(writable) = &self.hosted.writable_fields else {
             return Ok(Restriction { payload: None, trimmed: Vec::new() });
         };

@@ -110,9 +110,8 @@ pub(crate) fn bare<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny
 /// Gives an instance its `__dict__`.
 pub(crate) fn set_fields(instance: &Bound<'_, PyAny>, fields: &Bound<'_, PyDict>) -> PyResult<()> {
     // SAFETY: the dict is set on an object that has a `__dict__`, which takes its own reference.
-    let failed = unsafe {
-        ffi::PyObject_GenericSetDict(instance.as_ptr(), fields.as_ptr(), ptr::null_mut()) < 0
-    };
+    let failed =
+        unsafe { ffi::PyObject_GenericSetDict(instance.as_ptr(), fields.as_ptr(), ptr::null_mut()) < 0 };
     if failed { Err(PyErr::fetch(instance.py())) } else { Ok(()) }
 }
 

@@ -28,7 +28,7 @@ impl<'a, 'py> Narrator<'a, 'py> {
         match event {
             Event::Denied(violation) => self.denied(violation),
             Event::Suppressed(violation) => self.suppressed(violation),
-            Event::Discarded(why) => self.discarded(why),
+            Event::Discarded(why, proposed) => self.discarded(why, proposed),
             Event::Trimmed(fields) => {
                 let fields = fields.iter().map(|f| format!("'{f}'")).collect::<Vec<_>>().join(", ");
                 let text = format!("Policy rejected modifications to non-writable fields: [{fields}]");
@@ -51,7 +51,7 @@ impl<'a, 'py> Narrator<'a, 'py> {
     fn time_limit(&self) -> String {
         let own = self.hosted.control(self.entry).timeout_s;
         let limit = self.hosted.engine.get().time_limit(self.py, own);
-        limit.extract::<f64>().map_or_else(|_| limit.to_string(), |seconds| format!("{seconds:.0}"))
+        limit.extract::<f64>().map_or_else(|_| limit.to_string(), |seconds| format!("{}", seconds.trunc()))
     }
 
     fn mode(&self) -> &'static str {
@@ -78,8 +78,8 @@ impl<'a, 'py> Narrator<'a, 'py> {
         }
         let why = parts.map_or_else(String::new, |p| format!(": [{}] {}", p.code, p.reason));
         let next = match self.hosted.phase(self.entry) {
-            Phase::Concurrent => "cancelling pending tasks",
-            _ => "scheduling fire-and-forget tasks",
+            Phase::Concurrent => format!("cancelling {} pending task(s)", self.hosted.pending),
+            _ => "scheduling fire-and-forget tasks".to_owned(),
         };
         let (mode, hook) = (mode.to_uppercase(), self.hosted.hook.bind(py));
         log::warning(py, &format!("Pipeline halted by {mode} plugin {name} on hook {hook}{why}; {next}"));
@@ -99,7 +99,7 @@ impl<'a, 'py> Narrator<'a, 'py> {
         log::warning(py, &text);
     }
 
-    fn discarded(&self, why: Discard) {
+    fn discarded(&self, why: Discard, proposed: &Py<PyAny>) {
         let (py, name, hook) = (self.py, &self.name, self.hosted.hook.bind(self.py));
         match why {
             Discard::Phase => log::debug(py, || {
@@ -118,10 +118,14 @@ impl<'a, 'py> Narrator<'a, 'py> {
                     "Plugin {name} attempted payload modification on hook {hook} but no policy is defined and default is deny"
                 ),
             ),
-            Discard::Foreign => log::warning(
-                py,
-                &format!("Plugin {name} returned unexpected type on hook {hook}; ignoring modification"),
-            ),
+            Discard::Foreign => {
+                let class = proposed.bind(py).get_type();
+                let class = class.name().map_or_else(|_| String::new(), |name| name.to_string());
+                let text = format!(
+                    "Plugin {name} returned unexpected type {class} on hook {hook}; ignoring modification"
+                );
+                log::warning(py, &text);
+            }
             Discard::Denied | Discard::NothingWritable => {}
         }
     }

@@ -56,6 +56,7 @@ fn wrap_model<'py>(model: &Bound<'py, PyAny>, nested: Nested, depth: usize) -> P
     }
     let fields = fields_of(model)?;
     let mut copy: Option<Bound<'py, PyDict>> = None;
+    let mut wrapped_names = Vec::new();
     for (name, value) in fields.iter() {
         if is_atom(&value) {
             continue;
@@ -66,8 +67,9 @@ fn wrap_model<'py>(model: &Bound<'py, PyAny>, nested: Nested, depth: usize) -> P
                 copy = Some(fields.copy()?);
             }
             if let Some(copy) = &copy {
-                copy.set_item(name, wrapped)?;
+                copy.set_item(&name, wrapped)?;
             }
+            wrapped_names.push(name);
         }
     }
     let extra = match nested {
@@ -81,7 +83,7 @@ fn wrap_model<'py>(model: &Bound<'py, PyAny>, nested: Nested, depth: usize) -> P
                 Some(copy) => copy,
                 None => fields.copy()?,
             };
-            copy_with(model, &copy, extra, &[])
+            copy_with(model, &copy, extra, &wrapped_names)
         }
     }
 }

@@ -4,7 +4,7 @@ use cpex_core::Reply as CoreReply;
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyString};
+use pyo3::types::{PyInt, PyString};
 
 use crate::classes::classes;
 use crate::model::{fields_of, is_a};
@@ -16,6 +16,50 @@ pub(crate) struct Answer<'py> {
     pub(crate) metadata: Option<Bound<'py, PyAny>>,
 }
 
+/// The attributes of an answer.
+struct Parts<'py> {
+    metadata: Bound<'py, PyAny>,
+    violation: Bound<'py, PyAny>,
+    allow: Bound<'py, PyAny>,
+    retry: Bound<'py, PyAny>,
+    payload: Bound<'py, PyAny>,
+    extensions: Bound<'py, PyAny>,
+}
+
+impl<'py> Parts<'py> {
+    fn of(returned: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = returned.py();
+        let names = [
+            intern!(py, "metadata"),
+            intern!(py, "violation"),
+            intern!(py, "continue_processing"),
+            intern!(py, "retry_delay_ms"),
+            intern!(py, "modified_payload"),
+            intern!(py, "modified_extensions"),
+        ];
+        let mut found = [const { None }; 6];
+        if is_a(returned, &classes(py)?.plugin_result) {
+            // The keys of a model's dict are interned: one walk finds them all by identity.
+            for (key, value) in fields_of(returned)?.iter() {
+                if let Some(at) = names.iter().position(|name| key.is(*name)) {
+                    found[at] = Some(value);
+                }
+            }
+        }
+        for (found, name) in found.iter_mut().zip(names) {
+            if found.is_none() {
+                *found = Some(returned.getattr(name)?);
+            }
+        }
+        let [Some(metadata), Some(violation), Some(allow), Some(retry), Some(payload), Some(extensions)] =
+            found
+        else {
+            return Err(PyTypeError::new_err("a plugin's answer lacks an attribute"));
+        };
+        Ok(Self { metadata, violation, allow, retry, payload, extensions })
+    }
+}
+
 /// Reads the attributes of a `PluginResult`, or of anything that has them.
 ///
 /// # Errors
@@ -25,48 +69,28 @@ pub(crate) fn read<'py>(
     plugin: &Bound<'py, PyString>,
 ) -> PyResult<Answer<'py>> {
     let py = returned.py();
-    let classes = classes(py)?;
-    let fields = if is_a(returned, &classes.plugin_result) { Some(fields_of(returned)?) } else { None };
-    let get = |name: &Bound<'py, PyString>| attribute(returned, fields.as_ref(), name);
-    let metadata = truthy(get(intern!(py, "metadata"))?)?;
-    let violation = match truthy(get(intern!(py, "violation"))?)? {
+    let Parts { metadata, violation, allow, retry, payload, extensions } = Parts::of(returned)?;
+    let violation = match truthy(violation)? {
         Some(violation) => {
             violation.setattr(intern!(py, "plugin_name"), plugin)?;
             Some(violation.unbind())
         }
         None => None,
     };
-    let allow = get(intern!(py, "continue_processing"))?.is_truthy()?;
-    let retry = get(intern!(py, "retry_delay_ms"))?;
-    let payload = get(intern!(py, "modified_payload"))?;
-    let extensions = get(intern!(py, "modified_extensions"))?;
-    if !extensions.is_none() && !is_a(&extensions, &classes.extensions) {
+    if !extensions.is_none() && !is_a(&extensions, &classes(py)?.extensions) {
         let class = extensions.get_type().name()?.to_string();
         return Err(PyTypeError::new_err(format!("modified_extensions must be Extensions, not {class}")));
     }
     Ok(Answer {
         reply: CoreReply {
-            allow,
+            allow: allow.is_truthy()?,
             violation,
             payload: some(payload).map(Bound::unbind),
             extensions: some(extensions).map(Bound::unbind),
             retry_delay_ms: retry_delay(&retry)?,
         },
-        metadata,
+        metadata: truthy(metadata)?,
     })
-}
-
-fn attribute<'py>(
-    object: &Bound<'py, PyAny>,
-    fields: Option<&Bound<'py, PyDict>>,
-    name: &Bound<'py, PyString>,
-) -> PyResult<Bound<'py, PyAny>> {
-    if let Some(fields) = fields
-        && let Some(value) = fields.get_item(name)?
-    {
-        return Ok(value);
-    }
-    object.getattr(name)
 }
 
 fn some(value: Bound<'_, PyAny>) -> Option<Bound<'_, PyAny>> {

@@ -95,16 +95,17 @@ impl Report {
             Ok((violation.getattr(intern!(py, "reason"))?, violation.getattr(intern!(py, "code"))?))
         };
         let denial = self.denial.as_ref().map(|denial| denial.bind(py));
+        let spoken = record.violation.as_ref().map(|violation| violation.bind(py));
+        let runs = self.line_up.entries()[record.entry].phase.rules().runs;
         Ok(match (record.fate, denial) {
-            (Fate::Denied, Some(violation)) => Some(parts(violation)?),
-            (Fate::Refused, Some(error)) => {
-                let violation = error.getattr(intern!(py, "violation"))?;
-                Some(if violation.is_none() {
-                    (error.str()?.into_any(), code("plugin_violation"))
-                } else {
-                    parts(&violation)?
-                })
-            }
+            (Fate::Denied | Fate::Refused, Some(denial)) => match denial.getattr_opt("violation")? {
+                Some(violation) if violation.is_none() => {
+                    Some((denial.str()?.into_any(), code("plugin_violation")))
+                }
+                Some(violation) => Some(parts(&violation)?),
+                None => Some(parts(denial)?),
+            },
+            (Fate::Ran, _) if runs == Runs::Parallel => spoken.map(parts).transpose()?,
             (Fate::TimedOut { .. }, _) => {
                 let control = &self.line_up.entries()[record.entry].plugin;
                 let text = timeout_text(py, self.engine.get(), control);
@@ -140,6 +141,10 @@ impl Report {
                 let control = &self.line_up.entries()[record.entry].plugin;
                 Some(timeout_text(py, self.engine.get(), control))
             }
+            Fate::Suppressed => record.violation.as_ref().and_then(|violation| {
+                let part = |name| violation.bind(py).getattr(name).ok().map(|part| part.to_string());
+                Some(format!("[{}] {}", part("code")?, part("reason")?))
+            }),
             _ => record.fault.as_ref().map(|fault| fault_text(py, fault)),
         }
     }

@@ -94,7 +94,7 @@ fn denial(
 ) -> PyResult<PyErr> {
     let answer = hosted.seats[entry].as_ref().and_then(|seat| seat.answer.as_ref());
     let error = violation_error(py, hosted, entry, violation.as_ref(), answer.map(|answer| answer.bind(py)))?;
-    let report = Report::new(py, hosted, records, violation)?;
+    let report = Report::new(py, hosted, records, Some(error.clone().unbind()))?;
     if let Some(execution) = report.execution_of(py, entry)? {
         error.call_method1(intern!(py, "attach_denial_outcome"), (execution,))?;
     }

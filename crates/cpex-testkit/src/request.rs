@@ -105,7 +105,7 @@ impl Host<Sim> for Request {
     fn restrict(
         &mut self,
         target: &Payload,
-        proposed: Payload,
+        proposed: &Payload,
     ) -> Result<Restriction<Payload>, &'static str> {
         let (old, new) = (target.body(), proposed.body());
         if new.kind == Kind::Incomparable {
@@ -145,7 +145,7 @@ impl Host<Sim> for Request {
         let note = match event {
             Event::Suppressed(_) => Note::Suppressed,
             Event::Denied(_) => Note::Denied,
-            Event::Discarded(why) => Note::Discarded(why),
+            Event::Discarded(why, _) => Note::Discarded(why),
             Event::Trimmed(_) => Note::Trimmed,
             Event::Ignored(_) => Note::Ignored,
             Event::Disabled(_) => Note::Disabled,
