@@ -41,8 +41,8 @@ impl Host<Self> for Plain {
         Relation::SameKind
     }
 
-    fn restrict(&mut self, _: &u32, proposed: u32) -> Result<Restriction<u32>, u32> {
-        Ok(Restriction { payload: Some(proposed), trimmed: Vec::new() })
+    fn restrict(&mut self, _: &u32, proposed: &u32) -> Result<Restriction<u32>, u32> {
+        Ok(Restriction { payload: Some(*proposed), trimmed: Vec::new() })
     }
 
     fn merge_state(&mut self, _: usize) -> Result<(), u32> {

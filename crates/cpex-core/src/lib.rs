@@ -26,6 +26,39 @@
 //!
 //! The one invariant of a driver: tell all that has happened, then call `poll` until it answers `Wait` or `Done`.
 //!
+//! # Example
+//!
+//! A whole driver, for plugins that answer at once; those of the simulated `cpex_testkit` do.
+//!
+//! ```
+//! use cpex_core::{Action, End, Facts, Invocation, Phase};
+//! use cpex_testkit::{Case, Payload, Plugin, Proposal, Request, Sim};
+//!
+//! let greets = Plugin::new("greets", Phase::Sequential).proposes(Proposal::Name);
+//! let guards = Plugin::new("guards", Phase::Concurrent).denies("no");
+//! let case = Case::of(&[guards, greets]);
+//! let (line_up, payload) = (case.line_up(), Payload::original());
+//! let mut host = Request::new(&case, line_up.clone());
+//! let mut invocation =
+//!     Invocation::<Sim>::start(line_up, case.settings(), payload, &Facts::NONE, |plugin| plugin.disabled, 0);
+//! let outcome = loop {
+//!     match invocation.poll(&mut host) {
+//!         Action::Call(work) | Action::Spawn(work) => {
+//!             let plugin = invocation.line_up().entries()[work.entry].plugin;
+//!             let reply = plugin.reply(&work.payload);
+//!             invocation.handle_reply(&mut host, work.entry, reply, 1_000)?;
+//!         }
+//!         Action::Cancel(entry) => invocation.handle_cancelled(entry, 1_000)?,
+//!         Action::Detach(_) => {}
+//!         Action::Wait => unreachable!("every plugin has answered"),
+//!         Action::Done => break invocation.into_outcome(),
+//!     }
+//! };
+//! assert!(matches!(outcome.end, End::Halted { entry: 1, violation: Some("no") }));
+//! assert_eq!(outcome.decided_by, Some(0));
+//! # Ok::<(), cpex_core::Misuse>(())
+//! ```
+//!
 //! This crate is `no_std`: it cannot name a clock, a file, a thread or a socket.
 
 #![no_std]

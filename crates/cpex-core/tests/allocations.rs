@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use cpex_core::{Action, Facts, Invocation, Phase};
-use cpex_testkit::{Case, Payload, Plugin, Sim, request::Request};
+use cpex_testkit::{Case, Payload, Plugin, Request, Sim};
 
 /// Counts what this thread allocates.
 struct Counting;

@@ -33,6 +33,7 @@ fn row(phase: Phase, fate: Fate, with: With, detail: Detail) -> Option<Row> {
         discarded: None,
         trimmed: Vec::new(),
         fault: matches!(with, With::Fault).then_some(Fault::Error("failed")),
+        violation: None,
         duration_ns: 0,
     };
     let of = |e: Execution| (e.status, e.requested_allow, e.effective_allow, e.matched, e.applied);

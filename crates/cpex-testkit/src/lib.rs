@@ -31,5 +31,6 @@ pub mod world;
 pub use case::Case;
 pub use journal::Journal;
 pub use plugin::{Answer, Does, Plugin, Proposal, Unreadable};
+pub use request::Request;
 pub use run::{How, Run, Step};
 pub use values::{Kind, Payload, Sim};
