@@ -136,12 +136,18 @@ class Manager(TypedDict):
 
 
 class Call(TypedDict):
-    """One invocation. `table` passes the previous returned table, `keep_context` the previous `GlobalContext`."""
+    """One invocation.
 
+    `before` is done to the manager first. `table` passes the previous returned table, `keep_context` the previous
+    `GlobalContext`. `direct` goes to the executor with a list of references that the registry would not give.
+    """
+
+    before: NotRequired[Literal["restart", "enable_again", "unregister"]]
     table: NotRequired[bool]
     keep_context: NotRequired[bool]
     as_exceptions: NotRequired[bool]
     cancel_after_ms: NotRequired[int]
+    direct: NotRequired[Literal["reversed", "doubled"]]
     only_plugin: NotRequired[str]
     as_json: NotRequired[bool]
 

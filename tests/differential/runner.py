@@ -47,9 +47,7 @@ class World:
             self.manager = await self._load()
         except Exception as error:
             return {"load": tell(error)}
-        self.listener.take()
-        refs = self.manager._registry.get_all_plugins()
-        self.names = {ref.uuid: ref.name for ref in refs}
+        self._learn_names()
         loaded = {"plugins": self.manager.plugin_count, "has": self.manager.has_hooks_for(self.case["hook"])}
         if self.case["manager"].get("observed"):
             current_trace_id.set("trace")
@@ -57,6 +55,8 @@ class World:
         table: dict[str, PluginContext] | None = None
         context: GlobalContext | None = None
         for index, call in enumerate(self.case["calls"]):
+            if "before" in call:
+                await self._prepare(call["before"])
             if context is None or not call.get("keep_context"):
                 context = self._context(index)
             noticed, table = await self._call(call, context, table if call.get("table") else None)
@@ -90,6 +90,20 @@ class World:
             manager.executor.timeout = None
         await manager.initialize()
         return manager
+
+    async def _prepare(self, what: str) -> None:
+        if what == "restart":
+            await self.manager.shutdown()
+            await self.manager.initialize()
+        elif what == "enable_again":
+            await self.manager.executor.reset_runtime_disabled()
+        elif self.case["plugins"]:
+            self.manager._registry.unregister(self.case["plugins"][0]["name"])
+        self._learn_names()
+
+    def _learn_names(self) -> None:
+        self.listener.take()
+        self.names |= {ref.uuid: ref.name for ref in self.manager._registry.get_all_plugins()}
 
     def _entry(self, plugin: Any) -> dict[str, Any]:
         keys = ("name", "mode", "priority", "on_error", "conditions", "config", "capabilities")
@@ -163,6 +177,12 @@ class World:
             )
             return result, None
         extensions = Extensions.model_validate(self.case["extensions"]) if "extensions" in self.case else None
+        if "direct" in call:
+            refs = self.manager._registry.get_hook_refs_for_hook(self.case["hook"])
+            refs = refs[::-1] if call["direct"] == "reversed" else refs + refs
+            return await self.manager.executor.execute(
+                refs, payload, context, self.case["hook"], table, as_exceptions, extensions
+            )
         return await self.manager.invoke_hook(self.case["hook"], payload, context, table, as_exceptions, extensions)
 
     async def _cancel_stragglers(self) -> None:

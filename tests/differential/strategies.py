@@ -321,6 +321,10 @@ def calls(draw: st.DrawFn, names: tuple[str, ...]) -> Call:
     elif draw(one_in(12)):
         call["only_plugin"] = draw(st.sampled_from((*names, "nobody")))
         call["as_json"] = draw(st.booleans())
+    elif draw(one_in(12)):
+        call["direct"] = draw(st.sampled_from(("reversed", "doubled")))
+    if draw(one_in(12)):
+        call["before"] = draw(st.sampled_from(("enable_again", "unregister", "restart")))
     return call
 
 
