@@ -3,7 +3,7 @@
 use cpex_core::record::Fate;
 use cpex_core::{Misuse, Phase};
 use cpex_testkit::journal::Todo;
-use cpex_testkit::{Case, Does, Journal, Plugin, fuzz, generate};
+use cpex_testkit::{Case, Does, Journal, Plugin, fuzz, generate, world};
 use proptest::prelude::*;
 
 proptest! {
@@ -82,6 +82,13 @@ fn an_interrupted_copy_cancels_all_that_runs() {
     let mut journal = Journal::start(&Case { copies: Some(1), ..Case::of(&plugins) });
     let asked = [journal.poll(), journal.poll(), journal.poll()];
     assert_eq!(asked, [Todo::Start(0, None), Todo::Cancel(0), Todo::Wait]);
+}
+
+#[test]
+fn an_interruption_is_raised_even_after_a_denial() {
+    let plugins = [Plugin::new("d", Phase::Sequential).denies("no"), Plugin::new("f", Phase::FireAndForget)];
+    let run = world::run(&Case { copies: Some(0), ..Case::of(&plugins) });
+    assert_eq!(run.ending(), "raised by f: interrupted while copying");
 }
 
 #[test]

@@ -110,14 +110,16 @@ pub fn nothing_starts_after_giving_up(run: &Run) -> bool {
     !steps.any(|step| matches!(step, Step::Started(_)))
 }
 
-/// The first denial, failure or interruption that counts decides; giving up always does.
+/// The first plugin that denies or fails where it counts decides; an interruption always does.
 #[must_use]
 pub fn the_first_to_end_it_decides(run: &Run) -> bool {
-    if run.steps.iter().any(|step| matches!(step, Step::Aborted)) {
-        return matches!(run.outcome.end, End::Raised { entry: None, .. });
+    let is_interruption = |step: &&Step| matches!(step, Step::Aborted | Step::CopyInterrupted);
+    if let Some(last) = run.steps.iter().rfind(is_interruption) {
+        let aborted = matches!(last, Step::Aborted);
+        return matches!(run.outcome.end, End::Raised { entry, .. } if entry.is_none() == aborted);
     }
     match (end_of_pipeline(run).map(|(_, ender)| ender), &run.outcome.end) {
-        (None, End::Completed) | (Some(Ender::Copy), End::Raised { entry: Some(_), .. }) => true,
+        (None, End::Completed) => true,
         (Some(Ender::Denial(by)), End::Halted { entry, .. }) => by == *entry,
         (Some(Ender::Failure(by)), End::Raised { entry: Some(entry), .. }) => by == *entry,
         _ => false,

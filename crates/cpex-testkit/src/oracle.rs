@@ -15,8 +15,7 @@ use crate::run::{How, Run, Started, Step};
 pub(crate) enum Ender {
     Denial(usize),
     Failure(usize),
-    Copy,
-    Caller,
+    Interruption,
 }
 
 pub(crate) fn entries(run: &Run) -> core::ops::Range<usize> {
@@ -71,8 +70,7 @@ pub(crate) fn end_of_pipeline(run: &Run) -> Option<(usize, Ender)> {
     run.steps.iter().enumerate().find_map(|(at, step)| {
         let ender = match step {
             Step::Ended(entry, how) => ends_it(run, *entry, *how)?,
-            Step::CopyInterrupted => Ender::Copy,
-            Step::Aborted => Ender::Caller,
+            Step::CopyInterrupted | Step::Aborted => Ender::Interruption,
             _ => return None,
         };
         Some((at, ender))
