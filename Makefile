@@ -102,7 +102,7 @@ pytest: $(VENV)/.installed .venv-published/.installed | $(LOGS) ## Python tests
 	$(BIN)/python -m pytest tests $(PYTEST_ARGS) 2>&1 | tee $(LOGS)/pytest.log
 
 .PHONY: driver
-driver: ## The asyncio driver's tests on every further CPython that is installed
+driver: ## Tests of the driver and of the Python surface on every further CPython that is installed
 	for minor in 12 13 14; do \
 		if scripts/find-python 3.$$minor >/dev/null; then \
 			$(MAKE) driver-3$$minor; \
@@ -112,7 +112,7 @@ driver: ## The asyncio driver's tests on every further CPython that is installed
 	done
 
 driver-3%: .venv-3%/.installed | $(LOGS)
-	.venv-3$*/bin/python -m pytest tests/driver -p no:cacheprovider 2>&1 | tee $(LOGS)/driver-3$*.log
+	.venv-3$*/bin/python -m pytest $(wildcard tests/driver) tests/unit -p no:cacheprovider 2>&1 | tee $(LOGS)/driver-3$*.log
 
 .PHONY: lock
 lock: $(VENV)/.tools ## Write requirements/*.txt anew from requirements/*.in
