@@ -122,7 +122,16 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter batches")
     parser.add_argument("--only", default="", metavar="TEXT", help="only scenarios whose name contains TEXT")
     parser.add_argument("--out", type=Path, default=Path(".bench"), help="folder for results.json and results.md")
+    parser.add_argument("--document", type=Path, metavar="FILE", help="put the figures between FILE's result marks")
     return parser.parse_args()
+
+
+def put_results(document: Path, figures: str) -> None:
+    """Replaces what stands between the document's `results` and `/results` marks."""
+    opening, closing = "<!-- results -->\n", "<!-- /results -->"
+    head, _, rest = document.read_text(encoding="utf-8").partition(opening)
+    _, _, tail = rest.partition(closing)
+    document.write_text(f"{head}{opening}\n{figures}\n{closing}{tail}", encoding="utf-8")
 
 
 def main() -> None:
@@ -139,6 +148,8 @@ def main() -> None:
     results = {"environment": facts, "quick": args.quick, "lines": [line.as_dict() for line in lines]}
     (args.out / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     (args.out / "results.md").write_text(markdown(lines, facts), encoding="utf-8")
+    if args.document:
+        put_results(args.document, markdown(lines, facts))
 
 
 if __name__ == "__main__":
