@@ -471,7 +471,7 @@ impl<V: Values> Invocation<V> {
                 self.outcome.records.push(Record::new(entry, Fate::Skipped(Skip::Ended)));
             }
         }
-        self.cursor = self.cursor.max(next);
+        self.cursor = next;
     }
 
     fn next_to_cancel(&mut self) -> Option<usize> {
