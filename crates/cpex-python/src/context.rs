@@ -199,5 +199,5 @@ fn differs(old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> bool {
     if old.is(new) {
         return false;
     }
-    !(old.get_type().is(&new.get_type()) && old.eq(new).unwrap_or(false))
+    !(old.get_type().is(new.get_type()) && old.eq(new).unwrap_or(false))
 }

@@ -499,7 +499,7 @@ fn limit_of(timeout: &Bound<'_, PyAny>) -> PyResult<Option<Duration>> {
 
 /// How many concurrent, and how many background plugins may run at once; `None`: all.
 fn pool(py: Python<'_>, line_up: &LineUp<Control>) -> PyResult<Option<usize>> {
-    if !line_up.entries().last().is_some_and(|entry| entry.phase >= Phase::Concurrent) {
+    if line_up.entries().last().is_none_or(|entry| entry.phase < Phase::Concurrent) {
         return Ok(None);
     }
     let size: i64 = py

@@ -128,7 +128,7 @@ impl Report {
         kwargs.set_item("mode", &control.mode)?;
         kwargs.set_item("outcome", outcome(record.fate))?;
         kwargs.set_item("detail", self.detail(py, record))?;
-        kwargs.set_item("trimmed_fields", PyTuple::new(py, record.trimmed.iter().map(|f| f.as_ref()))?)?;
+        kwargs.set_item("trimmed_fields", PyTuple::new(py, record.trimmed.iter().map(AsRef::as_ref))?)?;
         kwargs.set_item("discarded", record.discarded.map(discarded))?;
         kwargs.set_item("duration_ns", record.duration_ns)?;
         classes(py)?.report.bind(py).call((), Some(&kwargs))

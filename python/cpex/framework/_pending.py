@@ -43,7 +43,7 @@ def pending_class(model: type[BaseModel]) -> type[BaseModel]:
 
     def reduced(self: BaseModel, protocol: int) -> Any:
         _core.complete(self)
-        return self.__reduce_ex__(protocol)  # type: ignore[arg-type]
+        return self.__reduce_ex__(protocol)
 
     namespace = {
         "__slots__": (),

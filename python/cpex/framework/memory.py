@@ -70,7 +70,7 @@ class CopyOnWriteList(list[_T]):
         self._modified = True
         super().__delitem__(index)
 
-    def __iadd__(self, values: Iterable[_T]) -> "CopyOnWriteList[_T]":  # type: ignore[misc]  # as list's own
+    def __iadd__(self, values: Iterable[_T]) -> "CopyOnWriteList[_T]":  # type: ignore[misc, override]  # as list's own
         self._modified = True
         super().__iadd__(values)
         return self
