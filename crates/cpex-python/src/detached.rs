@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use cpex_core::verdict::{Ending, Verdict, judge};
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -86,6 +87,10 @@ impl Background {
             Ended::Returned(value) => {
                 self.end_span(py, Some(value.bind(py)));
                 return Ok(py.None().into_bound(py));
+            }
+            Ended::Raised(error) if !error.is_instance_of::<PyException>(py) => {
+                self.end_span(py, None);
+                return Err(error);
             }
             Ended::Raised(error) => (error.into_value(py).into_bound(py).into_any(), Ending::Failed),
             Ended::TimedOut => (py.import("builtins")?.getattr("TimeoutError")?.call0()?, Ending::TimedOut),

@@ -300,10 +300,13 @@ enum State {
     Suspended(Flight),
     /// A step is under way.
     Busy,
-    Over,
+    /// It has come to this; `None` once that is taken, or if it was closed or raised.
+    Over(Option<Py<PyAny>>),
 }
 
 /// A pipeline in flight, on the caller's own task.
+///
+/// It does not return what it comes to, for that takes an exception; it is taken by `result()`.
 #[pyclass(frozen, module = "cpex._core")]
 pub(crate) struct HookCall(Mutex<State>);
 
@@ -322,31 +325,32 @@ impl HookCall {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn step<'py>(&self, py: Python<'py>, input: Input<'py>) -> PyResult<Bound<'py, PyAny>> {
+    /// What it waits for; `None` when it is over.
+    fn step<'py>(&self, py: Python<'py>, input: Input<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let state = std::mem::replace(&mut *self.lock(), State::Busy);
         let mut flight = match (state, &input) {
             (State::Yielded(value, flight), Input::Send) => {
                 *self.lock() = State::Suspended(flight);
-                return Ok(value.into_bound(py));
+                return Ok(Some(value.into_bound(py)));
             }
             (State::Yielded(_, flight) | State::Suspended(flight), _) => flight,
             (State::Busy, _) => return Err(PyRuntimeError::new_err("hook call is already being awaited")),
-            (State::Over, _) => {
-                *self.lock() = State::Over;
+            (State::Over(result), _) => {
+                *self.lock() = State::Over(result);
                 return Err(PyRuntimeError::new_err("cannot reuse already awaited hook call"));
             }
         };
         match flight.resume(py, input) {
             Ok(Progress::Yielded(value)) => {
                 *self.lock() = State::Suspended(flight);
-                Ok(value)
+                Ok(Some(value))
             }
             Ok(Progress::Done(value)) => {
-                *self.lock() = State::Over;
-                Err(PyStopIteration::new_err((value.unbind(),)))
+                *self.lock() = State::Over(Some(value.unbind()));
+                Ok(None)
             }
             Err(error) => {
-                *self.lock() = State::Over;
+                *self.lock() = State::Over(None);
                 Err(error)
             }
         }
@@ -363,13 +367,13 @@ impl HookCall {
         slf
     }
 
-    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.step(py, Input::Send)
     }
 
     fn send<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let _ = value;
-        self.step(py, Input::Send)
+        self.step(py, Input::Send)?.ok_or_else(|| PyStopIteration::new_err(()))
     }
 
     #[pyo3(signature = (typ, val=None, tb=None))]
@@ -380,7 +384,7 @@ impl HookCall {
         val: Option<Bound<'py, PyAny>>,
         tb: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.step(py, Input::Throw(thrown(typ, val, tb)?))
+        self.step(py, Input::Throw(thrown(typ, val, tb)?))?.ok_or_else(|| PyStopIteration::new_err(()))
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
@@ -388,12 +392,23 @@ impl HookCall {
         let (closed, over) = match state {
             State::Yielded(_, mut flight) | State::Suspended(mut flight) => (flight.close(py), true),
             State::Busy => (Err(PyRuntimeError::new_err("hook call is already being awaited")), false),
-            State::Over => (Ok(()), true),
+            State::Over(_) => (Ok(()), true),
         };
         if over {
-            *self.lock() = State::Over;
+            *self.lock() = State::Over(None);
         }
         closed
+    }
+
+    /// What it came to, once.
+    fn result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let result = match &mut *self.lock() {
+            State::Over(result) => result.take(),
+            State::Yielded(..) | State::Suspended(_) | State::Busy => None,
+        };
+        result
+            .map(|result| result.into_bound(py))
+            .ok_or_else(|| PyRuntimeError::new_err("hook call has no result"))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -404,7 +419,8 @@ impl HookCall {
                 flight
             }
             State::Suspended(flight) => flight,
-            State::Busy | State::Over => return Ok(()),
+            State::Over(result) => return visit.call(result),
+            State::Busy => return Ok(()),
         };
         match flight {
             Flight::Pipeline(pipeline) => pipeline.traverse(&visit),
@@ -414,7 +430,8 @@ impl HookCall {
 
     fn __clear__(&self) {
         // Dropped after the lock is released: what is dropped may run Python code that comes back here.
-        let dropped = self.0.try_lock().ok().map(|mut state| std::mem::replace(&mut *state, State::Over));
+        let dropped =
+            self.0.try_lock().ok().map(|mut state| std::mem::replace(&mut *state, State::Over(None)));
         drop(dropped);
     }
 }

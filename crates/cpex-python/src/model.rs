@@ -7,7 +7,6 @@ use std::ptr;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyType};
 
@@ -142,16 +141,16 @@ pub(crate) fn copy_with<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = model.py();
     let slots = &classes(py)?.slots;
-    let fields_set = model.getattr(intern!(py, "__pydantic_fields_set__"))?.cast_into::<PySet>()?;
+    let fields_set = slots.fields_set.read(model)?.cast_into::<PySet>()?;
     let fields_set = set_copy(&fields_set)?.cast_into::<PySet>()?;
     for name in newly_set {
         fields_set.add(name)?;
     }
     let extra = match extra {
         Some(extra) => extra.into_any(),
-        None => copied_dict(&model.getattr(intern!(py, "__pydantic_extra__"))?)?,
+        None => copied_dict(&slots.extra.read(model)?)?,
     };
-    let private = copied_dict(&model.getattr(intern!(py, "__pydantic_private__"))?)?;
+    let private = copied_dict(&slots.private.read(model)?)?;
     let made = bare(&model.get_type())?;
     set_fields(&made, fields)?;
     slots.fields_set.fill(&made, &fields_set)?;

@@ -73,7 +73,7 @@ impl<'a, 'py> Narrator<'a, 'py> {
         };
         let dash = if parts.is_some() { "— " } else { "" };
         log::warning(py, &format!("Plugin {name} blocked request in {mode} mode {dash}{blocked}"));
-        if self.hosted.raise_denials {
+        if self.hosted.raise_denials || self.hosted.is_single {
             return;
         }
         let why = parts.map_or_else(String::new, |p| format!(": [{}] {}", p.code, p.reason));

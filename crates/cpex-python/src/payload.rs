@@ -77,7 +77,7 @@ fn wrap_model<'py>(model: &Bound<'py, PyAny>, nested: Nested, depth: usize) -> P
         Nested::Copied => copied_extra(model, depth)?,
     };
     match (copy, extra) {
-        (None, None) => Ok(model.clone()),
+        (None, None) if nested == Nested::Shared || is_frozen(model)? => Ok(model.clone()),
         (copy, extra) => {
             let copy = match copy {
                 Some(copy) => copy,
@@ -88,8 +88,14 @@ fn wrap_model<'py>(model: &Bound<'py, PyAny>, nested: Nested, depth: usize) -> P
     }
 }
 
+/// Can no field be assigned to, and none be added?
+fn is_frozen(model: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let config = model.get_type().getattr(intern!(model.py(), "model_config"))?.cast_into::<PyDict>()?;
+    config.get_item(intern!(model.py(), "frozen"))?.map_or(Ok(false), |frozen| frozen.is_truthy())
+}
+
 fn copied_extra<'py>(model: &Bound<'py, PyAny>, depth: usize) -> PyResult<Option<Bound<'py, PyDict>>> {
-    let extra = model.getattr(intern!(model.py(), "__pydantic_extra__"))?;
+    let extra = classes(model.py())?.slots.extra.read(model)?;
     match extra.cast_into::<PyDict>() {
         Ok(extra) if !extra.is_empty() => Ok(Some(copy_dict(&extra, depth)?)),
         _ => Ok(None),

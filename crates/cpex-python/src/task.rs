@@ -162,10 +162,7 @@ impl PluginTask {
         if let Purpose::Background(background) = &self.purpose {
             *self.lock() = State::Ended(None);
             background.release(py)?;
-            return match cancelled {
-                Some(error) => Err(error),
-                None => Err(PyStopIteration::new_err((background.conclude(py, ended)?.unbind(),))),
-            };
+            return Err(PyStopIteration::new_err((background.conclude(py, ended)?.unbind(),)));
         }
         *self.lock() = State::Ended(Some(ended));
         // The task counts as cancelled, too; any other end is told by `take_ending`.

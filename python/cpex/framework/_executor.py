@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -135,7 +134,7 @@ class PluginExecutor(_core.Engine):
         call = super()._begin(
             hook_refs, payload, global_context, hook_type, local_contexts, violations_as_exceptions, extensions
         )
-        return call if isinstance(call, tuple) else await call
+        return call if isinstance(call, tuple) else await call or call.result()
 
     async def execute_plugin(
         self,
@@ -170,7 +169,7 @@ class PluginExecutor(_core.Engine):
         call = self._begin_one(
             hook_ref, payload, local_context, violations_as_exceptions, global_context, combined_metadata, extensions
         )
-        result: PluginResult[Any] = await call if isinstance(call, _core.HookCall) else call
+        result: PluginResult[Any] = await call or call.result() if isinstance(call, _core.HookCall) else call
         return result
 
     async def reset_runtime_disabled(self) -> None:
@@ -198,10 +197,12 @@ class PluginExecutor(_core.Engine):
         Raises:
             TimeoutError: If it did not answer in time.
         """
+        from asyncio import wait_for
+
         arguments = (payload, context, extensions) if hook_ref.accepts_extensions else (payload, context)
         timeout_ms = hook_ref.plugin_ref.trusted_config.timeout_ms
         timeout = self.timeout if timeout_ms is None else timeout_ms / 1000
-        result: PluginResult[Any] = await asyncio.wait_for(hook_ref.hook(*arguments), timeout)
+        result: PluginResult[Any] = await wait_for(hook_ref.hook(*arguments), timeout)
         return result
 
     def _validate_payload_size(self, payload: Any) -> None:

@@ -240,7 +240,8 @@ class PluginManager(ManagerView):
             violations_as_exceptions,
             extensions,
         )
-        return call if isinstance(call, tuple) else await call
+        # A call under way keeps its result; a replaced `execute` returns it.
+        return call if isinstance(call, tuple) else await call or call.result()
 
     async def invoke_hook_for_plugin(
         self,
