@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use cpex_core::payload::{Discard, Rule};
+use cpex_core::phase::Runs;
 use cpex_core::record::{Fate, Skip};
 use cpex_core::{End, OnError, Phase};
 
@@ -10,8 +11,8 @@ use crate::oracle::{
     Ender, accepted, always, both_concurrent, cancels, counted, end_of_pipeline, entries, fails, halted,
     is_detached, may_modify, rank, started_after_the_end, yeses,
 };
-use crate::plugin::Proposal;
-use crate::run::{How, Run, Step};
+use crate::plugin::{Plugin, Proposal};
+use crate::run::{How, Run, Started, Step};
 use crate::values::{Kind, Payload};
 
 /// A law and its name.
@@ -48,6 +49,7 @@ all! {
     a_failure_changes_no_payload,
     retry_is_the_longest_asked_for,
     the_last_extensions_win,
+    records_tell_of_extensions,
     a_halt_leaves_no_retry_and_no_extensions,
     the_pool_is_never_exceeded,
     the_detached_get_a_copy_of_the_original,
@@ -55,6 +57,7 @@ all! {
     a_policy_isolates,
     observers_are_isolated,
     the_last_accepted_change_wins,
+    handing_on_the_same_object_is_no_change,
     a_policy_keeps_what_is_not_writable,
     a_closed_hook_changes_nothing,
     no_proposal_is_dropped_in_silence,
@@ -260,9 +263,18 @@ pub fn retry_is_the_longest_asked_for(run: &Run) -> bool {
 /// The extensions are the last that a modifying plugin returned with its yes.
 #[must_use]
 pub fn the_last_extensions_win(run: &Run) -> bool {
-    let modifies = |plugin: &crate::Plugin| matches!(plugin.phase, Phase::Sequential | Phase::Transform);
+    let modifies = |plugin: &Plugin| matches!(plugin.phase, Phase::Sequential | Phase::Transform);
     let last = yeses(run).filter(modifies).filter_map(|plugin| plugin.answer().extensions).last();
     halted(run) || run.outcome.extensions == last
+}
+
+/// A record tells of extensions if a serial plugin returned them with its yes, also where they do not count.
+#[must_use]
+pub fn records_tell_of_extensions(run: &Run) -> bool {
+    let serial = |plugin: &Plugin| plugin.phase.rules().runs == Runs::Serial;
+    let returned = yeses(run).filter(|plugin| serial(plugin) && plugin.answer().extensions.is_some());
+    let recorded = run.outcome.records.iter().filter(|record| record.extensions_modified);
+    recorded.map(|record| run.plugin(record.entry).name).eq(returned.map(|plugin| plugin.name))
 }
 
 /// A halt leaves no retry and no extensions.
@@ -312,6 +324,17 @@ pub fn observers_are_isolated(run: &Run) -> bool {
 pub fn the_last_accepted_change_wins(run: &Run) -> bool {
     run.outcome.decided_by == accepted(run).last()
         && run.outcome.decided_by.is_some() == run.outcome.payload.is_some()
+}
+
+/// Who hands back the very object that another plugin left has changed nothing.
+#[must_use]
+pub fn handing_on_the_same_object_is_no_change(run: &Run) -> bool {
+    let hands_on = |s: &&Started| {
+        run.plugin(s.entry).answer().proposal == Proposal::Same
+            && s.payload.is(&s.current)
+            && !s.current.is(&run.original)
+    };
+    run.started().filter(hands_on).all(|s| run.record(s.entry).is_some_and(|r| !r.payload_modified))
 }
 
 /// Under a policy a payload of the same kind changes only in its writable fields.
