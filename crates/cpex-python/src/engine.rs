@@ -8,7 +8,6 @@ use cpex_core::condition::Facts;
 use cpex_core::payload::Rule;
 use cpex_core::record::Detail;
 use cpex_core::{LineUp, Phase, Settings};
-use hashbrown::HashMap;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -16,24 +15,23 @@ use pyo3::types::{PyBool, PyDict, PyList, PySet, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::context::RequestContext;
-use crate::control::{self, Control, generation, plain};
+use crate::control::{Control, plain};
 use crate::facts::Request;
-use crate::hook_call::{Flight, HookCall, Pipeline, Progress};
+use crate::hook_call::{Flight, HookCall};
 use crate::host::Hosted;
+use crate::line_ups::LineUps;
+use crate::pipeline::{Pipeline, Progress};
 use crate::result;
 use crate::single::{Single, Targets};
 use crate::size;
 use crate::spans::Spans;
 use crate::values::{Invocation, PyLineUp, Work};
 
-/// More lists of hook references than this are not made by a registry.
-const MAX_LINE_UPS: usize = 1024;
-
 /// The scheduler; `PluginExecutor` derives from it.
 #[pyclass(subclass, frozen, module = "cpex._core")]
 pub(crate) struct Engine {
     settings: Mutex<EngineSettings>,
-    line_ups: Mutex<LineUps>,
+    line_ups: LineUps,
     detail: Detail,
     compatible: bool,
 }
@@ -52,35 +50,9 @@ struct EngineSettings {
     overridden: bool,
 }
 
-/// Line-ups that were made from lists of hook references, as long as the lists are the same.
-#[derive(Default)]
-struct LineUps {
-    generation: u64,
-    by_list: HashMap<usize, Compiled>,
-}
-
-struct Compiled {
-    list: Py<PyList>,
-    items: Vec<usize>,
-    hook: Py<PyString>,
-    line_up: PyLineUp,
-}
-
-impl Compiled {
-    fn is_of(&self, py: Python<'_>, list: &Bound<'_, PyList>, hook: &Bound<'_, PyString>) -> bool {
-        let same_items = self.items.len() == list.len()
-            && list.iter().zip(&self.items).all(|(item, known)| item.as_ptr() as usize == *known);
-        same_items && (self.hook.is(hook) || self.hook.bind(py).as_any().eq(hook).unwrap_or(false))
-    }
-}
-
 impl Engine {
     fn settings(&self) -> MutexGuard<'_, EngineSettings> {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn line_ups(&self) -> MutexGuard<'_, LineUps> {
-        self.line_ups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Is one of the steps replaced that a subclass or a test may replace?
@@ -115,43 +87,6 @@ impl Engine {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let not_loaded = self.settings().not_loaded.clone_ref(py);
         if not_loaded.bind(py).is_empty() { Ok(None) } else { not_loaded.bind(py).get_item(hook) }
-    }
-
-    fn line_up(&self, hook_refs: &Bound<'_, PyAny>, hook: &Bound<'_, PyString>) -> PyResult<PyLineUp> {
-        let py = hook_refs.py();
-        let Ok(list) = hook_refs.cast_exact::<PyList>() else { return control::line_up(hook_refs, hook) };
-        let key = list.as_ptr() as usize;
-        let generation = generation();
-        {
-            let mut line_ups = self.line_ups();
-            if line_ups.generation != generation {
-                let outdated = std::mem::take(&mut line_ups.by_list);
-                line_ups.generation = generation;
-                drop(line_ups);
-                drop(outdated);
-            } else if let Some(known) = line_ups.by_list.get(&key)
-                && known.is_of(py, list, hook)
-            {
-                return Ok(Arc::clone(&known.line_up));
-            }
-        }
-        let line_up = control::line_up(hook_refs, hook)?;
-        let compiled = Compiled {
-            list: list.clone().unbind(),
-            items: list.iter().map(|item| item.as_ptr() as usize).collect(),
-            hook: hook.clone().unbind(),
-            line_up: Arc::clone(&line_up),
-        };
-        let mut line_ups = self.line_ups();
-        let outdated = if line_ups.by_list.len() >= MAX_LINE_UPS {
-            std::mem::take(&mut line_ups.by_list)
-        } else {
-            HashMap::new()
-        };
-        let replaced = line_ups.by_list.insert(key, compiled);
-        drop(line_ups);
-        drop((outdated, replaced));
-        Ok(line_up)
     }
 
     /// What plugins may change on a hook: the rule, and the writable fields if there is a policy.
@@ -232,7 +167,7 @@ impl Engine {
                 not_loaded: PyDict::new(py).unbind(),
                 overridden: false,
             }),
-            line_ups: Mutex::default(),
+            line_ups: LineUps::default(),
             detail: match std::env::var("PLUGINS_EXECUTION_DETAIL") {
                 Ok(detail) if detail.eq_ignore_ascii_case("full") => Detail::Full,
                 _ => Detail::Compatible,
@@ -364,7 +299,7 @@ impl Engine {
         }
         Self::check_size(slf, payload)?;
         let hook = plain(hook_type)?;
-        let line_up = this.line_up(hook_refs, &hook)?;
+        let line_up = this.line_ups.get(hook_refs, &hook)?;
         let mut hosted = Self::hosted(slf, Arc::clone(&line_up), &hook, global_context)?;
         hosted.earlier = local_contexts.map(Bound::unbind);
         hosted.extensions = extensions;
@@ -445,7 +380,7 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyList>> {
         let py = slf.py();
         let hook = plain(hook_type)?;
-        let line_up = slf.get().line_up(hook_refs, &hook)?;
+        let line_up = slf.get().line_ups.get(hook_refs, &hook)?;
         let request = Request::read(global_context, Some(payload), hook.to_str()?)?;
         let disabled = slf.get().settings().runtime_disabled.clone_ref(py);
         let eligible = PyList::empty(py);
@@ -466,18 +401,11 @@ impl Engine {
             visit.call(&settings.hook_policies)?;
             visit.call(&settings.default_hook_policy)?;
         }
-        if let Ok(line_ups) = self.line_ups.try_lock() {
-            for compiled in line_ups.by_list.values() {
-                visit.call(&compiled.list)?;
-            }
-        }
-        Ok(())
+        self.line_ups.traverse(&visit)
     }
 
     fn __clear__(&self) {
-        let line_ups =
-            self.line_ups.try_lock().ok().map(|mut line_ups| std::mem::take(&mut line_ups.by_list));
-        drop(line_ups);
+        self.line_ups.clear();
     }
 }
 

@@ -12,8 +12,8 @@ use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::classes::classes;
-use crate::hook_call::{Progress, fault};
 use crate::host::{Attached, Hosted, merge_metadata};
+use crate::pipeline::{Progress, fault};
 use crate::plugin_call::{Input, PluginCall, Step};
 use crate::reply;
 use crate::report::timeout_text;

@@ -1,0 +1,95 @@
+//! Compiled line-ups, as long as what they were made from is the same.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashMap;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::control::{self, generation};
+use crate::values::PyLineUp;
+
+/// More lists of hook references than this are not made by a registry.
+const MAX_LINE_UPS: usize = 1024;
+
+/// Line-ups that were made from lists of hook references, as long as the lists are the same.
+#[derive(Default)]
+pub(crate) struct LineUps(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    generation: u64,
+    by_list: HashMap<usize, Compiled>,
+}
+
+struct Compiled {
+    list: Py<PyList>,
+    items: Vec<usize>,
+    hook: Py<PyString>,
+    line_up: PyLineUp,
+}
+
+impl Compiled {
+    fn is_of(&self, py: Python<'_>, list: &Bound<'_, PyList>, hook: &Bound<'_, PyString>) -> bool {
+        let same_items = self.items.len() == list.len()
+            && list.iter().zip(&self.items).all(|(item, known)| item.as_ptr() as usize == *known);
+        same_items && (self.hook.is(hook) || self.hook.bind(py).as_any().eq(hook).unwrap_or(false))
+    }
+}
+
+impl LineUps {
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The line-up of a list of hook references; made again if anything about it may have changed.
+    pub(crate) fn get(&self, hook_refs: &Bound<'_, PyAny>, hook: &Bound<'_, PyString>) -> PyResult<PyLineUp> {
+        let py = hook_refs.py();
+        let Ok(list) = hook_refs.cast_exact::<PyList>() else { return control::line_up(hook_refs, hook) };
+        let key = list.as_ptr() as usize;
+        let generation = generation();
+        {
+            let mut known = self.lock();
+            if known.generation != generation {
+                let outdated = std::mem::take(&mut known.by_list);
+                known.generation = generation;
+                drop(known);
+                drop(outdated);
+            } else if let Some(compiled) = known.by_list.get(&key)
+                && compiled.is_of(py, list, hook)
+            {
+                return Ok(Arc::clone(&compiled.line_up));
+            }
+        }
+        let line_up = control::line_up(hook_refs, hook)?;
+        let compiled = Compiled {
+            list: list.clone().unbind(),
+            items: list.iter().map(|item| item.as_ptr() as usize).collect(),
+            hook: hook.clone().unbind(),
+            line_up: Arc::clone(&line_up),
+        };
+        let mut known = self.lock();
+        let outdated = if known.by_list.len() >= MAX_LINE_UPS {
+            std::mem::take(&mut known.by_list)
+        } else {
+            HashMap::new()
+        };
+        let replaced = known.by_list.insert(key, compiled);
+        drop(known);
+        drop((outdated, replaced));
+        Ok(line_up)
+    }
+
+    /// For the garbage collector.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Ok(known) = self.0.try_lock() else { return Ok(()) };
+        known.by_list.values().try_for_each(|compiled| visit.call(&compiled.list))
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&self) {
+        let dropped = self.0.try_lock().ok().map(|mut known| std::mem::take(&mut known.by_list));
+        drop(dropped);
+    }
+}
