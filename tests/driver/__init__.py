@@ -1,0 +1,1 @@
+"""The asyncio driver must behave like plain Python awaiting in the same task."""
