@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -76,16 +80,76 @@ NAMES = [
     "hook",
 ]
 
-HEAVY = ("mcp", "grpc", "fastapi", "typer", "httpx", "pydantic_settings", "jinja2")
+LAZY_NAMES = [
+    "AttenuationConfig",
+    "CmfHookType",
+    "ContentPart",
+    "ContentType",
+    "DelegationPayload",
+    "DelegationResult",
+    "Extensions",
+    "HookPayloadPolicy",
+    "IdentityHookType",
+    "IdentityPayload",
+    "IdentityResolveResult",
+    "IdentityResult",
+    "Message",
+    "MessageHookType",
+    "MessagePayload",
+    "MessageResult",
+    "Role",
+    "TextContent",
+    "TokenDelegateResult",
+]
+
+SUBMODULES = [
+    "base",
+    "constants",
+    "decorator",
+    "errors",
+    "extensions",
+    "hooks.agents",
+    "hooks.http",
+    "hooks.policies",
+    "hooks.prompts",
+    "hooks.registry",
+    "hooks.resources",
+    "hooks.tools",
+    "loader.config",
+    "loader.plugin",
+    "manager",
+    "memory",
+    "models",
+    "observability",
+    "protocols",
+    "registry",
+    "settings",
+    "utils",
+    "validators",
+]
+
+HEAVY = ("mcp", "grpc", "fastapi", "typer", "httpx", "jinja2", "pydantic_settings", "yaml")
+
+
+def _run(script: str) -> list[str]:
+    """The words a fresh interpreter prints."""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return found.stdout.split()
 
 
 def test_all_is_upstreams() -> None:
     assert cpex.framework.__all__ == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *LAZY_NAMES])
 def test_every_name_resolves(name: str) -> None:
     assert hasattr(cpex.framework, name)
+
+
+def test_names_resolve_in_any_order() -> None:
+    script = "import cpex.framework as f; print(*(n for n in reversed({!r}) if getattr(f, n) is not getattr(f, n)))"
+    # The stand-in for a class that is not installed is made anew each time.
+    assert set(_run(script.format([*NAMES, *LAZY_NAMES]))) <= {"ExternalPluginServer"}
 
 
 def test_star_import() -> None:
@@ -94,20 +158,58 @@ def test_star_import() -> None:
     assert set(NAMES) <= set(namespace)
 
 
-def test_unknown_name() -> None:
-    with pytest.raises(AttributeError, match="module 'cpex.framework' has no attribute 'Nope'"):
-        cpex.framework.Nope  # noqa: B018
+def test_submodules_are_attributes() -> None:
+    script = "import cpex.framework; {}".format(
+        "; ".join(f"print(cpex.framework.{module}.__name__)" for module in SUBMODULES)
+    )
+    assert _run(script) == [f"cpex.framework.{module}" for module in SUBMODULES]
 
 
-def test_lazy_names_are_listed() -> None:
-    assert {"ExternalPluginServer", "IdentityPayload", "Message", "MessageView"} <= set(dir(cpex.framework))
+@pytest.mark.parametrize("package", ["cpex.framework", "cpex.framework.hooks", "cpex.framework.loader"])
+def test_unknown_name(package: str) -> None:
+    name = "Nope"
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'Nope'"):
+        getattr(import_module(package), name)
+
+
+def test_every_name_is_listed() -> None:
+    assert {*NAMES, *LAZY_NAMES, "manager", "_plugin_manager"} <= set(dir(cpex.framework))
+
+
+def test_type_checkers_see_what_is_resolved() -> None:
+    tree = ast.parse(Path(cpex.framework.__file__).read_text(encoding="utf-8"))
+    imported = {
+        (alias.name, node.module)
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    resolved = {(name, f"cpex.framework.{module}") for name, module in cpex.framework._HOME_OF.items()}
+    assert {name for name, _ in resolved ^ imported} == {"ExternalPluginServer"}
+
+
+def test_replaced_name_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUGINS_ENABLED", "true")
+    replacement = Mock()
+    monkeypatch.setattr("cpex.framework.PluginManager", replacement)
+    assert cpex.framework.get_plugin_manager() is replacement.return_value
 
 
 def test_settings_is_the_module() -> None:
     assert cpex.framework.settings.__name__ == "cpex.framework.settings"
 
 
-def test_import_stays_light() -> None:
-    script = f"import cpex.framework, sys; print(*(name for name in {HEAVY!r} if name in sys.modules))"
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == []
+@pytest.mark.parametrize("hook", ["tool_pre_invoke", "prompt_post_fetch", "agent_pre_invoke", "http_pre_request"])
+def test_built_in_hooks_are_registered(hook: str) -> None:
+    assert _run(f"import cpex.framework as f; print(f.get_hook_registry().is_registered({hook!r}))") == ["True"]
+
+
+@pytest.mark.parametrize("statement", ["import cpex.framework", "from cpex.framework import *"])
+def test_import_stays_light(statement: str) -> None:
+    assert _run(f"{statement}; import sys; print(*(name for name in {HEAVY!r} if name in sys.modules))") == []
+
+
+def test_import_alone_imports_no_models() -> None:
+    assert _run("import cpex.framework, sys; print(*(name for name in ['pydantic'] if name in sys.modules))") == []

@@ -1,80 +1,106 @@
-"""CPEX: hooks, plugins and policies for AI systems."""
+"""CPEX: hooks, plugins and policies for AI systems.
+
+Importing this package imports no other module of it: each name and each submodule is imported at its first use.
+"""
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from cpex.framework.base import Plugin
-from cpex.framework.decorator import hook
-from cpex.framework.errors import DenialExecutionRecord, DenialOutcome, PluginError, PluginViolationError
-from cpex.framework.hooks.agents import (
-    AgentHookType,
-    AgentPostInvokePayload,
-    AgentPostInvokeResult,
-    AgentPreInvokePayload,
-    AgentPreInvokeResult,
-)
-from cpex.framework.hooks.http import (
-    HttpAuthCheckPermissionPayload,
-    HttpAuthCheckPermissionResult,
-    HttpAuthCheckPermissionResultPayload,
-    HttpAuthResolveUserPayload,
-    HttpAuthResolveUserResult,
-    HttpHeaderPayload,
-    HttpHookType,
-    HttpPostRequestPayload,
-    HttpPostRequestResult,
-    HttpPreRequestPayload,
-    HttpPreRequestResult,
-)
-from cpex.framework.hooks.policies import HookPayloadPolicy
-from cpex.framework.hooks.prompts import (
-    PromptHookType,
-    PromptPosthookPayload,
-    PromptPosthookResult,
-    PromptPrehookPayload,
-    PromptPrehookResult,
-)
-from cpex.framework.hooks.registry import HookRegistry, get_hook_registry
-from cpex.framework.hooks.resources import (
-    ResourceHookType,
-    ResourcePostFetchPayload,
-    ResourcePostFetchResult,
-    ResourcePreFetchPayload,
-    ResourcePreFetchResult,
-)
-from cpex.framework.hooks.tools import (
-    ToolHookType,
-    ToolPostInvokePayload,
-    ToolPostInvokeResult,
-    ToolPreInvokePayload,
-    ToolPreInvokeResult,
-)
-from cpex.framework.loader.config import ConfigLoader
-from cpex.framework.loader.plugin import PluginLoader
-from cpex.framework.manager import PluginManager, TenantPluginManager
-from cpex.framework.models import (
-    ControlExecutionRecord,
-    ControlExecutionStatus,
-    GlobalContext,
-    MCPClientConfig,
-    MCPServerConfig,
-    OnError,
-    PluginCondition,
-    PluginConfig,
-    PluginContext,
-    PluginContextTable,
-    PluginErrorModel,
-    PluginMode,
-    PluginPayload,
-    PluginResult,
-    PluginViolation,
-    TransportType,
-    UserContext,
-)
-from cpex.framework.observability import ObservabilityProvider
-from cpex.framework.utils import get_attr
+from cpex.framework._lazy import submodules
+
+if TYPE_CHECKING:
+    from cpex.framework.base import Plugin
+    from cpex.framework.cmf.message import ContentPart as ContentPart
+    from cpex.framework.cmf.message import ContentType as ContentType
+    from cpex.framework.cmf.message import Message as Message
+    from cpex.framework.cmf.message import Role as Role
+    from cpex.framework.cmf.message import TextContent as TextContent
+    from cpex.framework.decorator import hook
+    from cpex.framework.errors import DenialExecutionRecord, DenialOutcome, PluginError, PluginViolationError
+    from cpex.framework.extensions.extensions import Extensions as Extensions
+    from cpex.framework.hooks.agents import (
+        AgentHookType,
+        AgentPostInvokePayload,
+        AgentPostInvokeResult,
+        AgentPreInvokePayload,
+        AgentPreInvokeResult,
+    )
+    from cpex.framework.hooks.http import (
+        HttpAuthCheckPermissionPayload,
+        HttpAuthCheckPermissionResult,
+        HttpAuthCheckPermissionResultPayload,
+        HttpAuthResolveUserPayload,
+        HttpAuthResolveUserResult,
+        HttpHeaderPayload,
+        HttpHookType,
+        HttpPostRequestPayload,
+        HttpPostRequestResult,
+        HttpPreRequestPayload,
+        HttpPreRequestResult,
+    )
+    from cpex.framework.hooks.identity import AttenuationConfig as AttenuationConfig
+    from cpex.framework.hooks.identity import DelegationPayload as DelegationPayload
+    from cpex.framework.hooks.identity import DelegationResult as DelegationResult
+    from cpex.framework.hooks.identity import IdentityHookType as IdentityHookType
+    from cpex.framework.hooks.identity import IdentityPayload as IdentityPayload
+    from cpex.framework.hooks.identity import IdentityResolveResult as IdentityResolveResult
+    from cpex.framework.hooks.identity import IdentityResult as IdentityResult
+    from cpex.framework.hooks.identity import TokenDelegateResult as TokenDelegateResult
+    from cpex.framework.hooks.message import CmfHookType as CmfHookType
+    from cpex.framework.hooks.message import MessageHookType as MessageHookType
+    from cpex.framework.hooks.message import MessagePayload as MessagePayload
+    from cpex.framework.hooks.message import MessageResult as MessageResult
+    from cpex.framework.hooks.policies import HookPayloadPolicy as HookPayloadPolicy
+    from cpex.framework.hooks.prompts import (
+        PromptHookType,
+        PromptPosthookPayload,
+        PromptPosthookResult,
+        PromptPrehookPayload,
+        PromptPrehookResult,
+    )
+    from cpex.framework.hooks.registry import HookRegistry, get_hook_registry
+    from cpex.framework.hooks.resources import (
+        ResourceHookType,
+        ResourcePostFetchPayload,
+        ResourcePostFetchResult,
+        ResourcePreFetchPayload,
+        ResourcePreFetchResult,
+    )
+    from cpex.framework.hooks.tools import (
+        ToolHookType,
+        ToolPostInvokePayload,
+        ToolPostInvokeResult,
+        ToolPreInvokePayload,
+        ToolPreInvokeResult,
+    )
+    from cpex.framework.loader.config import ConfigLoader
+    from cpex.framework.loader.plugin import PluginLoader
+    from cpex.framework.manager import PluginManager, TenantPluginManager
+    from cpex.framework.models import (
+        ControlExecutionRecord,
+        ControlExecutionStatus,
+        GlobalContext,
+        MCPClientConfig,
+        MCPServerConfig,
+        OnError,
+        PluginCondition,
+        PluginConfig,
+        PluginContext,
+        PluginContextTable,
+        PluginErrorModel,
+        PluginMode,
+        PluginPayload,
+        PluginResult,
+        PluginViolation,
+        TransportType,
+        UserContext,
+    )
+    from cpex.framework.observability import ObservabilityProvider
+    from cpex.framework.utils import get_attr
+
+    ExternalPluginServer: Any
 
 __all__ = [
     "AgentHookType",
@@ -143,46 +169,152 @@ __all__ = [
     "hook",
 ]
 
+_HOMES = {
+    "base": ("Plugin",),
+    "cmf.message": (
+        "ContentPart",
+        "ContentType",
+        "Message",
+        "Role",
+        "TextContent",
+    ),
+    "decorator": ("hook",),
+    "errors": (
+        "DenialExecutionRecord",
+        "DenialOutcome",
+        "PluginError",
+        "PluginViolationError",
+    ),
+    "extensions.extensions": ("Extensions",),
+    "external.mcp.server.server": ("ExternalPluginServer",),
+    "hooks.agents": (
+        "AgentHookType",
+        "AgentPostInvokePayload",
+        "AgentPostInvokeResult",
+        "AgentPreInvokePayload",
+        "AgentPreInvokeResult",
+    ),
+    "hooks.http": (
+        "HttpAuthCheckPermissionPayload",
+        "HttpAuthCheckPermissionResult",
+        "HttpAuthCheckPermissionResultPayload",
+        "HttpAuthResolveUserPayload",
+        "HttpAuthResolveUserResult",
+        "HttpHeaderPayload",
+        "HttpHookType",
+        "HttpPostRequestPayload",
+        "HttpPostRequestResult",
+        "HttpPreRequestPayload",
+        "HttpPreRequestResult",
+    ),
+    "hooks.identity": (
+        "AttenuationConfig",
+        "DelegationPayload",
+        "DelegationResult",
+        "IdentityHookType",
+        "IdentityPayload",
+        "IdentityResolveResult",
+        "IdentityResult",
+        "TokenDelegateResult",
+    ),
+    "hooks.message": (
+        "CmfHookType",
+        "MessageHookType",
+        "MessagePayload",
+        "MessageResult",
+    ),
+    "hooks.policies": ("HookPayloadPolicy",),
+    "hooks.prompts": (
+        "PromptHookType",
+        "PromptPosthookPayload",
+        "PromptPosthookResult",
+        "PromptPrehookPayload",
+        "PromptPrehookResult",
+    ),
+    "hooks.registry": (
+        "HookRegistry",
+        "get_hook_registry",
+    ),
+    "hooks.resources": (
+        "ResourceHookType",
+        "ResourcePostFetchPayload",
+        "ResourcePostFetchResult",
+        "ResourcePreFetchPayload",
+        "ResourcePreFetchResult",
+    ),
+    "hooks.tools": (
+        "ToolHookType",
+        "ToolPostInvokePayload",
+        "ToolPostInvokeResult",
+        "ToolPreInvokePayload",
+        "ToolPreInvokeResult",
+    ),
+    "loader.config": ("ConfigLoader",),
+    "loader.plugin": ("PluginLoader",),
+    "manager": (
+        "PluginManager",
+        "TenantPluginManager",
+    ),
+    "models": (
+        "ControlExecutionRecord",
+        "ControlExecutionStatus",
+        "GlobalContext",
+        "MCPClientConfig",
+        "MCPServerConfig",
+        "OnError",
+        "PluginCondition",
+        "PluginConfig",
+        "PluginContext",
+        "PluginContextTable",
+        "PluginErrorModel",
+        "PluginMode",
+        "PluginPayload",
+        "PluginResult",
+        "PluginViolation",
+        "TransportType",
+        "UserContext",
+    ),
+    "observability": ("ObservabilityProvider",),
+    "utils": ("get_attr",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_SUBMODULES = (
+    "base",
+    "constants",
+    "decorator",
+    "errors",
+    "extensions",
+    "hooks",
+    "loader",
+    "manager",
+    "memory",
+    "models",
+    "observability",
+    "protocols",
+    "registry",
+    "settings",
+    "utils",
+    "validators",
+)
+_OPTIONAL = ("ExternalPluginServer",)
+"""Names that can be imported without what they need being installed."""
+
 _plugin_manager: PluginManager | None = None
 
-_LAZY = {
-    "ExternalPluginServer": "external.mcp.server.server",
-    "AttenuationConfig": "hooks.identity",
-    "DelegationPayload": "hooks.identity",
-    "DelegationResult": "hooks.identity",
-    "IdentityHookType": "hooks.identity",
-    "IdentityPayload": "hooks.identity",
-    "IdentityResolveResult": "hooks.identity",
-    "IdentityResult": "hooks.identity",
-    "TokenDelegateResult": "hooks.identity",
-    "CmfHookType": "hooks.message",
-    "MessageHookType": "hooks.message",
-    "MessagePayload": "hooks.message",
-    "MessageResult": "hooks.message",
-    "Message": "cmf.message",
-    "ContentPart": "cmf.message",
-    "ContentType": "cmf.message",
-    "Role": "cmf.message",
-    "TextContent": "cmf.message",
-    "MessageView": "cmf.view",
-    "ViewAction": "cmf.view",
-    "ViewKind": "cmf.view",
-    "iter_views": "cmf.view",
-    "Extensions": "extensions.extensions",
-}
-"""Names whose modules are imported at first use, so that importing this package stays cheap."""
+_import_submodule = submodules(__name__, _SUBMODULES)
 
 
-def __getattr__(name: str) -> Any:
-    module = _LAZY.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def _resolve(name: str) -> Any:
+    """Import what an attribute of this package stands for."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        return _import_submodule(name)
     try:
-        value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+        value = getattr(import_module(f"{__name__}.{home}"), name)
     except ModuleNotFoundError as error:
-        if name in __all__:
-            return _placeholder(name, error)
-        raise AttributeError(f"{__name__}.{name} needs the module {error.name!r}, which is not installed") from error
+        if name not in _OPTIONAL:
+            raise
+        return _placeholder(name, error)
     globals()[name] = value
     return value
 
@@ -196,8 +328,13 @@ def _placeholder(name: str, error: ModuleNotFoundError) -> type:
     return type(name, (), {"__init__": refuse, "__module__": __name__})
 
 
+if not TYPE_CHECKING:
+    # Hidden from type checkers, for which every unknown name would otherwise be an Any.
+    __getattr__ = _resolve
+
+
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_HOME_OF, *_SUBMODULES})
 
 
 def get_plugin_manager(
@@ -215,6 +352,8 @@ def get_plugin_manager(
     """
     global _plugin_manager
     if _plugin_manager is None:
+        # Asked of this module as everybody asks, so that a replaced `PluginManager` counts.
+        from cpex.framework import PluginManager
         from cpex.framework.settings import settings
 
         if not settings.enabled:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 
 _RETRY_SECONDS = 0.002
@@ -23,8 +22,10 @@ class InitLock:
         return self._lock.locked()
 
     async def __aenter__(self) -> None:
+        from asyncio import sleep
+
         while not self._lock.acquire(blocking=False):
-            await asyncio.sleep(_RETRY_SECONDS)
+            await sleep(_RETRY_SECONDS)
 
     async def __aexit__(self, *exc_info: object) -> None:
         self._lock.release()

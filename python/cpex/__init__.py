@@ -1,0 +1,1 @@
+"""CPEX, the ContextForge Plugin Extensibility Framework: `cpex.framework` is what applications and plugins import."""
