@@ -3,7 +3,7 @@
 use cpex_core::record::Fate;
 use cpex_core::{Misuse, Phase};
 use cpex_testkit::journal::Todo;
-use cpex_testkit::{Case, Does, Journal, Plugin, fuzz, generate, world};
+use cpex_testkit::{Case, Does, Journal, Plugin, Proposal, fuzz, generate, world};
 use proptest::prelude::*;
 
 proptest! {
@@ -89,6 +89,15 @@ fn an_interruption_is_raised_even_after_a_denial() {
     let plugins = [Plugin::new("d", Phase::Sequential).denies("no"), Plugin::new("f", Phase::FireAndForget)];
     let run = world::run(&Case { copies: Some(0), ..Case::of(&plugins) });
     assert_eq!(run.ending(), "raised by f: interrupted while copying");
+}
+
+#[test]
+fn handing_on_the_same_object_decides_nothing() {
+    let proposes = |name, proposal| Plugin::new(name, Phase::Sequential).proposes(proposal);
+    let plugins = [proposes("a", Proposal::Name), proposes("b", Proposal::Same)];
+    let run = world::run(&Case::of(&plugins));
+    assert_eq!(run.outcome.decided_by, Some(0));
+    assert_eq!([0, 1].map(|entry| run.record(entry).map(|r| r.payload_modified)), [Some(true), Some(false)]);
 }
 
 #[test]

@@ -54,6 +54,7 @@ laws! {
     records_tell_of_extensions,
     a_halt_leaves_no_retry_and_no_extensions,
     the_pool_is_never_exceeded,
+    each_has_its_own_limit_or_that_of_all,
     the_detached_get_a_copy_of_the_original,
     the_awaited_get_the_current_payload,
     a_policy_isolates,

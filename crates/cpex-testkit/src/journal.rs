@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use cpex_core::invocation::Work;
 use cpex_core::{Action, Fault, Invocation, Misuse, Phase};
 
 use crate::case::Case;
@@ -87,9 +88,12 @@ impl Journal {
         let (step, todo) = match action {
             Action::Call(work) | Action::Spawn(work) => {
                 let todo = Todo::Start(work.entry, work.timeout);
-                (self.started(work.entry, work.payload), todo)
+                (self.started(work), todo)
             }
-            Action::Detach(work) => (self.started(work.entry, work.payload), Todo::Detach(work.entry)),
+            Action::Detach(work) => {
+                let todo = Todo::Detach(work.entry);
+                (self.started(work), todo)
+            }
             Action::Cancel(entry) => (Step::Cancel(entry), Todo::Cancel(entry)),
             Action::Wait => (Step::Wait, Todo::Wait),
             Action::Done => (Step::Done, Todo::Done),
@@ -154,9 +158,10 @@ impl Journal {
         }
     }
 
-    fn started(&mut self, entry: usize, payload: Payload) -> Step {
+    fn started(&mut self, Work { entry, payload, timeout }: Work<Sim>) -> Step {
         self.given[entry] = Some(payload.clone());
-        Step::Started(Started { entry, payload, current: self.invocation.payload().clone() })
+        let current = self.invocation.payload().clone();
+        Step::Started(Started { entry, payload, current, limit: timeout })
     }
 
     fn fault(&mut self, entry: usize, fault: Fault<Sim>, now_ms: u64) -> Result<(), Misuse> {

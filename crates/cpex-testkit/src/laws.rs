@@ -1,5 +1,6 @@
 //! What holds for every run, whatever the plugins and the driver do: one function a law.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 
 use cpex_core::payload::{Discard, Rule};
@@ -52,6 +53,7 @@ all! {
     records_tell_of_extensions,
     a_halt_leaves_no_retry_and_no_extensions,
     the_pool_is_never_exceeded,
+    each_has_its_own_limit_or_that_of_all,
     the_detached_get_a_copy_of_the_original,
     the_awaited_get_the_current_payload,
     a_policy_isolates,
@@ -290,6 +292,13 @@ pub fn the_pool_is_never_exceeded(run: &Run) -> bool {
         (Step::Started(s), Some(pool)) if !is_detached(run, s) => running.len() < pool.get(),
         _ => true,
     })
+}
+
+/// A plugin may take as long as it says itself, or else as long as any.
+#[must_use]
+pub fn each_has_its_own_limit_or_that_of_all(run: &Run) -> bool {
+    let limit_ms = |s: &Started| run.plugin(s.entry).timeout_ms.or(run.case.timeout_ms);
+    run.started().all(|s| s.limit == limit_ms(s).map(Duration::from_millis))
 }
 
 /// A detached plugin is given a copy of what the caller passed.

@@ -1,5 +1,6 @@
 //! What happened, in order, and what came of it.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use cpex_core::record::Fate;
@@ -57,6 +58,8 @@ pub struct Started {
     pub payload: Payload,
     /// What the pipeline had made of the caller's payload until then.
     pub current: Payload,
+    /// How long it may take.
+    pub limit: Option<Duration>,
 }
 
 /// How a plugin ended.
