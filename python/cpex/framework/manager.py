@@ -17,6 +17,7 @@ from cpex.framework._executor import (
 )
 from cpex.framework._initlock import InitLock
 from cpex.framework._loading import LoadFailure, PluginLoading
+from cpex.framework._preparation import prepare_hooks
 from cpex.framework._signature import plugin_error
 from cpex.framework._views import ManagerView
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
@@ -160,7 +161,7 @@ class PluginManager(ManagerView):
             PluginManager._load_failures = ()
 
     async def initialize(self) -> None:
-        """Load the configured plugins. Does nothing if they are loaded.
+        """Load the configured plugins, and build what their hooks need. Does nothing if they are loaded.
 
         Raises:
             RuntimeError: If a plugin can't be loaded that is `required`, or any with `PLUGINS_FAIL_ON_PLUGIN_ERROR`.
@@ -178,6 +179,9 @@ class PluginManager(ManagerView):
             finally:
                 self._load_failures = tuple(loading.failures)
                 self._get_executor()._not_loaded = loading.not_loaded
+            hooks = {hook for plugin_ref in self._registry.get_all_plugins() for hook in plugin_ref.hooks}
+            if hooks:
+                prepare_hooks(hooks)
             self._initialized = True
             logger.info("Plugin manager initialized with %s plugins", loaded)
 
