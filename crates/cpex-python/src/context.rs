@@ -6,6 +6,7 @@
 //! A context is given as a [`Seed`], which several plugins share as long as nothing changes; it grows into a
 //! real one when the plugin first looks at it.
 
+use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -13,7 +14,7 @@ use pyo3::types::{PyDict, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::classes::{GLOBAL_CONTEXT_FIELDS, classes};
-use crate::model::{bare, fields_of, is_a};
+use crate::model::{attribute, bare, fields_of, is_a};
 use crate::payload::{copy_dict, copy_nested};
 
 /// What the context of a request looked like at one moment. Nothing in it is ever handed out or changed.
@@ -40,7 +41,11 @@ pub(crate) struct RequestContext {
 
 impl RequestContext {
     pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let request_id = object.getattr(intern!(object.py(), "request_id"))?.cast_into::<PyString>()?;
+        let name = intern!(object.py(), "request_id");
+        let request_id = match attribute(object, name)? {
+            Some(request_id) => request_id.cast_into::<PyString>()?,
+            None => return Err(PyAttributeError::new_err("the context of a request has a request_id")),
+        };
         Ok(Self { object: object.clone().unbind(), request_id: request_id.unbind(), seed: None })
     }
 

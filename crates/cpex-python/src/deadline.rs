@@ -24,6 +24,24 @@ struct Alarm {
     handle: Py<PyAny>,
     bell: Py<Bell>,
     cancelling: usize,
+    is_armed: bool,
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if self.is_armed {
+            // The call was dropped half-way: whatever the task does then is not to be cancelled.
+            Python::try_attach(|py| {
+                let pending = PyErr::take(py);
+                if let Err(error) = self.handle.call_method0(py, intern!(py, "cancel")) {
+                    error.write_unraisable(py, None);
+                }
+                if let Some(pending) = pending {
+                    pending.restore(py);
+                }
+            });
+        }
+    }
 }
 
 /// What the event loop calls when the time is up.
@@ -39,6 +57,10 @@ impl Bell {
         self.rung.store(true, Ordering::Relaxed);
         self.task.bind(py).call_method0(intern!(py, "cancel"))?;
         Ok(())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.task)
     }
 }
 
@@ -74,19 +96,20 @@ impl Deadline {
         let now: f64 = event_loop.call_method0(intern!(py, "time"))?.extract()?;
         let bell = Py::new(py, Bell { task: task.unbind(), rung: AtomicBool::new(false) })?;
         let handle = event_loop.call_method1(intern!(py, "call_at"), (now + left, &bell))?;
-        self.alarm = Some(Alarm { handle: handle.unbind(), bell, cancelling });
+        self.alarm = Some(Alarm { handle: handle.unbind(), bell, cancelling, is_armed: true });
         Ok(())
     }
 
     /// The plugin has ended. True if the alarm went off, and was all that cancelled the task.
     pub(crate) fn disarm(&mut self, py: Python<'_>) -> PyResult<bool> {
-        let Some(Alarm { handle, bell, cancelling }) = self.alarm.take() else { return Ok(false) };
-        let bell = bell.get();
+        let Some(mut alarm) = self.alarm.take() else { return Ok(false) };
+        alarm.is_armed = false;
+        let bell = alarm.bell.get();
         if bell.rung.load(Ordering::Relaxed) {
             let left: usize = bell.task.bind(py).call_method0(intern!(py, "uncancel"))?.extract()?;
-            return Ok(left <= cancelling);
+            return Ok(left <= alarm.cancelling);
         }
-        handle.bind(py).call_method0(intern!(py, "cancel"))?;
+        alarm.handle.bind(py).call_method0(intern!(py, "cancel"))?;
         Ok(false)
     }
 }

@@ -12,7 +12,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use crate::pipeline::{Pipeline, Progress};
 use crate::plugin_call::Input;
 use crate::single::Single;
-use crate::task::thrown;
+use crate::task::{raised, thrown};
 
 /// What a `HookCall` carries.
 pub(crate) enum Flight {
@@ -95,7 +95,7 @@ impl HookCall {
             }
             Err(error) => {
                 *self.lock() = State::Over(None);
-                Err(error)
+                Err(raised(py, error))
             }
         }
     }
@@ -116,8 +116,7 @@ impl HookCall {
     }
 
     fn send<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let _ = value;
-        self.step(py, Input::Send)?.ok_or_else(|| PyStopIteration::new_err(()))
+        self.step(py, Input::answer(value))?.ok_or_else(|| PyStopIteration::new_err(()))
     }
 
     #[pyo3(signature = (typ, val=None, tb=None))]

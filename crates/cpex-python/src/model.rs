@@ -8,7 +8,7 @@ use std::ptr;
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PySet, PyType};
+use pyo3::types::{PyDict, PySet, PyString, PyType};
 
 use crate::classes::classes;
 
@@ -130,6 +130,35 @@ pub(crate) fn fields_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, 
         Bound::from_owned_ptr_or_err(object.py(), dict)?
     };
     Ok(dict.cast_into::<PyDict>()?)
+}
+
+/// A value of a dict with plain string keys, without taking a reference to it.
+pub(crate) fn item<'a, 'py>(
+    dict: &'a Bound<'py, PyDict>,
+    key: &Bound<'py, PyString>,
+) -> Option<Borrowed<'a, 'py, PyAny>> {
+    // SAFETY: both are live. The result is borrowed from the dict, which nothing changes as long as the caller
+    // holds it without running Python code. An error (a key that cannot be compared) counts as absence.
+    unsafe {
+        let value = ffi::PyDict_GetItemWithError(dict.as_ptr(), key.as_ptr());
+        if value.is_null() {
+            ffi::PyErr_Clear();
+        }
+        Borrowed::from_ptr_or_opt(dict.py(), value)
+    }
+}
+
+/// An attribute, straight from the `__dict__` if it is a model that has it there. `None`: there is none.
+pub(crate) fn attribute<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if is_a(object, &classes(object.py())?.base_model)
+        && let Some(value) = item(&fields_of(object)?, name)
+    {
+        return Ok(Some(value.to_owned()));
+    }
+    object.getattr_opt(name)
 }
 
 /// As `model_copy(update=…)`: the same class, the fields replaced, the extra fields too if given.

@@ -15,8 +15,17 @@ use crate::deadline::Deadline;
 pub(crate) enum Input<'py> {
     /// Go on.
     Send,
+    /// Go on with this answer; event loops other than asyncio's have some.
+    Answer(Bound<'py, PyAny>),
     /// Go on with this exception.
     Throw(Bound<'py, PyAny>),
+}
+
+impl<'py> Input<'py> {
+    /// What was sent into an awaitable.
+    pub(crate) fn answer(value: &Bound<'py, PyAny>) -> Self {
+        if value.is_none() { Self::Send } else { Self::Answer(value.clone()) }
+    }
 }
 
 /// What comes out of a step.
@@ -60,21 +69,22 @@ impl PluginCall {
                 Err(error) => Step::Raised(error),
             };
         }
-        let raw = send(self.coroutine.bind(py));
+        let raw = send(self.coroutine.bind(py), py.None().bind(py));
         self.settle(py, raw)
     }
 
     /// A further step.
     pub(crate) fn resume<'py>(&mut self, py: Python<'py>, input: Input<'py>) -> Step<'py> {
         let raw = match input {
-            Input::Send if self.deadline.is_overdue() => {
+            Input::Send | Input::Answer(_) if self.deadline.is_overdue() => {
                 self.overdue = true;
                 classes(py).and_then(|classes| {
                     let cancelled = classes.cancelled_error.bind(py).call0()?;
                     throw(self.coroutine.bind(py), cancelled)
                 })
             }
-            Input::Send => send(self.coroutine.bind(py)),
+            Input::Send => send(self.coroutine.bind(py), py.None().bind(py)),
+            Input::Answer(answer) => send(self.coroutine.bind(py), &answer),
             Input::Throw(exception) => throw(self.coroutine.bind(py), exception),
         };
         self.settle(py, raw)
@@ -126,7 +136,8 @@ fn coroutine_of(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     }
     let py = awaitable.py();
     match awaitable.get_type().getattr_opt(intern!(py, "__await__"))? {
-        Some(get) => get.call1((awaitable,)),
+        Some(get) => checked(get.call1((awaitable,))?),
+        None if is_generator_coroutine(&awaitable)? => Ok(awaitable),
         None => {
             let class = awaitable.get_type().name()?.to_owned();
             Err(PyTypeError::new_err(format!("object {class} can't be used in 'await' expression")))
@@ -134,12 +145,38 @@ fn coroutine_of(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     }
 }
 
-fn send<'py>(coroutine: &Bound<'py, PyAny>) -> PyResult<Raw<'py>> {
+/// What `__await__` returned, if it is an iterator and no coroutine.
+fn checked(iterator: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: both read the type of a live object.
+    let (is_coroutine, is_iterator) =
+        unsafe { (ffi::PyCoro_CheckExact(iterator.as_ptr()) != 0, ffi::PyIter_Check(iterator.as_ptr()) != 0) };
+    if is_coroutine || is_generator_coroutine(&iterator)? {
+        return Err(PyTypeError::new_err("__await__() returned a coroutine"));
+    }
+    if !is_iterator {
+        let class = iterator.get_type().name()?.to_owned();
+        return Err(PyTypeError::new_err(format!("__await__() returned non-iterator of type '{class}'")));
+    }
+    Ok(iterator)
+}
+
+/// Is this the generator of a function decorated with `types.coroutine`?
+fn is_generator_coroutine(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    // SAFETY: reads the type of a live object.
+    if unsafe { ffi::PyGen_CheckExact(object.as_ptr()) } == 0 {
+        return Ok(false);
+    }
+    let py = object.py();
+    let flags = object.getattr(intern!(py, "gi_code"))?.getattr(intern!(py, "co_flags"))?;
+    Ok(flags.extract::<i32>()? & ffi::CO_ITERABLE_COROUTINE != 0)
+}
+
+fn send<'py>(coroutine: &Bound<'py, PyAny>, answer: &Bound<'py, PyAny>) -> PyResult<Raw<'py>> {
     let py = coroutine.py();
     let mut value = std::ptr::null_mut();
     // SAFETY: all pointers are live; on return `value` holds a new reference unless an error is set.
     unsafe {
-        match ffi::PyIter_Send(coroutine.as_ptr(), ffi::Py_None(), &raw mut value) {
+        match ffi::PyIter_Send(coroutine.as_ptr(), answer.as_ptr(), &raw mut value) {
             ffi::PySendResult::PYGEN_RETURN => Ok(Raw::Returned(Bound::from_owned_ptr(py, value))),
             ffi::PySendResult::PYGEN_NEXT => Ok(Raw::Yielded(Bound::from_owned_ptr(py, value))),
             ffi::PySendResult::PYGEN_ERROR => Err(PyErr::fetch(py)),

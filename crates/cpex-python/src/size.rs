@@ -9,6 +9,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
+use crate::model::attribute;
+
 /// Characters; more is refused.
 const LIMIT: usize = 1_000_000;
 
@@ -46,7 +48,7 @@ fn truthy_attribute<'py>(
     object: &Bound<'py, PyAny>,
     name: &Bound<'py, PyString>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    match object.getattr_opt(name)? {
+    match attribute(object, name)? {
         Some(value) if value.is_truthy()? => Ok(Some(value)),
         _ => Ok(None),
     }

@@ -73,7 +73,7 @@ impl PluginTask {
         let step = match state {
             State::Due(job) => match (input, &self.purpose) {
                 (Input::Throw(exception), _) => Step::Raised(PyErr::from_value(exception)),
-                (Input::Send, Purpose::Background(background)) => match background.acquire(py) {
+                (Input::Send | Input::Answer(_), Purpose::Background(background)) => match background.acquire(py) {
                     Ok(None) => return self.launch(py, job),
                     Ok(Some(mut turn)) => {
                         let step = turn.start(py);
@@ -81,7 +81,7 @@ impl PluginTask {
                     }
                     Err(error) => Step::Raised(error),
                 },
-                (Input::Send, Purpose::Awaited) => return self.launch(py, job),
+                (Input::Send | Input::Answer(_), Purpose::Awaited) => return self.launch(py, job),
             },
             State::Queued(job, mut turn) => {
                 let step = turn.resume(py, input);
@@ -195,8 +195,7 @@ impl PluginTask {
     }
 
     fn send<'py>(&self, py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let _ = value;
-        self.step(py, Input::Send)?.ok_or_else(|| PyStopIteration::new_err(()))
+        self.step(py, Input::answer(value))?.ok_or_else(|| PyStopIteration::new_err(()))
     }
 
     #[pyo3(signature = (typ, val=None, tb=None))]
@@ -244,6 +243,16 @@ impl PluginTask {
         let dropped = self.state.try_lock().ok().map(|mut state| std::mem::replace(&mut *state, over));
         drop(dropped);
     }
+}
+
+/// What leaves a coroutine when this is raised in it: a `StopIteration` would be taken for its result.
+pub(crate) fn raised(py: Python<'_>, error: PyErr) -> PyErr {
+    if !error.is_instance_of::<PyStopIteration>(py) {
+        return error;
+    }
+    let instead = PyRuntimeError::new_err("coroutine raised StopIteration");
+    instead.set_cause(py, Some(error));
+    instead
 }
 
 /// The exception that a `throw(type, value, traceback)` or `throw(exception)` means.
