@@ -148,8 +148,9 @@ fn coroutine_of(awaitable: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
 /// What `__await__` returned, if it is an iterator and no coroutine.
 fn checked(iterator: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     // SAFETY: both read the type of a live object.
-    let (is_coroutine, is_iterator) =
-        unsafe { (ffi::PyCoro_CheckExact(iterator.as_ptr()) != 0, ffi::PyIter_Check(iterator.as_ptr()) != 0) };
+    let (is_coroutine, is_iterator) = unsafe {
+        (ffi::PyCoro_CheckExact(iterator.as_ptr()) != 0, ffi::PyIter_Check(iterator.as_ptr()) != 0)
+    };
     if is_coroutine || is_generator_coroutine(&iterator)? {
         return Err(PyTypeError::new_err("__await__() returned a coroutine"));
     }

@@ -73,14 +73,16 @@ impl PluginTask {
         let step = match state {
             State::Due(job) => match (input, &self.purpose) {
                 (Input::Throw(exception), _) => Step::Raised(PyErr::from_value(exception)),
-                (Input::Send | Input::Answer(_), Purpose::Background(background)) => match background.acquire(py) {
-                    Ok(None) => return self.launch(py, job),
-                    Ok(Some(mut turn)) => {
-                        let step = turn.start(py);
-                        return self.queue(py, job, turn, step);
+                (Input::Send | Input::Answer(_), Purpose::Background(background)) => {
+                    match background.acquire(py) {
+                        Ok(None) => return self.launch(py, job),
+                        Ok(Some(mut turn)) => {
+                            let step = turn.start(py);
+                            return self.queue(py, job, turn, step);
+                        }
+                        Err(error) => Step::Raised(error),
                     }
-                    Err(error) => Step::Raised(error),
-                },
+                }
                 (Input::Send | Input::Answer(_), Purpose::Awaited) => return self.launch(py, job),
             },
             State::Queued(job, mut turn) => {
