@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::invocation::Fault;
+use crate::action::Fault;
 use crate::payload::{Discard, Relation};
 
 /// What a host calls its things. The core moves them and never looks inside.

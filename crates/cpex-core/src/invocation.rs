@@ -4,9 +4,8 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
-use core::num::NonZeroUsize;
-use core::time::Duration;
 
+use crate::action::{Action, Fault, Reply, Settings, Work};
 use crate::condition::Facts;
 use crate::error::Misuse;
 use crate::host::{Event, Host, Values};
@@ -16,71 +15,6 @@ use crate::phase::{Phase, Runs};
 use crate::plan::{Entry, LineUp};
 use crate::record::{Fate, Record, Skip};
 use crate::verdict::{Ending, Verdict, judge};
-
-/// What holds for every plugin of one invocation.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// What plugins may change in the payload.
-    pub rule: payload::Rule,
-    /// How long a plugin may take that has no limit of its own.
-    pub timeout: Option<Duration>,
-    /// How many concurrent plugins may run at once; `None`: all.
-    pub pool: Option<NonZeroUsize>,
-    /// The caller gets denials as errors: then nothing is started in the background after one.
-    pub raise_denials: bool,
-}
-
-/// A plugin's answer.
-pub struct Reply<V: Values> {
-    /// Go on?
-    pub allow: bool,
-    /// Why not.
-    pub violation: Option<V::Violation>,
-    /// A payload to replace the one it was given.
-    pub payload: Option<V::Payload>,
-    /// Extensions to replace the ones it was given.
-    pub extensions: Option<V::Extensions>,
-    /// How long to wait before a retry, in milliseconds.
-    pub retry_delay_ms: i64,
-}
-
-/// A plugin ended without an answer.
-pub enum Fault<V: Values> {
-    /// It raised an error, or its answer cannot be read.
-    Error(V::Error),
-    /// It took longer than this.
-    Timeout(Option<Duration>),
-    /// It raised a violation.
-    Refusal(V::Error),
-    /// It raised what no plugin may swallow.
-    Interrupt(V::Error),
-}
-
-/// What the driver is to do.
-pub enum Action<V: Values> {
-    /// Run this plugin to its end before anything else.
-    Call(Work<V>),
-    /// Start this plugin beside the others.
-    Spawn(Work<V>),
-    /// Stop this plugin, and say when it has ended.
-    Cancel(usize),
-    /// Start this plugin in the background.
-    Detach(Work<V>),
-    /// Nothing until a plugin has ended.
-    Wait,
-    /// Take the outcome.
-    Done,
-}
-
-/// A plugin to start.
-pub struct Work<V: Values> {
-    /// Its index in the line-up.
-    pub entry: usize,
-    /// What to show it.
-    pub payload: V::Payload,
-    /// How long it may take.
-    pub timeout: Option<Duration>,
-}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -489,27 +423,5 @@ impl<V: Values> Invocation<V> {
     fn kind_of(&self, entry: usize) -> (Phase, crate::OnError) {
         let entry = &self.line_up.entries()[entry];
         (entry.phase, entry.on_error)
-    }
-}
-
-impl<V: Values> Fault<V> {
-    /// How a call ends that ends with this.
-    #[must_use]
-    pub const fn ending(&self) -> Ending {
-        match self {
-            Self::Error(_) => Ending::Failed,
-            Self::Timeout(_) => Ending::TimedOut,
-            Self::Refusal(_) => Ending::Refused,
-            Self::Interrupt(_) => Ending::Interrupted,
-        }
-    }
-
-    const fn fate(&self, disabled: bool) -> Fate {
-        match self {
-            Self::Error(_) => Fate::Failed { disabled },
-            Self::Timeout(_) => Fate::TimedOut { disabled },
-            Self::Refusal(_) => Fate::Refused,
-            Self::Interrupt(_) => Fate::Interrupted,
-        }
     }
 }

@@ -66,6 +66,7 @@
 
 extern crate alloc;
 
+pub mod action;
 pub mod condition;
 pub mod error;
 pub mod health;
@@ -78,10 +79,11 @@ pub mod plan;
 pub mod record;
 pub mod verdict;
 
+pub use action::{Action, Fault, Reply, Settings, Work};
 pub use condition::{Condition, Facts};
 pub use error::Misuse;
 pub use host::{Host, Values};
-pub use invocation::{Action, Fault, Invocation, Reply, Settings};
+pub use invocation::Invocation;
 pub use outcome::{End, Outcome};
 pub use phase::Phase;
 pub use plan::{Entry, LineUp, Plan};

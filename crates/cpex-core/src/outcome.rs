@@ -4,8 +4,8 @@ use core::fmt;
 
 use alloc::vec::Vec;
 
+use crate::action::Fault;
 use crate::host::Values;
-use crate::invocation::Fault;
 use crate::record::Record;
 
 /// What came of an invocation: the end, what is handed back, and a record per entry of the line-up.

@@ -4,9 +4,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::action::Fault;
 use crate::condition::Unmet;
 use crate::host::Values;
-use crate::invocation::Fault;
 use crate::payload::Discard;
 use crate::phase::Phase;
 

@@ -105,6 +105,10 @@ impl Report {
                 Some(violation) => Some(parts(&violation)?),
                 None => Some(parts(denial)?),
             },
+            // A failure that was not passed over is the one that ended the pipeline.
+            (Fate::Failed { .. } | Fate::TimedOut { .. }, Some(error)) if record.fault.is_none() => {
+                Some((error.str()?.into_any(), code("plugin_error")))
+            }
             (Fate::Ran, _) if runs == Runs::Parallel => spoken.map(parts).transpose()?,
             (Fate::TimedOut { .. }, _) => {
                 let control = &self.line_up.entries()[record.entry].plugin;

@@ -150,7 +150,7 @@ fn failure(
         }
         Fault::Error(_) | Fault::Timeout(_) => {
             let error = plugin_error(py, hosted, entry.unwrap_or_default(), fault)?;
-            let report = Report::new(py, hosted, records, None)?;
+            let report = Report::new(py, hosted, records, Some(error.value(py).clone().into_any().unbind()))?;
             error.value(py).setattr(intern!(py, "executions"), report.executions(py)?)?;
             error.value(py).setattr(intern!(py, "report"), report.lines(py)?)?;
             Ok(error)

@@ -22,6 +22,6 @@ pub(crate) type PyLineUp = Arc<LineUp<Control>>;
 pub(crate) type Invocation = cpex_core::Invocation<PyValues>;
 pub(crate) type Fault = cpex_core::Fault<PyValues>;
 pub(crate) type Reply = cpex_core::Reply<PyValues>;
-pub(crate) type Work = cpex_core::invocation::Work<PyValues>;
+pub(crate) type Work = cpex_core::action::Work<PyValues>;
 pub(crate) type Outcome = cpex_core::Outcome<PyValues>;
 pub(crate) type Record = cpex_core::Record<PyValues>;

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use cpex_core::invocation::Work;
+use cpex_core::action::Work;
 use cpex_core::{Action, Fault, Invocation, Misuse, Phase};
 
 use crate::case::Case;
