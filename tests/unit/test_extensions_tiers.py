@@ -122,6 +122,33 @@ def test_without_capabilities() -> None:
     assert filter_extensions(None, frozenset()) is None
 
 
+def test_only_visible_slots_are_set() -> None:
+    assert seen().model_fields_set == {"request", "security", "custom"}
+    assert seen("read_agent", "write_headers").model_fields_set == {"request", "security", "custom", "agent", "http"}
+    nothing = filter_extensions(Extensions(agent=None), frozenset({"read_agent"}))
+    assert nothing is not None
+    assert nothing.model_fields_set == set()
+
+
+def test_security_and_subject_are_set_as_a_whole() -> None:
+    few = Extensions(security=SecurityExtension(subject=SubjectExtension(id="i", type=SubjectType.USER)))
+    visible = filter_extensions(few, frozenset({"read_roles"}))
+    assert visible is not None
+    assert visible.security is not None
+    assert visible.security.subject is not None
+    assert visible.security.model_fields_set == set(SecurityExtension.model_fields)
+    assert visible.security.subject.model_fields_set == set(SubjectExtension.model_fields)
+
+
+def test_unknown_slots_are_hidden() -> None:
+    class Wider(Extensions):
+        secret: str | None = None
+
+    visible = filter_extensions(Wider(secret="s"), frozenset(Capability))
+    assert type(visible) is Extensions
+    assert visible == Extensions()
+
+
 def test_a_part_of_the_subject_reveals_who_it_is() -> None:
     security = seen("read_roles").security
     assert security is not None

@@ -8,7 +8,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel
 
 from cpex.framework.extensions.constants import (
     FIELD_AGENT,
@@ -72,6 +74,8 @@ __all__ = [
     "merge_extensions",
     "validate_tier_constraints",
 ]
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class Capability(str, Enum):
@@ -153,6 +157,7 @@ _SLOT_REGISTRY: dict[SlotName, SlotPolicy] = {
 }
 _slot_registry: Mapping[SlotName, SlotPolicy] = MappingProxyType(_SLOT_REGISTRY)
 
+_WHOLE_SLOTS = {slot.value: slot for slot in _slot_registry if "." not in slot.value}
 _SUBJECT_PARTS = {
     FIELD_ROLES: SlotName.SECURITY_SUBJECT_ROLES,
     FIELD_PERMISSIONS: SlotName.SECURITY_SUBJECT_PERMISSIONS,
@@ -201,21 +206,24 @@ def _may_write(slot: SlotName, capabilities: Collection[str]) -> bool:
     return _slot_registry[slot].write_cap in capabilities
 
 
+def _whole_copy(model: _Model, update: dict[str, Any]) -> _Model:
+    """Copies a model so that all its fields count as set, the hidden ones too."""
+    return model.model_copy(update={**dict(model), **update})
+
+
 def _visible_subject(subject: "SubjectExtension | None", capabilities: Collection[str]) -> "SubjectExtension | None":
     if subject is None:
         return None
     hidden = [part for part, slot in _SUBJECT_PARTS.items() if not _may_read(slot, capabilities)]
     if len(hidden) == len(_SUBJECT_PARTS) and not _may_read(SlotName.SECURITY_SUBJECT, capabilities):
         return None
-    if not hidden:
-        return subject
-    return subject.model_copy(update={part: {} if part == FIELD_CLAIMS else frozenset() for part in hidden})
+    return _whole_copy(subject, {part: {} if part == FIELD_CLAIMS else frozenset() for part in hidden})
 
 
 def _visible_security(security: "SecurityExtension", capabilities: Collection[str]) -> "SecurityExtension":
     labels = security.labels if _may_read(SlotName.SECURITY_LABELS, capabilities) else frozenset()
-    return security.model_copy(
-        update={FIELD_LABELS: labels, FIELD_SUBJECT: _visible_subject(security.subject, capabilities)}
+    return _whole_copy(
+        security, {FIELD_LABELS: labels, FIELD_SUBJECT: _visible_subject(security.subject, capabilities)}
     )
 
 
@@ -227,21 +235,24 @@ def filter_extensions(extensions: "Extensions | None", capabilities: frozenset[s
         capabilities: What the plugin was granted. Being allowed to write a slot implies reading it.
 
     Returns:
-        A new container with the readable slots, or None for None. The slots' models are shared; ``custom`` is
-        a new dict. ``security`` stays, without the labels and the subject that are hidden.
+        A new ``Extensions`` with the readable slots that are not empty, and no others set; or None for None. The
+        slots' models are shared; ``custom`` is a new dict. ``security`` stays, without the labels and the subject
+        that are hidden.
     """
     if extensions is None:
         return None
-    hidden: dict[str, Any] = {
-        slot.value: None
-        for slot in _slot_registry
-        if slot.value in type(extensions).model_fields and not _may_read(slot, capabilities)
-    }
+    from cpex.framework.extensions.extensions import Extensions
+
+    visible: dict[str, Any] = {}
+    for name, slot in _WHOLE_SLOTS.items():
+        value = getattr(extensions, name)
+        if value is not None and _may_read(slot, capabilities):
+            visible[name] = value
     if extensions.security is not None:
-        hidden[FIELD_SECURITY] = _visible_security(extensions.security, capabilities)
+        visible[FIELD_SECURITY] = _visible_security(extensions.security, capabilities)
     if extensions.custom is not None:
-        hidden[FIELD_CUSTOM] = dict(extensions.custom)
-    return extensions.model_copy(update=hidden)
+        visible[FIELD_CUSTOM] = dict(extensions.custom)
+    return Extensions().model_copy(update=visible)
 
 
 def _violation(plugin_name: str, slot: SlotName, detail: str) -> TierViolationError:
