@@ -218,7 +218,8 @@ def _may_fail(case: Case, plugin: Plugin) -> bool:
 
 def _state_keys(case: Case) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
     """Returns what differs in the caller's context, and what differs in the contexts that plugins hold."""
-    crowd = sum(_mode(plugin) == "concurrent" for plugin in case["plugins"]) > 1
+    doubled = any("direct" in call for call in case["calls"])
+    crowd = doubled or sum(_mode(plugin) == "concurrent" for plugin in case["plugins"]) > 1
     callers, plugins = set(), set()
     for plugin in case["plugins"]:
         for step in _steps(plugin):
