@@ -14,6 +14,7 @@ def import_times(pythons: dict[str, str], repeats: int) -> dict[str, dict[str, f
         "pydantic": "import pydantic",
         "pydantic.BaseModel": "from pydantic import BaseModel",
         "cpex.framework": "import cpex.framework",
+        "cpex.framework.PluginManager": "from cpex.framework import Plugin, PluginManager, ToolPreInvokePayload",
     }
     best: dict[str, dict[str, float]] = {name: {} for name in pythons}
     for repeat in range(repeats + 1):

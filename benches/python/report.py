@@ -28,24 +28,18 @@ class Line:
 
     @classmethod
     def of_import(
-        cls, ours: dict[str, float], published: dict[str, float] | None, yardstick: str, target: float | None
+        cls, module: str, yardstick: str, ours: dict[str, float], published: dict[str, float] | None, target: float
     ) -> Self:
         def verdict(best: dict[str, float]) -> dict[str, Any]:
-            floor, subject = best[yardstick], best["cpex.framework"]
-            return {"floor_us": floor * 1e3, "subject_us": subject * 1e3, "value": subject / floor}
+            return {
+                "floor_us": best[yardstick] * 1e3,
+                "subject_us": best[module] * 1e3,
+                "value": best[module] / best[yardstick],
+            }
 
-        mine = verdict(ours)
-        met = None if target is None else mine["value"] <= target
-        wanted = "" if target is None else f"≤ {target:g} ×"
-        return cls(
-            "import cpex.framework",
-            f"import {yardstick}",
-            "×",
-            wanted,
-            met,
-            mine,
-            verdict(published) if published else None,
-        )
+        mine, theirs = verdict(ours), verdict(published) if published else None
+        met = mine["value"] <= target
+        return cls(f"import {module}", f"import {yardstick}", "×", f"≤ {target:g} ×", met, mine, theirs)
 
     @classmethod
     def of_growth(cls, ours: dict[str, float], target: float) -> Self:
