@@ -62,7 +62,8 @@ fn wrap_model<'py>(model: &Bound<'py, PyAny>, nested: Nested, depth: usize) -> P
             continue;
         }
         let wrapped = wrap_value(&value, nested, depth)?;
-        if !wrapped.is(&value) {
+        // The outermost payload is a new object as soon as it holds anything but plain values.
+        if depth == 0 || !wrapped.is(&value) {
             if copy.is_none() {
                 copy = Some(fields.copy()?);
             }
