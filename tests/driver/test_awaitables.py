@@ -56,7 +56,7 @@ def pending_future() -> asyncio.Future[Any]:
     return future
 
 
-def generator() -> Iterator[Any]:
+def generator() -> Generator[Any, Any, Any]:
     yield from pending_future()
     return ANSWER
 
@@ -133,7 +133,7 @@ async def test_yields_what_no_event_loop_knows(mode: str) -> None:
     """asyncio throws a RuntimeError into the task; the plugin gets it where it yielded."""
     seen: list[BaseException] = []
 
-    def steps() -> Iterator[Any]:
+    def steps() -> Generator[Any, Any, Any]:
         try:
             yield "what is this"
         except RuntimeError as error:

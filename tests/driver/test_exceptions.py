@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -98,7 +97,7 @@ class Fatal(BaseException):
 
 @pytest.mark.parametrize("suspend", [False, True])
 @pytest.mark.parametrize("make", [Fatal, GeneratorExit, asyncio.CancelledError])
-async def test_base_exceptions_are_passed_on(way: str, make: Callable[..., BaseException], suspend: bool) -> None:
+async def test_base_exceptions_are_passed_on(way: str, make: type[BaseException], suspend: bool) -> None:
     raised = make("mine")
 
     async def body() -> None:
@@ -115,7 +114,7 @@ async def test_base_exceptions_are_passed_on(way: str, make: Callable[..., BaseE
 @pytest.mark.parametrize("mode", ["plain", "sequential", "transform", "audit", "alone", "concurrent"])
 @pytest.mark.parametrize("make", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("suspend", [False, True])
-def test_interrupts_stop_the_event_loop(mode: str, make: Callable[..., BaseException], suspend: bool) -> None:
+def test_interrupts_stop_the_event_loop(mode: str, make: type[BaseException], suspend: bool) -> None:
     raised = make("mine")
 
     async def body() -> None:
@@ -134,7 +133,7 @@ def test_interrupts_stop_the_event_loop(mode: str, make: Callable[..., BaseExcep
 
 
 @pytest.mark.parametrize("make", [StopIteration, StopAsyncIteration])
-async def test_stop_iteration_is_no_answer(way: str, make: Callable[..., BaseException]) -> None:
+async def test_stop_iteration_is_no_answer(way: str, make: type[BaseException]) -> None:
     async def body() -> None:
         await asyncio.sleep(0)
         raise make(PluginResult())
@@ -147,7 +146,7 @@ async def test_stop_iteration_is_no_answer(way: str, make: Callable[..., BaseExc
 
 
 @pytest.mark.parametrize("make", [StopIteration, StopAsyncIteration, ValueError])
-async def test_raised_by_the_call_itself(make: Callable[..., BaseException]) -> None:
+async def test_raised_by_the_call_itself(make: type[BaseException]) -> None:
     """A method that raises before there is anything to await."""
 
     def answer() -> None:
@@ -155,7 +154,7 @@ async def test_raised_by_the_call_itself(make: Callable[..., BaseException]) -> 
 
     with pytest.raises(PluginError) as caught:
         await invoke(manager_of(Remote(answer)))
-    assert isinstance(caught.value.__cause__, make)  # type: ignore[arg-type]
+    assert isinstance(caught.value.__cause__, make)
 
 
 async def test_context_of_an_error_raised_while_the_caller_handles_one(way: str) -> None:

@@ -88,6 +88,18 @@ impl<V: Values> Invocation<V> {
         &self.line_up
     }
 
+    /// The payload the caller gave.
+    #[must_use]
+    pub const fn original(&self) -> &V::Payload {
+        &self.original
+    }
+
+    /// What has come of it so far.
+    #[must_use]
+    pub const fn outcome(&self) -> &Outcome<V> {
+        &self.outcome
+    }
+
     /// The payload as the next plugin of a chain would see it.
     #[must_use]
     pub fn payload(&self) -> &V::Payload {

@@ -39,7 +39,21 @@ pub(crate) struct RequestContext {
     seed: Option<Py<Seed>>,
 }
 
+impl Given {
+    /// For the garbage collector.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.context)?;
+        visit.call(&self.seed)
+    }
+}
+
 impl RequestContext {
+    /// For the garbage collector.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.object)?;
+        visit.call(&self.seed)
+    }
+
     pub(crate) fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let name = intern!(object.py(), "request_id");
         let request_id = match attribute(object, name)? {

@@ -1,6 +1,5 @@
 //! One plugin at one hook, as the driver needs it: read from a hook reference once, when a line-up is made.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -10,9 +9,10 @@ use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::facts;
-use crate::values::PyLineUp;
+use crate::line_up::PyLineUp;
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
@@ -49,6 +49,13 @@ pub(crate) struct Control {
 impl Control {
     pub(crate) fn name<'py>(&self, py: Python<'py>) -> &Bound<'py, PyString> {
         self.name.bind(py)
+    }
+
+    /// For the garbage collector. The rest is text and what is made of text.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.hook_ref)?;
+        visit.call(&self.method)?;
+        visit.call(&self.capabilities)
     }
 
     /// Reads a hook reference.
@@ -108,7 +115,7 @@ pub(crate) fn line_up(hook_refs: &Bound<'_, PyAny>, hook: &Bound<'_, PyString>) 
             entries.push(entry);
         }
     }
-    Ok(Arc::new(LineUp::new(entries)))
+    PyLineUp::new(hook.py(), LineUp::new(entries))
 }
 
 fn same_uuid(py: Python<'_>, a: &Control, b: &Control) -> bool {

@@ -33,9 +33,8 @@ impl Drop for Alarm {
             // The call was dropped half-way: whatever the task does then is not to be cancelled.
             Python::try_attach(|py| {
                 let pending = PyErr::take(py);
-                if let Err(error) = self.handle.call_method0(py, intern!(py, "cancel")) {
-                    error.write_unraisable(py, None);
-                }
+                // It fails for an event loop that is being collected itself, and rings no more.
+                let _ = self.handle.call_method0(py, intern!(py, "cancel"));
                 if let Some(pending) = pending {
                     pending.restore(py);
                 }

@@ -7,14 +7,15 @@ use cpex_core::verdict::{Ending, Verdict, judge};
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::engine::Engine;
+use crate::line_up::PyLineUp;
 use crate::log;
 use crate::plugin_call::PluginCall;
 use crate::reply;
 use crate::spans::{Span, Spans};
 use crate::task::Ended;
-use crate::values::PyLineUp;
 
 /// What a plugin in the background needs to conclude by itself.
 pub(crate) struct Background {
@@ -45,6 +46,14 @@ impl Background {
             spans,
             span: Mutex::new(None),
         }
+    }
+
+    /// For the garbage collector.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.engine)?;
+        self.line_up.traverse(visit)?;
+        visit.call(&self.gate)?;
+        self.spans.as_ref().map_or(Ok(()), |spans| spans.traverse(visit))
     }
 
     /// What to wait for until there is a place; `None` if there is one.

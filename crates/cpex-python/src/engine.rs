@@ -1,7 +1,7 @@
 //! The engine: settings, compiled line-ups, and the two ways in.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cpex_core::condition::Facts;
@@ -19,13 +19,14 @@ use crate::control::{Control, plain};
 use crate::facts::Request;
 use crate::hook_call::{Flight, HookCall};
 use crate::host::Hosted;
+use crate::line_up::PyLineUp;
 use crate::line_ups::LineUps;
 use crate::pipeline::{Pipeline, Progress};
 use crate::result;
 use crate::single::{Single, Targets};
 use crate::size;
 use crate::spans::Spans;
-use crate::values::{Invocation, PyLineUp, Work};
+use crate::values::{Invocation, Work};
 
 /// The scheduler; `PluginExecutor` derives from it.
 #[pyclass(subclass, frozen, module = "cpex._core")]
@@ -300,7 +301,7 @@ impl Engine {
         Self::check_size(slf, payload)?;
         let hook = plain(hook_type)?;
         let line_up = this.line_ups.get(hook_refs, &hook)?;
-        let mut hosted = Self::hosted(slf, Arc::clone(&line_up), &hook, global_context)?;
+        let mut hosted = Self::hosted(slf, line_up.share(py), &hook, global_context)?;
         hosted.earlier = local_contexts.map(Bound::unbind);
         hosted.extensions = extensions;
         hosted.raise_denials = violations_as_exceptions.is_truthy()?;
@@ -323,7 +324,7 @@ impl Engine {
         };
         let start = |facts: &Facts<'_>| {
             let payload = payload.clone().unbind();
-            Invocation::start(Arc::clone(&line_up), settings, payload, facts, is_disabled, 0)
+            Invocation::start(line_up.line(), settings, payload, facts, is_disabled, 0)
         };
         let invocation = if line_up.is_conditional() {
             Request::read(global_context, Some(payload), hook.to_str()?)?.with_facts(start)
@@ -352,7 +353,7 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let hook = plain(&hook_ref.getattr(intern!(py, "name"))?)?;
-        let line_up: PyLineUp = Arc::new(LineUp::new(vec![Control::read(hook_ref, &hook)?]));
+        let line_up = PyLineUp::new(py, LineUp::new(vec![Control::read(hook_ref, &hook)?]))?;
         let timeout = line_up.entries()[0].timeout.or(slf.get().limit());
         let request = local_context.getattr(intern!(py, "global_context"))?;
         let mut hosted = Self::hosted(slf, line_up, &hook, &request)?;

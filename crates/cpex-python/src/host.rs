@@ -14,12 +14,13 @@ use pyo3::{PyTraverseError, PyVisit};
 use crate::context::{Given, RequestContext};
 use crate::control::Control;
 use crate::engine::Engine;
+use crate::line_up::PyLineUp;
 use crate::narrator::Narrator;
 use crate::payload;
 use crate::policy;
 use crate::spans::{Span, Spans};
 use crate::task::Job;
-use crate::values::{Outcome, PyLineUp, PyValues, Record, Reply, Work};
+use crate::values::{Outcome, PyValues, Record, Reply, Work};
 
 /// The state of one invocation that is made of Python objects.
 pub(crate) struct Hosted {
@@ -190,14 +191,18 @@ impl Hosted {
     /// For the garbage collector.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.engine)?;
-        visit.call(&self.request.object)?;
+        self.line_up.traverse(visit)?;
+        self.request.traverse(visit)?;
         visit.call(&self.earlier)?;
         visit.call(&self.table)?;
         visit.call(&self.metadata)?;
         visit.call(&self.extensions)?;
+        if let Some(spans) = &self.spans {
+            spans.traverse(visit)?;
+        }
         for seat in self.seats.iter().flatten() {
             if let Some(given) = &seat.given {
-                visit.call(&given.context)?;
+                given.traverse(visit)?;
             }
             visit.call(&seat.metadata)?;
             visit.call(&seat.answer)?;

@@ -17,6 +17,7 @@ mod facts;
 mod group;
 mod hook_call;
 mod host;
+mod line_up;
 mod line_ups;
 mod log;
 mod model;

@@ -1,6 +1,6 @@
 //! Compiled line-ups, as long as what they were made from is the same.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
 use pyo3::prelude::*;
@@ -8,7 +8,7 @@ use pyo3::types::{PyList, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::control::{self, generation};
-use crate::values::PyLineUp;
+use crate::line_up::PyLineUp;
 
 /// More lists of hook references than this are not made by a registry.
 const MAX_LINE_UPS: usize = 1024;
@@ -59,7 +59,7 @@ impl LineUps {
             } else if let Some(compiled) = known.by_list.get(&key)
                 && compiled.is_of(py, list, hook)
             {
-                return Ok(Arc::clone(&compiled.line_up));
+                return Ok(compiled.line_up.share(py));
             }
         }
         let line_up = control::line_up(hook_refs, hook)?;
@@ -67,7 +67,7 @@ impl LineUps {
             list: list.clone().unbind(),
             items: list.iter().map(|item| item.as_ptr() as usize).collect(),
             hook: hook.clone().unbind(),
-            line_up: Arc::clone(&line_up),
+            line_up: line_up.share(py),
         };
         let mut known = self.lock();
         let outdated = if known.by_list.len() >= MAX_LINE_UPS {
@@ -84,7 +84,10 @@ impl LineUps {
     /// For the garbage collector.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Ok(known) = self.0.try_lock() else { return Ok(()) };
-        known.by_list.values().try_for_each(|compiled| visit.call(&compiled.list))
+        known.by_list.values().try_for_each(|compiled| {
+            visit.call(&compiled.list)?;
+            compiled.line_up.traverse(visit)
+        })
     }
 
     /// Forgets all.

@@ -18,7 +18,7 @@ use crate::plugin_call::{Input, PluginCall, Step};
 use crate::reply;
 use crate::result;
 use crate::task::{Ended, Job, PluginTask, Purpose};
-use crate::values::{Fault, Invocation, Reply, Work};
+use crate::values::{self, Fault, Invocation, Reply, Work};
 
 /// How far a step has brought it.
 pub(crate) enum Progress<'py> {
@@ -195,7 +195,7 @@ impl Pipeline {
         }
         let background = Background::new(
             self.hosted.engine.clone_ref(py),
-            self.hosted.line_up.clone(),
+            self.hosted.line_up.share(py),
             work.entry,
             self.gate.as_ref().map(|gate| gate.clone_ref(py)),
             spans,
@@ -249,7 +249,10 @@ impl Pipeline {
         if let Some(group) = &self.group {
             group.traverse(visit)?;
         }
+        visit.call(&self.gate)?;
         visit.call(&self.background)?;
+        visit.call(self.invocation.original())?;
+        values::traverse(self.invocation.outcome(), visit)?;
         self.hosted.traverse(visit)
     }
 }

@@ -13,7 +13,8 @@ use crate::classes::classes;
 use crate::control::Control;
 use crate::engine::Engine;
 use crate::host::Hosted;
-use crate::values::{Fault, PyLineUp, Record};
+use crate::line_up::PyLineUp;
+use crate::values::{Fault, Record};
 
 /// Everything that happened, one entry per plugin of the line-up; put into Python objects when it is read.
 #[pyclass(frozen)]
@@ -37,7 +38,7 @@ impl Report {
         let engine = hosted.engine.clone_ref(py);
         let hook = hosted.hook.clone_ref(py).into_any();
         let not_loaded = engine.get().not_loaded(py, hook.bind(py))?.map(Bound::unbind);
-        Ok(Self { line_up: hosted.line_up.clone(), hook, records, denial, not_loaded, engine })
+        Ok(Self { line_up: hosted.line_up.share(py), hook, records, denial, not_loaded, engine })
     }
 
     /// The list of execution records.
@@ -158,6 +159,8 @@ impl Report {
 impl Report {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.denial)?;
+        self.records.iter().try_for_each(|record| visit.call(&record.violation))?;
+        self.line_up.traverse(&visit)?;
         visit.call(&self.engine)
     }
 

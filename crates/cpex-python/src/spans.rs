@@ -3,6 +3,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::control::{Control, plain};
 use crate::log;
@@ -31,6 +32,12 @@ impl Spans {
             return Ok(None);
         }
         Ok(Some(Self { provider: provider.clone_ref(py), trace_id: trace_id.unbind() }))
+    }
+
+    /// For the garbage collector.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.provider)?;
+        visit.call(&self.trace_id)
     }
 
     /// The same, for a plugin that outlives the invocation.

@@ -222,6 +222,9 @@ impl PluginTask {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Purpose::Background(background) = &self.purpose {
+            background.traverse(&visit)?;
+        }
         let Ok(state) = self.state.try_lock() else { return Ok(()) };
         match &*state {
             State::Due(job) => {
