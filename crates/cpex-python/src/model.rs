@@ -5,7 +5,7 @@
 
 use std::ptr;
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyString, PyType};
@@ -73,6 +73,20 @@ impl Slot {
             let class = ffi::Py_TYPE(instance.as_ptr()).cast();
             let value = (self.get)(self.descriptor.as_ptr(), instance.as_ptr(), class);
             Bound::from_owned_ptr_or_err(instance.py(), value)
+        }
+    }
+}
+
+impl Slot {
+    /// The value, unless nothing was ever put there: a `RootModel` has neither extra nor private attributes.
+    pub(crate) fn read_if_set<'py>(
+        &self,
+        instance: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.read(instance) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_instance_of::<PyAttributeError>(instance.py()) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 }
@@ -176,15 +190,19 @@ pub(crate) fn copy_with<'py>(
         fields_set.add(name)?;
     }
     let extra = match extra {
-        Some(extra) => extra.into_any(),
-        None => copied_dict(&slots.extra.read(model)?)?,
+        Some(extra) => Some(extra.into_any()),
+        None => slots.extra.read_if_set(model)?.map(|extra| copied_dict(&extra)).transpose()?,
     };
-    let private = copied_dict(&slots.private.read(model)?)?;
+    let private = slots.private.read_if_set(model)?.map(|private| copied_dict(&private)).transpose()?;
     let made = bare(&model.get_type())?;
     set_fields(&made, fields)?;
     slots.fields_set.fill(&made, &fields_set)?;
-    slots.extra.fill(&made, &extra)?;
-    slots.private.fill(&made, &private)?;
+    if let Some(extra) = extra {
+        slots.extra.fill(&made, &extra)?;
+    }
+    if let Some(private) = private {
+        slots.private.fill(&made, &private)?;
+    }
     Ok(made)
 }
 
