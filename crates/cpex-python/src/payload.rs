@@ -97,7 +97,7 @@ fn is_frozen(model: &Bound<'_, PyAny>) -> PyResult<bool> {
 
 fn copied_extra<'py>(model: &Bound<'py, PyAny>, depth: usize) -> PyResult<Option<Bound<'py, PyDict>>> {
     let extra = classes(model.py())?.slots.extra.read_if_set(model)?;
-    match extra.map(|extra| extra.cast_into::<PyDict>()) {
+    match extra.map(Bound::cast_into::<PyDict>) {
         Some(Ok(extra)) if !extra.is_empty() => Ok(Some(copy_dict(&extra, depth)?)),
         _ => Ok(None),
     }
