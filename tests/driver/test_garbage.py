@@ -71,9 +71,7 @@ def test_errors_and_denials() -> None:
     manager = manager_of(plugin)
 
     async def deny() -> Any:
-        return PluginResult(
-            continue_processing=False, violation=PluginViolation(reason="r", description="d", code="c")
-        )
+        return PluginResult(continue_processing=False, violation=PluginViolation(reason="r", description="d", code="c"))
 
     async def fail() -> Any:
         raise ValueError(plugin)
@@ -186,7 +184,9 @@ def census() -> dict[str, int]:
 
 def grown(before: dict[str, int], after: dict[str, int], number: int) -> dict[str, int]:
     """Which types have a new object for every tenth call or more."""
-    return {name: count - before.get(name, 0) for name, count in after.items() if count - before.get(name, 0) > number // 10}
+    return {
+        name: count - before.get(name, 0) for name, count in after.items() if count - before.get(name, 0) > number // 10
+    }
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -5,13 +5,12 @@ One difference remains: before something is first read, `type(x)` is a class der
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import pickle
 import re
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -52,10 +51,19 @@ async def nothing() -> None:
     pass
 
 
+def finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine returns that does not suspend. `asyncio.run` would look at it, up to 3.12: it makes a repr."""
+    try:
+        coroutine.send(None)
+    except StopIteration as ended:
+        return ended.value
+    raise AssertionError("suspended")
+
+
 def invoked() -> tuple[Any, Any, Any]:
     """An unread result, the context in the table, and the same as the plugin has it."""
     plugin = Showing(nothing)
-    result, table = asyncio.run(manager_of(plugin).invoke_hook(HOOK, PAYLOAD, request()))
+    result, table = finished(manager_of(plugin).invoke_hook(HOOK, PAYLOAD, request()))
     assert table is not None
     (context,) = table.values()
     return result, context, plugin.context
@@ -70,7 +78,7 @@ def context_in_plugin() -> tuple[Any, Any]:
 
 
 def result_of_no_plugin() -> tuple[Any, Any]:
-    result, _ = asyncio.run(manager_of().invoke_hook(HOOK, PAYLOAD, request()))
+    result, _ = finished(manager_of().invoke_hook(HOOK, PAYLOAD, request()))
     return result, PluginResult(modified_payload=None)
 
 
@@ -159,7 +167,9 @@ READS: dict[str, Callable[[Any], Any]] = {
     "as a field, again": lambda x: Revalidating(**{field_of(x): x}),
     "in a field, dumped": lambda x: Box(**{field_of(x): x}).model_dump(),
     "in a field, dumped as json": lambda x: Box(**{field_of(x): x}).model_dump_json(),
-    "as another's field": lambda x: raised(lambda: Box(**{"result" if field_of(x) == "context" else "context": x}))[:60],
+    "as another's field": lambda x: raised(lambda: Box(**{"result" if field_of(x) == "context" else "context": x}))[
+        :60
+    ],
     "adapter": lambda x: TypeAdapter(x.__class__).validate_python(x),
     "adapter strict": lambda x: TypeAdapter(x.__class__).validate_python(x, strict=True),
     "adapter instance": lambda x: TypeAdapter(x.__class__).validate_python(x, from_attributes=True),
@@ -197,7 +207,8 @@ def test_as_the_first_thing(pair: tuple[Any, Any], read: Callable[[Any], Any]) -
 @pytest.mark.parametrize("read", READS.values(), ids=READS.keys())
 def test_after_it_was_read(pair: tuple[Any, Any], read: Callable[[Any], Any]) -> None:
     unread, expected = pair
-    assert unread.metadata == expected.metadata
+    assert type(unread) is not type(expected)
+    assert unread.__dict__ == expected.__dict__
     assert type(unread) is type(expected)
     assert repr(read(unread)) == repr(read(expected))
 
@@ -248,7 +259,7 @@ def test_snapshots_are_the_plugins_own() -> None:
     """A write into an unread context does not reach the caller, read first or not."""
     context = request()
     plugin = Showing(nothing)
-    asyncio.run(manager_of(plugin).invoke_hook(HOOK, PAYLOAD, context))
+    finished(manager_of(plugin).invoke_hook(HOOK, PAYLOAD, context))
     plugin.context.global_context.state["n"]["k"].append("written")
     assert context.state == STATE
 
@@ -256,7 +267,7 @@ def test_snapshots_are_the_plugins_own() -> None:
 def test_unread_context_shows_the_moment_of_the_call() -> None:
     context = request()
     plugin = Showing(nothing)
-    asyncio.run(manager_of(plugin).invoke_hook(HOOK, PAYLOAD, context))
+    finished(manager_of(plugin).invoke_hook(HOOK, PAYLOAD, context))
     context.state["later"] = True
     context.metadata.clear()
     assert plugin.context.global_context.state == STATE

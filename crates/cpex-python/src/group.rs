@@ -116,8 +116,11 @@ impl Group {
         }
     }
 
-    /// Asks every task to stop that has not ended.
+    /// Asks every task to stop that has not ended. On an event loop that is closed none runs any more.
     pub(crate) fn cancel_all(&self, py: Python<'_>) -> PyResult<()> {
+        if self.event_loop.bind(py).call_method0(intern!(py, "is_closed"))?.is_truthy()? {
+            return Ok(());
+        }
         self.members.iter().try_for_each(|member| self.cancel(py, member.entry))
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct Report {
     line_up: PyLineUp,
     hook: Py<PyAny>,
     records: Vec<Record>,
+    /// What the plugins raised, by entry, as text: a traceback holds the frames of the callers, and they the result.
+    faults: Vec<(usize, String)>,
     /// The violation, or the error that carried it, that ended the pipeline.
     denial: Option<Py<PyAny>>,
     not_loaded: Option<Py<PyAny>>,
@@ -32,13 +34,21 @@ impl Report {
     pub(crate) fn new(
         py: Python<'_>,
         hosted: &Hosted,
-        records: Vec<Record>,
+        mut records: Vec<Record>,
         denial: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let engine = hosted.engine.clone_ref(py);
         let hook = hosted.hook.clone_ref(py).into_any();
         let not_loaded = engine.get().not_loaded(py, hook.bind(py))?.map(Bound::unbind);
-        Ok(Self { line_up: hosted.line_up.share(py), hook, records, denial, not_loaded, engine })
+        let mut faults = Vec::new();
+        for record in &mut records {
+            if let Some(fault) = &mut record.fault {
+                faults.push((record.entry, fault_text(py, fault)));
+                // What remains is that there was one.
+                *fault = Fault::Timeout(None);
+            }
+        }
+        Ok(Self { line_up: hosted.line_up.share(py), hook, records, faults, denial, not_loaded, engine })
     }
 
     /// The list of execution records.
@@ -107,7 +117,7 @@ impl Report {
                 None => Some(parts(denial)?),
             },
             // A failure that was not passed over is the one that ended the pipeline.
-            (Fate::Failed { .. } | Fate::TimedOut { .. }, Some(error)) if record.fault.is_none() => {
+            (Fate::Failed { .. } | Fate::TimedOut { .. }, Some(error)) if self.fault(record).is_none() => {
                 Some((error.str()?.into_any(), code("plugin_error")))
             }
             (Fate::Ran, _) if runs == Runs::Parallel => spoken.map(parts).transpose()?,
@@ -117,8 +127,8 @@ impl Report {
                 Some((PyString::new(py, &text).into_any(), code("plugin_timeout")))
             }
             (Fate::Failed { .. }, _) if self.engine.get().detail() == Detail::Full => {
-                let text = record.fault.as_ref().map(|fault| fault_text(py, fault)).unwrap_or_default();
-                Some((PyString::new(py, &text).into_any(), code("plugin_error")))
+                let text = self.fault(record).unwrap_or_default();
+                Some((PyString::new(py, text).into_any(), code("plugin_error")))
             }
             _ => None,
         })
@@ -139,6 +149,12 @@ impl Report {
         classes(py)?.report.bind(py).call((), Some(&kwargs))
     }
 
+    /// What the plugin raised, as text.
+    fn fault(&self, record: &Record) -> Option<&str> {
+        let (_, text) = self.faults.iter().find(|(entry, _)| *entry == record.entry)?;
+        Some(text)
+    }
+
     fn detail(&self, py: Python<'_>, record: &Record) -> Option<String> {
         match record.fate {
             Fate::Skipped(skip) => Some(skip_text(skip).to_owned()),
@@ -150,7 +166,7 @@ impl Report {
                 let part = |name| violation.bind(py).getattr(name).ok().map(|part| part.to_string());
                 Some(format!("[{}] {}", part("code")?, part("reason")?))
             }),
-            _ => record.fault.as_ref().map(|fault| fault_text(py, fault)),
+            _ => self.fault(record).map(str::to_owned),
         }
     }
 }

@@ -25,6 +25,8 @@ def pending_class(model: type[BaseModel]) -> type[BaseModel]:
         A class with the same layout, that says it is the model.
     """
 
+    set_class = vars(object)["__class__"].__set__
+
     def missing(self: BaseModel, name: str) -> Any:
         _core.complete(self)
         return getattr(self, name)
@@ -32,6 +34,22 @@ def pending_class(model: type[BaseModel]) -> type[BaseModel]:
     def fields(self: BaseModel) -> dict[str, Any]:
         _core.complete(self)
         return self.__dict__
+
+    def set_fields(self: BaseModel, values: dict[str, Any]) -> None:
+        set_class(self, model)
+        object.__setattr__(self, "__dict__", values)
+
+    def private(self: BaseModel) -> dict[str, Any] | None:
+        _core.complete(self)
+        return self.__pydantic_private__
+
+    def initialized(self: BaseModel, *args: Any, **values: Any) -> None:
+        set_class(self, model)
+        model.__init__(self, *args, **values)
+
+    def deleted(self: BaseModel, name: str) -> None:
+        _core.complete(self)
+        delattr(self, name)
 
     def copied(self: BaseModel) -> BaseModel:
         _core.complete(self)
@@ -51,7 +69,11 @@ def pending_class(model: type[BaseModel]) -> type[BaseModel]:
         "__qualname__": model.__qualname__,
         "__doc__": model.__doc__,
         "__class__": property(lambda self: model),
-        "__dict__": property(fields),
+        "__dict__": property(fields, set_fields),
+        "__pydantic_private__": property(private),
+        # Whoever makes another one of `type(instance)` gets an ordinary one.
+        "__init__": initialized,
+        "__delattr__": deleted,
         "__getattr__": missing,
         "__copy__": copied,
         "__deepcopy__": deep_copied,
