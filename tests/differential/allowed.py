@@ -143,7 +143,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         if value.get("$") in ("CopyOnWriteDict", "CopyOnWriteList"):
             return _plain(value["items"])
-        return {key: _plain(item) for key, item in value.items()}
+        # A copy has its copied fields set, the caller's payload only those it was given.
+        return {key: _plain(item) for key, item in value.items() if key != "set"}
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value
@@ -210,10 +211,12 @@ def _forget_accepted_payload(case: Case, noticed: Observation) -> None:
 # B11
 
 
-def _may_fail(case: Case, plugin: Plugin) -> bool:
-    pauses = any(step["do"] in ("sleep", "hang", "yield", "fail") for step in _steps(plugin))
-    replies = [step["reply"] for step in _steps(plugin) if step["do"] == "reply"]
-    return pauses or any(reply["kind"] in ("none", "dict") for reply in replies)
+def _is_unreadable(plugin: Plugin) -> bool:
+    return any(step["do"] == "reply" and step["reply"]["kind"] in ("none", "dict") for step in _steps(plugin))
+
+
+def _may_fail(plugin: Plugin) -> bool:
+    return any(step["do"] in ("sleep", "hang", "yield", "fail") for step in _steps(plugin))
 
 
 def _state_keys(case: Case) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
@@ -229,9 +232,9 @@ def _state_keys(case: Case) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]
             place = (table, step["key"])
             if step["do"] == "nested":
                 plugins.add(place)
-                if _mode(plugin) not in ("sequential", "transform") or _may_fail(case, plugin):
+                if _mode(plugin) not in ("sequential", "transform") or _may_fail(plugin):
                     callers.add(place)
-            if step["do"] == "delete" or (crowd and _mode(plugin) == "concurrent"):
+            if step["do"] == "delete" or (crowd and _mode(plugin) == "concurrent") or _is_unreadable(plugin):
                 callers.add(place)
     return callers, plugins | callers
 
@@ -251,9 +254,9 @@ def _forget_state_keys(case: Case, noticed: Observation) -> None:
 
 
 def _forget_keys(context: Any, places: set[tuple[str, str]]) -> None:
-    for table, key in places:
-        if isinstance(context, dict):
-            context["fields"][table].pop(key, None)
+    for name, key in places:
+        if isinstance(context, dict) and isinstance(table := context["fields"][name], dict):
+            table.pop(key, None)
 
 
 # B17

@@ -4,6 +4,7 @@ Knows `cpex.framework` and the standard library only, so that it runs beside the
 """
 
 import asyncio
+import copy
 import json
 import logging
 import os
@@ -113,7 +114,7 @@ class World:
         return entry
 
     def _context(self, index: int) -> GlobalContext:
-        return GlobalContext.model_validate({"request_id": f"req-{index}", **self.case["context"]})
+        return GlobalContext.model_validate({"request_id": f"req-{index}", **copy.deepcopy(self.case["context"])})
 
     def _payload(self) -> Any:
         name = PAYLOADS[self.case["hook"]]
@@ -143,7 +144,7 @@ class World:
     async def _attempt(
         self, call: Call, context: GlobalContext, table: dict[str, PluginContext] | None
     ) -> tuple[Observation, Any, dict[str, PluginContext] | None]:
-        payload = self._payload().model_validate(json.loads(json.dumps(self.case["payload"])))
+        payload = self._payload().model_validate(copy.deepcopy(self.case["payload"]))
         self.stage.payload, self.stage.context = payload, context
         loop = asyncio.get_running_loop()
         before = loop.time()
