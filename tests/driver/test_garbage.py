@@ -42,7 +42,7 @@ def test_manager_and_plugin(mode: str) -> None:
     manager = manager_of(plugin)
     plugin.kept.append(manager)
     asyncio.run(invoke(manager))
-    watches = [weakref.ref(manager), weakref.ref(plugin)]
+    watches: list[weakref.ref[Any]] = [weakref.ref(manager), weakref.ref(plugin)]
     del manager, plugin
     collect()
     assert [watch() for watch in watches] == [None, None]
@@ -60,7 +60,7 @@ def test_result_context_and_plugin(mode: str) -> None:
             repr(result.executions)
             repr(result.report)
             repr(table)
-    watches = [weakref.ref(manager), weakref.ref(plugin), weakref.ref(result)]
+    watches: list[weakref.ref[Any]] = [weakref.ref(manager), weakref.ref(plugin), weakref.ref(result)]
     del manager, plugin, result, table
     collect()
     assert [watch() for watch in watches] == [None] * 3
@@ -74,7 +74,7 @@ def test_errors_and_denials() -> None:
         return PluginResult(continue_processing=False, violation=PluginViolation(reason="r", description="d", code="c"))
 
     async def fail() -> Any:
-        raise ValueError(plugin)
+        raise ValueError("mine")
 
     for body in (deny, fail):
         plugin.body = body
@@ -138,15 +138,17 @@ def test_pending_call_through_an_earlier_answer() -> None:
     plugin = Keeper(priority=2)
     plugin.body = pause
 
+    answers: list[Any] = [PluginResult(modified_payload=Holding(plugin=plugin), metadata={"plugin": plugin})]
+
     async def answer() -> Any:
-        return PluginResult(modified_payload=Holding(plugin=plugin), metadata={"plugin": plugin})
+        return answers.pop()
 
     earlier = Scripted(answer, "earlier", priority=1)
     coroutine = manager_of(earlier, plugin).invoke_hook(HOOK, PAYLOAD, request())
     assert coroutine.send(None) == "paused"
     plugin.kept.append(coroutine)
     watch = weakref.ref(plugin)
-    del plugin, coroutine, earlier, answer
+    del plugin, coroutine, earlier
     collect()
     assert watch() is None
 

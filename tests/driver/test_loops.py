@@ -158,7 +158,7 @@ def test_task_factory(way: str) -> None:
 
     def factory(event_loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
         assert asyncio.iscoroutine(coroutine)
-        names.append(coroutine.__qualname__)
+        names.append(getattr(coroutine, "__qualname__", ""))
         return asyncio.Task(wrapped(coroutine), loop=event_loop, **options)
 
     def loop_with_factory() -> asyncio.AbstractEventLoop:

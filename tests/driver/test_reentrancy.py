@@ -27,7 +27,7 @@ async def test_same_hook_fifty_deep(mode: str, suspend: bool) -> None:
         deepest = max(deepest, depth)
         if suspend:
             await asyncio.sleep(0)
-        inner = {} if depth == DEPTH else (await invoke(manager)).metadata
+        inner = {} if depth == DEPTH else (await invoke(manager)).metadata or {}
         if suspend:
             await asyncio.sleep(0)
         depth -= 1

@@ -102,9 +102,12 @@ impl Report {
     /// Why it was denied or cut short: the reason and the error code.
     fn explanation<'py>(&self, py: Python<'py>, record: &Record) -> PyResult<Option<Explanation<'py>>> {
         let code = |code: &str| PyString::new(py, code).into_any();
-        let parts = |violation: &Bound<'py, PyAny>| -> PyResult<Explanation<'py>> {
-            Ok((violation.getattr(intern!(py, "reason"))?, violation.getattr(intern!(py, "code"))?))
+        // Anything may stand for a violation: what is no text is left out.
+        let part = |violation: &Bound<'py, PyAny>, name: &str| match violation.getattr(name) {
+            Ok(text) if text.is_instance_of::<PyString>() => text,
+            _ => py.None().into_bound(py),
         };
+        let parts = |violation: &Bound<'py, PyAny>| (part(violation, "reason"), part(violation, "code"));
         let denial = self.denial.as_ref().map(|denial| denial.bind(py));
         let spoken = record.violation.as_ref().map(|violation| violation.bind(py));
         let runs = self.line_up.entries()[record.entry].phase.rules().runs;
@@ -113,14 +116,14 @@ impl Report {
                 Some(violation) if violation.is_none() => {
                     Some((denial.str()?.into_any(), code("plugin_violation")))
                 }
-                Some(violation) => Some(parts(&violation)?),
-                None => Some(parts(denial)?),
+                Some(violation) => Some(parts(&violation)),
+                None => Some(parts(denial)),
             },
             // A failure that was not passed over is the one that ended the pipeline.
             (Fate::Failed { .. } | Fate::TimedOut { .. }, Some(error)) if self.fault(record).is_none() => {
                 Some((error.str()?.into_any(), code("plugin_error")))
             }
-            (Fate::Ran, _) if runs == Runs::Parallel => spoken.map(parts).transpose()?,
+            (Fate::Ran, _) if runs == Runs::Parallel => spoken.map(parts),
             (Fate::TimedOut { .. }, _) => {
                 let control = &self.line_up.entries()[record.entry].plugin;
                 let text = timeout_text(py, self.engine.get(), control);
