@@ -86,6 +86,8 @@ class Engine:
     observability: Any
     hook_policies: dict[str, Any]
     default_hook_policy: Any
+    _isolates_always: bool
+    _full_detail: bool
     _runtime_disabled: set[str]
     def __new__(cls, *args: Any, **kwargs: Any) -> Engine: ...
     def _begin(

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use cpex_core::host::{Event, Restriction};
-use cpex_core::payload::{Relation, Rule};
+use cpex_core::payload::{Isolation, Relation, Rule};
 use cpex_core::{Action, Entry, Facts, Host, Invocation, LineUp, OnError, Outcome, Phase};
 use cpex_core::{Reply, Settings, Values};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -58,7 +58,13 @@ impl Host<Self> for Plain {
     fn observe(&mut self, _: usize, _: Event<'_, Self>) {}
 }
 
-const SETTINGS: Settings = Settings { rule: Rule::Open, timeout: None, pool: None, raise_denials: false };
+const SETTINGS: Settings = Settings {
+    rule: Rule::Open,
+    isolation: Isolation::Observers,
+    timeout: None,
+    pool: None,
+    raise_denials: false,
+};
 
 fn line_up(phase: Phase, len: u32) -> Arc<LineUp<u32>> {
     let entry = |plugin| Entry {

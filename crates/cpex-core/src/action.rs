@@ -13,6 +13,8 @@ use crate::verdict::Ending;
 pub struct Settings {
     /// What plugins may change in the payload.
     pub rule: payload::Rule,
+    /// Whether those that may change the payload share it, where no policy stands between.
+    pub isolation: payload::Isolation,
     /// How long a plugin may take that has no limit of its own.
     pub timeout: Option<Duration>,
     /// How many concurrent plugins may run at once; `None`: all.

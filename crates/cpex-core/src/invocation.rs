@@ -242,7 +242,7 @@ impl<V: Values> Invocation<V> {
 
     fn work(&mut self, host: &mut impl Host<V>, entry: usize, phase: Phase) -> Result<Work<V>, V::Error> {
         let shown = if phase == Phase::FireAndForget { &self.original } else { self.payload() };
-        let payload = if payload::needs_isolation(host, self.settings.rule, phase, shown) {
+        let payload = if payload::needs_isolation(host, &self.settings, phase, shown) {
             host.isolate(shown)?
         } else {
             host.share(shown)

@@ -3,8 +3,9 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use crate::action::Settings;
 use crate::host::{Host, Restriction, Values};
-use crate::phase::{Phase, Runs};
+use crate::phase::Phase;
 
 /// What the plugins of a hook may change in its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,15 @@ pub enum Rule {
     Closed,
     /// The writable fields of its policy.
     Writable,
+}
+
+/// Which plugins get a copy of the payload on a hook whose rule is [`Rule::Open`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// Those that only observe; the others share it, as the published framework has it.
+    Observers,
+    /// All.
+    Always,
 }
 
 /// How a proposed payload relates to the one it would replace.
@@ -52,16 +62,18 @@ pub(crate) struct Acceptance<P> {
 
 /// Must the plugins of this phase see a copy?
 ///
-/// Under a policy every plugin does. Without one, those that may modify share the payload, as the published
-/// framework has it; those that may not never reach it.
+/// Under a policy every plugin does. Without one, the isolation decides about those that may modify; those that
+/// may not never reach the original.
 pub(crate) fn needs_isolation<V: Values>(
     host: &impl Host<V>,
-    rule: Rule,
+    settings: &Settings,
     phase: Phase,
     payload: &V::Payload,
 ) -> bool {
-    let rules = phase.rules();
-    rule != Rule::Open || !rules.may_modify || rules.runs == Runs::Detached || host.is_open_container(payload)
+    settings.rule != Rule::Open
+        || settings.isolation == Isolation::Always
+        || !phase.rules().may_modify
+        || host.is_open_container(payload)
 }
 
 /// Which part of a proposed payload is taken.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cpex_core::condition::Facts;
-use cpex_core::payload::Rule;
+use cpex_core::payload::{Isolation, Rule};
 use cpex_core::record::Detail;
 use cpex_core::{LineUp, Phase, Settings};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -33,7 +33,6 @@ use crate::values::{Invocation, Work};
 pub(crate) struct Engine {
     settings: Mutex<EngineSettings>,
     line_ups: LineUps,
-    detail: Detail,
     compatible: bool,
 }
 
@@ -46,6 +45,8 @@ struct EngineSettings {
     hook_policies: Py<PyAny>,
     default_hook_policy: Py<PyAny>,
     denies_by_default: bool,
+    isolation: Isolation,
+    detail: Detail,
     runtime_disabled: Py<PySet>,
     not_loaded: Py<PyDict>,
     overridden: bool,
@@ -63,7 +64,7 @@ impl Engine {
 
     /// Which records are published.
     pub(crate) fn detail(&self) -> Detail {
-        self.detail
+        self.settings().detail
     }
 
     /// A time limit as it is told: the plugin's own in seconds, or the manager's as it was set.
@@ -143,8 +144,9 @@ impl Engine {
         size::check(payload)
     }
 
-    fn limit(&self) -> Option<Duration> {
-        self.settings().limit
+    fn limits(&self) -> (Option<Duration>, Isolation) {
+        let settings = self.settings();
+        (settings.limit, settings.isolation)
     }
 }
 
@@ -164,15 +166,13 @@ impl Engine {
                 hook_policies: none(),
                 default_hook_policy: none(),
                 denies_by_default: false,
+                isolation: Isolation::Observers,
+                detail: Detail::Compatible,
                 runtime_disabled: PySet::empty(py)?.unbind(),
                 not_loaded: PyDict::new(py).unbind(),
                 overridden: false,
             }),
             line_ups: LineUps::default(),
-            detail: match std::env::var("PLUGINS_EXECUTION_DETAIL") {
-                Ok(detail) if detail.eq_ignore_ascii_case("full") => Detail::Full,
-                _ => Detail::Compatible,
-            },
             compatible: std::env::var("PLUGINS_COMPAT").is_ok_and(|version| version.trim() == "0.1.4"),
         })
     }
@@ -247,6 +247,16 @@ impl Engine {
         Ok(())
     }
 
+    #[setter(_isolates_always)]
+    fn set_isolates_always(&self, always: bool) {
+        self.settings().isolation = if always { Isolation::Always } else { Isolation::Observers };
+    }
+
+    #[setter(_full_detail)]
+    fn set_full_detail(&self, full: bool) {
+        self.settings().detail = if full { Detail::Full } else { Detail::Compatible };
+    }
+
     #[getter(_runtime_disabled)]
     fn runtime_disabled(&self, py: Python<'_>) -> Py<PySet> {
         self.settings().runtime_disabled.clone_ref(py)
@@ -305,22 +315,24 @@ impl Engine {
         hosted.earlier = local_contexts.map(Bound::unbind);
         hosted.extensions = extensions;
         hosted.raise_denials = violations_as_exceptions.is_truthy()?;
-        hosted.begin_chain_span(py, hook_refs.len()?);
         let pool = pool(py, &line_up)?;
         let (rule, writable_fields) = this.rule(py, &hook)?;
         hosted.writable_fields = writable_fields;
+        let (timeout, isolation) = this.limits();
         let settings = Settings {
             rule,
-            timeout: this.limit(),
+            isolation,
+            timeout,
             pool: pool.and_then(NonZeroUsize::new),
             raise_denials: hosted.raise_denials,
         };
+        hosted.begin_chain_span(py, hook_refs.len()?);
         let clock = Instant::now();
         let disabled = this.settings().runtime_disabled.clone_ref(py);
         let disabled = disabled.bind(py);
         let any_disabled = !disabled.is_empty();
         let is_disabled = |control: &Control| {
-            control.is_off || any_disabled && disabled.contains(control.name(py)).unwrap_or(true)
+            control.is_off || any_disabled && disabled.contains(control.name(py)).unwrap_or(false)
         };
         let start = |facts: &Facts<'_>| {
             let payload = payload.clone().unbind();
@@ -354,7 +366,7 @@ impl Engine {
         let py = slf.py();
         let hook = plain(&hook_ref.getattr(intern!(py, "name"))?)?;
         let line_up = PyLineUp::new(py, LineUp::new(vec![Control::read(hook_ref, &hook)?]))?;
-        let timeout = line_up.entries()[0].timeout.or(slf.get().limit());
+        let timeout = line_up.entries()[0].timeout.or(slf.get().limits().0);
         let request = local_context.getattr(intern!(py, "global_context"))?;
         let mut hosted = Self::hosted(slf, line_up, &hook, &request)?;
         hosted.extensions = extensions;
@@ -387,7 +399,7 @@ impl Engine {
         let eligible = PyList::empty(py);
         for entry in line_up.entries() {
             let is_disabled = |control: &Control| {
-                control.is_off || disabled.bind(py).contains(&control.name).unwrap_or(true)
+                control.is_off || disabled.bind(py).contains(&control.name).unwrap_or(false)
             };
             let skip = request.with_facts(|facts| entry.skip(facts, is_disabled));
             eligible.append((&entry.plugin.hook_ref, skip.map(crate::report::skip_text)))?;

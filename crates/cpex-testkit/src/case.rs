@@ -4,7 +4,7 @@ use core::num::NonZeroUsize;
 use core::time::Duration;
 use std::sync::Arc;
 
-use cpex_core::payload::Rule;
+use cpex_core::payload::{Isolation, Rule};
 use cpex_core::{Facts, LineUp, Settings};
 
 use crate::plugin::Plugin;
@@ -16,6 +16,8 @@ pub struct Case {
     pub plugins: Vec<Plugin>,
     /// What plugins may change in the payload.
     pub rule: Rule,
+    /// Whether those that may change the payload share it without a policy.
+    pub isolation: Isolation,
     /// How long a plugin may take that has no limit of its own.
     pub timeout_ms: Option<u64>,
     /// How many concurrent plugins may run at once.
@@ -39,6 +41,7 @@ impl Case {
         Self {
             plugins: plugins.to_vec(),
             rule: Rule::Open,
+            isolation: Isolation::Observers,
             timeout_ms: None,
             pool: None,
             raise_denials: false,
@@ -60,6 +63,7 @@ impl Case {
     pub fn settings(&self) -> Settings {
         Settings {
             rule: self.rule,
+            isolation: self.isolation,
             timeout: self.timeout_ms.map(Duration::from_millis),
             pool: self.pool,
             raise_denials: self.raise_denials,

@@ -3,7 +3,7 @@
 use core::num::NonZeroUsize;
 
 use arbitrary::{Result, Unstructured};
-use cpex_core::payload::Rule;
+use cpex_core::payload::{Isolation, Rule};
 use cpex_core::{OnError, Phase};
 
 use crate::case::Case;
@@ -31,6 +31,7 @@ pub(crate) fn case(u: &mut Unstructured<'_>) -> Result<Case> {
     Ok(Case {
         plugins,
         rule: *u.choose(&[Rule::Open, Rule::Writable, Rule::Closed])?,
+        isolation: *u.choose(&[Isolation::Observers, Isolation::Always])?,
         timeout_ms: None,
         pool: NonZeroUsize::new(u.int_in_range(0..=3)?),
         raise_denials: u.arbitrary()?,

@@ -2,7 +2,7 @@
 
 use core::num::NonZeroUsize;
 
-use cpex_core::payload::Rule;
+use cpex_core::payload::{Isolation, Rule};
 use cpex_core::{OnError, Phase};
 use proptest::collection::vec;
 use proptest::option::of;
@@ -21,6 +21,7 @@ prop_compose! {
     pub fn cases()(
         plugins in vec(plugins(), 0..=NAMES.len()),
         rule in prop::sample::select(vec![Rule::Open, Rule::Open, Rule::Writable, Rule::Closed]),
+        isolation in prop::sample::select(vec![Isolation::Observers, Isolation::Observers, Isolation::Always]),
         timeout_ms in of(0..50_u64),
         pool in of(1..4_usize),
         raise_denials in any::<bool>(),
@@ -32,7 +33,9 @@ prop_compose! {
         let named = |(plugin, name)| Plugin { name, ..plugin };
         let plugins = plugins.into_iter().zip(NAMES).map(named).collect();
         let pool = pool.and_then(NonZeroUsize::new);
-        Case { plugins, rule, timeout_ms, pool, raise_denials, tenant, open_container, aborts_at_ms, copies }
+        Case {
+            plugins, rule, isolation, timeout_ms, pool, raise_denials, tenant, open_container, aborts_at_ms, copies,
+        }
     }
 }
 

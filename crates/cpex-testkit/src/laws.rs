@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use cpex_core::payload::{Discard, Rule};
+use cpex_core::payload::{Discard, Isolation, Rule};
 use cpex_core::phase::Runs;
 use cpex_core::record::{Fate, Skip};
 use cpex_core::{End, OnError, Phase};
@@ -315,10 +315,11 @@ pub fn the_awaited_get_the_current_payload(run: &Run) -> bool {
     run.started().filter(|s| !is_detached(run, s)).all(|s| s.payload.body() == s.current.body())
 }
 
-/// Under a policy no plugin is given the object itself.
+/// Under a policy, or where isolation is asked for, no plugin is given the object itself.
 #[must_use]
 pub fn a_policy_isolates(run: &Run) -> bool {
-    let shares = run.case.rule == Rule::Open && !run.case.open_container;
+    let case = &run.case;
+    let shares = case.rule == Rule::Open && case.isolation == Isolation::Observers && !case.open_container;
     shares || run.started().all(|s| s.payload.isolated && !s.payload.is(&s.current))
 }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from cpex import _core
+from cpex.framework._switches import is_switched
 from cpex.framework.base import HookRef
 from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy
 from cpex.framework.models import (
@@ -89,7 +90,7 @@ class PluginExecutor(_core.Engine):
             default_hook_policy: Whether hooks without a policy accept changes; None: as the settings say.
 
         Raises:
-            ValueError: If the default policy is neither `allow` nor `deny`.
+            ValueError: If the default policy is neither `allow` nor `deny`, or a switch has a value it does not take.
         """
         from cpex.framework import manager
 
@@ -98,6 +99,8 @@ class PluginExecutor(_core.Engine):
         self.observability = observability
         self.hook_policies = hook_policies or {}
         self.default_hook_policy = DefaultHookPolicy(default_hook_policy or manager.settings.default_hook_policy)
+        self._isolates_always = is_switched(config, "isolation", "always")
+        self._full_detail = is_switched(config, "execution_detail", "full")
         self._runtime_disabled = set()
         self._not_loaded: dict[str, tuple[ExecutionReport, ...]] = {}
         self._note_replacements()
