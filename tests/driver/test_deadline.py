@@ -123,6 +123,26 @@ async def test_fires_in_a_busy_loop_of_bare_yields(limited: str) -> None:
     assert task().cancelling() == 0
 
 
+@pytest.mark.parametrize("mode", [way for way in SERIAL_WAYS if way != "alone"])
+async def test_cancelled_from_outside_while_it_cleans_up(mode: str) -> None:
+    """The time limit has stopped a loop of bare yields; then the caller gives up, and is not told of a timeout."""
+    cleaning = asyncio.Event()
+
+    async def body() -> None:
+        try:
+            while True:
+                await asyncio.sleep(0)
+        finally:
+            cleaning.set()
+            await asyncio.sleep(LONG)
+
+    caller = asyncio.ensure_future(call(mode, body, timeout=SHORT, on_error="ignore"))
+    await cleaning.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+
 async def test_time_spent_blocking_counts(limited: str) -> None:
     """The time is up when the plugin first suspends: its future gets no time at all."""
     reached: list[str] = []

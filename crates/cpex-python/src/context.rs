@@ -14,13 +14,15 @@ use pyo3::types::{PyDict, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::classes::{GLOBAL_CONTEXT_FIELDS, classes};
-use crate::model::{attribute, bare, fields_of, is_a};
+use crate::model::{attribute, bare, fields_of};
 use crate::payload::{copy_dict, copy_nested};
 
 /// What the context of a request looked like at one moment. Nothing in it is ever handed out or changed.
 #[pyclass(frozen)]
 pub(crate) struct Seed {
     fields: Py<PyDict>,
+    /// `None`: it is no dict.
+    user: Option<Py<PyDict>>,
     /// `None`: it was empty.
     state: Option<Py<PyDict>>,
     metadata: Option<Py<PyDict>>,
@@ -135,6 +137,7 @@ impl RequestContext {
 impl Seed {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.fields)?;
+        visit.call(&self.user)?;
         visit.call(&self.state)?;
         visit.call(&self.metadata)
     }
@@ -143,7 +146,7 @@ impl Seed {
 impl Seed {
     fn of(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = object.py();
-        let fields = if is_a(object, &classes(py)?.global_context.class) {
+        let fields = if object.get_type().is(&classes(py)?.global_context.class) {
             fields_of(object)?.copy()?
         } else {
             let fields = PyDict::new(py);
@@ -152,9 +155,13 @@ impl Seed {
             }
             fields
         };
+        let user = match fields.get_item(intern!(py, "user"))?.map(Bound::cast_into::<PyDict>) {
+            Some(Ok(user)) => Some(copy_dict(&user, 0)?.unbind()),
+            Some(Err(_)) | None => None,
+        };
         let state = snapshot(&fields, intern!(py, "state"))?;
         let metadata = snapshot(&fields, intern!(py, "metadata"))?;
-        Ok(Self { fields: fields.unbind(), state, metadata })
+        Ok(Self { fields: fields.unbind(), user, state, metadata })
     }
 
     /// The fields of a `PluginContext` grown from this.
@@ -166,9 +173,12 @@ impl Seed {
         Ok(fields)
     }
 
-    /// A new `GlobalContext` with copies of state and metadata.
+    /// A new `GlobalContext` with copies of state and metadata, and of a user record.
     fn global_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let fields = self.fields.bind(py).copy()?;
+        if let Some(user) = &self.user {
+            fields.set_item(intern!(py, "user"), copy_dict(user.bind(py), 0)?)?;
+        }
         for (name, snapshot) in
             [(intern!(py, "state"), &self.state), (intern!(py, "metadata"), &self.metadata)]
         {
@@ -194,7 +204,8 @@ fn write_changes(
     into: &Bound<'_, PyAny>,
     deletions: bool,
 ) -> PyResult<()> {
-    for (key, value) in after.iter() {
+    // A copy, for comparing values may run code that writes into the plugin's.
+    for (key, value) in after.copy()?.iter() {
         let old = match before {
             Some(before) => before.get_item(&key)?,
             None => None,

@@ -4,6 +4,8 @@
 //! It holds a shallow snapshot in its own storage, so that C, Rust and JSON code sees the data; nested
 //! containers are shared with the original.
 
+use std::sync::OnceLock;
+
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -13,12 +15,14 @@ use pyo3::{PyTraverseError, PyVisit};
 use crate::classes::classes;
 
 /// A dict that remembers what was written and deleted since it was made.
-#[pyclass(extends = PyDict, subclass, mapping, module = "cpex.framework.memory")]
+///
+/// Hashing a key may run Python code that comes back here, so nothing is borrowed or locked while a key is tracked.
+#[pyclass(extends = PyDict, subclass, frozen, mapping, module = "cpex.framework.memory")]
 #[derive(Default)]
 pub(crate) struct CopyOnWriteDict {
     /// The keys written, in the order of their first writing.
-    written: Option<Py<PyDict>>,
-    deleted: Option<Py<PySet>>,
+    written: OnceLock<Py<PyDict>>,
+    deleted: OnceLock<Py<PySet>>,
 }
 
 impl CopyOnWriteDict {
@@ -28,43 +32,40 @@ impl CopyOnWriteDict {
         made.as_super().update(original.as_mapping())?;
         Ok(made.into_any())
     }
-}
 
-/// The two ways in which a key is tracked. The containers are handed out of the borrow before they are
-/// touched: hashing a key may run Python code that comes back here.
-fn track_write(slf: &Bound<'_, CopyOnWriteDict>, key: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = slf.py();
-    let (written, deleted) = {
-        let mut this = slf.borrow_mut();
-        let written = this.written.get_or_insert_with(|| PyDict::new(py).unbind()).clone_ref(py);
-        (written, this.deleted.as_ref().map(|deleted| deleted.clone_ref(py)))
-    };
-    if let Some(deleted) = deleted {
-        deleted.bind(py).discard(key)?;
+    fn track_write(&self, key: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = key.py();
+        if let Some(deleted) = self.deleted.get() {
+            deleted.bind(py).discard(key)?;
+        }
+        let written = match self.written.get() {
+            Some(written) => written,
+            None => {
+                // Made beforehand: making it may collect garbage, which may run code that comes back here.
+                let made = PyDict::new(py).unbind();
+                self.written.get_or_init(|| made)
+            }
+        };
+        written.bind(py).set_item(key, py.None())
     }
-    written.bind(py).set_item(key, py.None())
-}
 
-fn track_delete(slf: &Bound<'_, CopyOnWriteDict>, key: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = slf.py();
-    let (written, deleted) = {
-        let mut this = slf.borrow_mut();
-        if this.deleted.is_none() {
-            this.deleted = Some(PySet::empty(py)?.unbind());
+    fn track_delete(&self, key: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = key.py();
+        if let Some(written) = self.written.get() {
+            let written = written.bind(py);
+            if written.contains(key)? {
+                written.del_item(key)?;
+            }
         }
-        let deleted = this.deleted.as_ref().map(|deleted| deleted.clone_ref(py));
-        (this.written.as_ref().map(|written| written.clone_ref(py)), deleted)
-    };
-    if let Some(written) = written {
-        let written = written.bind(py);
-        if written.contains(key)? {
-            written.del_item(key)?;
-        }
+        let deleted = match self.deleted.get() {
+            Some(deleted) => deleted,
+            None => {
+                let made = PySet::empty(py)?.unbind();
+                self.deleted.get_or_init(|| made)
+            }
+        };
+        deleted.bind(py).add(key)
     }
-    if let Some(deleted) = deleted {
-        deleted.bind(py).add(key)?;
-    }
-    Ok(())
 }
 
 #[pymethods]
@@ -83,12 +84,12 @@ impl CopyOnWriteDict {
 
     fn __setitem__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         slf.as_super().set_item(key, value)?;
-        track_write(slf, key)
+        slf.get().track_write(key)
     }
 
     fn __delitem__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<()> {
         slf.as_super().del_item(key)?;
-        track_delete(slf, key)
+        slf.get().track_delete(key)
     }
 
     #[pyo3(signature = (key, *args))]
@@ -114,14 +115,14 @@ impl CopyOnWriteDict {
     fn popitem<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let dict = slf.py().get_type::<PyDict>();
         let item = dict.call_method1(intern!(slf.py(), "popitem"), (slf,))?;
-        track_delete(slf, &item.get_item(0)?)?;
+        slf.get().track_delete(&item.get_item(0)?)?;
         Ok(item)
     }
 
     fn clear(slf: &Bound<'_, Self>) -> PyResult<()> {
         let keys = slf.as_super().keys();
         slf.as_super().clear();
-        keys.iter().try_for_each(|key| track_delete(slf, &key))
+        keys.iter().try_for_each(|key| slf.get().track_delete(&key))
     }
 
     #[pyo3(signature = (other=None, **kwargs))]
@@ -164,9 +165,8 @@ impl CopyOnWriteDict {
 
     fn get_modifications<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         let py = slf.py();
-        let written = slf.borrow().written.as_ref().map(|written| written.clone_ref(py));
         let result = PyDict::new(py);
-        if let Some(written) = written {
+        if let Some(written) = slf.get().written.get() {
             for key in written.bind(py).keys() {
                 if let Some(value) = slf.as_super().get_item(&key)? {
                     result.set_item(key, value)?;
@@ -178,18 +178,16 @@ impl CopyOnWriteDict {
 
     fn get_deleted<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PySet>> {
         let py = slf.py();
-        let deleted = slf.borrow().deleted.as_ref().map(|deleted| deleted.clone_ref(py));
-        match deleted {
-            Some(deleted) => PySet::new(py, deleted.bind(py).iter()),
+        match slf.get().deleted.get() {
+            Some(deleted) => Ok(deleted.bind(py).call_method0(intern!(py, "copy"))?.cast_into::<PySet>()?),
             None => PySet::empty(py),
         }
     }
 
     fn has_modifications(slf: &Bound<'_, Self>) -> bool {
-        let this = slf.borrow();
-        let py = slf.py();
-        this.written.as_ref().is_some_and(|written| !written.bind(py).is_empty())
-            || this.deleted.as_ref().is_some_and(|deleted| !deleted.bind(py).is_empty())
+        let (py, this) = (slf.py(), slf.get());
+        this.written.get().is_some_and(|written| !written.bind(py).is_empty())
+            || this.deleted.get().is_some_and(|deleted| !deleted.bind(py).is_empty())
     }
 
     fn __eq__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -245,13 +243,8 @@ impl CopyOnWriteDict {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.written)?;
-        visit.call(&self.deleted)
-    }
-
-    fn __clear__(&mut self) {
-        self.written = None;
-        self.deleted = None;
+        visit.call(self.written.get())?;
+        visit.call(self.deleted.get())
     }
 }
 
@@ -260,8 +253,7 @@ type Tracking<'py> = (Bound<'py, PyDict>, Bound<'py, PySet>);
 impl CopyOnWriteDict {
     fn tracking<'py>(slf: &Bound<'py, Self>) -> PyResult<Tracking<'py>> {
         let py = slf.py();
-        let written = slf.borrow().written.as_ref().map(|written| written.clone_ref(py));
-        let written = match written {
+        let written = match slf.get().written.get() {
             Some(written) => written.bind(py).copy()?,
             None => PyDict::new(py),
         };
@@ -274,10 +266,14 @@ impl CopyOnWriteDict {
         (written, deleted): Tracking<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let made = class.call1((items,))?;
-        let mut this = made.cast::<Self>()?.borrow_mut();
-        this.written = Some(written.unbind());
-        this.deleted = Some(deleted.unbind());
-        drop(this);
+        let this = made.cast::<Self>()?.get();
+        // Where making it has tracked something already, both count.
+        for key in written.keys() {
+            this.track_write(&key)?;
+        }
+        for key in deleted.try_iter()? {
+            this.track_delete(&key?)?;
+        }
         Ok(made)
     }
 }

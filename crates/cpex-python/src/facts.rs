@@ -40,7 +40,8 @@ impl<'py> Request<'py> {
         let has_key = |key: &str| self.user.as_ref().is_some_and(|user| user.contains(key).unwrap_or(false));
         let user = match self.user.as_ref().map(|user| user.cast::<PyString>()) {
             None => User::Unknown,
-            Some(Ok(name)) => name.to_str().map_or(User::Unknown, User::Name),
+            // A name that is no UTF-8, such as one with half a surrogate pair, is searched by Python.
+            Some(Ok(name)) => name.to_str().map_or(User::Keys(&has_key), User::Name),
             Some(Err(_)) => User::Keys(&has_key),
         };
         let named = match self.named.as_ref().map(|named| named.cast::<PyString>()) {

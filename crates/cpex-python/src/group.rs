@@ -130,7 +130,8 @@ impl Group {
             return Ok(None);
         }
         let waiter = self.event_loop.bind(py).call_method0(intern!(py, "create_future"))?;
-        self.door.get().lock().waiter = Some(waiter.clone().unbind());
+        let before = self.door.get().lock().waiter.replace(waiter.clone().unbind());
+        drop(before);
         let mut step = PluginCall::new(waiter, std::time::Instant::now(), None)?;
         match step.resume(py, Input::Send) {
             Step::Yielded(future) => Ok(Some(future)),
@@ -141,11 +142,8 @@ impl Group {
 
     /// Those that have ended since the last time, in the order in which they did.
     pub(crate) fn take_ended(&mut self) -> Vec<(usize, Option<Ended>)> {
-        let ended = {
-            let mut waiting = self.door.get().lock();
-            waiting.waiter = None;
-            std::mem::take(&mut waiting.ended)
-        };
+        let Waiting { ended, waiter } = std::mem::take(&mut *self.door.get().lock());
+        drop(waiter);
         ended
             .into_iter()
             .map(|entry| {

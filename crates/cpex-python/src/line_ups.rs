@@ -70,6 +70,10 @@ impl LineUps {
             line_up: line_up.share(py),
         };
         let mut known = self.lock();
+        if known.generation != generation {
+            // Somebody called `touch()` while it was made: it serves this call only.
+            return Ok(line_up);
+        }
         let outdated = if known.by_list.len() >= MAX_LINE_UPS {
             std::mem::take(&mut known.by_list)
         } else {

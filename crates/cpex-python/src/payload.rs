@@ -7,7 +7,9 @@
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple};
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
+};
 
 use crate::classes::classes;
 use crate::copy_on_write::{CopyOnWriteDict, track_list};
@@ -54,8 +56,8 @@ fn wrap_model<'py>(model: &Bound<'py, PyAny>, nested: Nested, depth: usize) -> P
     if depth == MAX_DEPTH {
         return deep_copy(model);
     }
-    let fields = fields_of(model)?;
-    let mut copy: Option<Bound<'py, PyDict>> = None;
+    // A copy of our own is walked: copying a value may run code that writes into the model.
+    let fields = fields_of(model)?.copy()?;
     let mut wrapped_names = Vec::new();
     for (name, value) in fields.iter() {
         if is_atom(&value) {
@@ -64,12 +66,7 @@ fn wrap_model<'py>(model: &Bound<'py, PyAny>, nested: Nested, depth: usize) -> P
         let wrapped = wrap_value(&value, nested, depth)?;
         // The outermost payload is a new object as soon as it holds anything but plain values.
         if depth == 0 || !wrapped.is(&value) {
-            if copy.is_none() {
-                copy = Some(fields.copy()?);
-            }
-            if let Some(copy) = &copy {
-                copy.set_item(&name, wrapped)?;
-            }
+            fields.set_item(&name, wrapped)?;
             wrapped_names.push(name);
         }
     }
@@ -77,16 +74,10 @@ fn wrap_model<'py>(model: &Bound<'py, PyAny>, nested: Nested, depth: usize) -> P
         Nested::Shared => None,
         Nested::Copied => copied_extra(model, depth)?,
     };
-    match (copy, extra) {
-        (None, None) if nested == Nested::Shared || is_frozen(model)? => Ok(model.clone()),
-        (copy, extra) => {
-            let copy = match copy {
-                Some(copy) => copy,
-                None => fields.copy()?,
-            };
-            copy_with(model, &copy, extra, &wrapped_names)
-        }
+    if wrapped_names.is_empty() && extra.is_none() && (nested == Nested::Shared || is_frozen(model)?) {
+        return Ok(model.clone());
     }
+    copy_with(model, &fields, extra, &wrapped_names)
 }
 
 /// Can no field be assigned to, and none be added?
@@ -160,8 +151,8 @@ pub(crate) fn copy_nested<'py>(value: &Bound<'py, PyAny>, depth: usize) -> PyRes
         let items = tuple.iter().map(|item| copy_nested(&item, depth + 1));
         return Ok(PyTuple::new(value.py(), items.collect::<PyResult<Vec<_>>>()?)?.into_any());
     }
-    if let Ok(set) = value.cast_exact::<PySet>() {
-        return Ok(PySet::new(value.py(), set.iter())?.into_any());
+    if value.is_exact_instance_of::<PySet>() {
+        return value.call_method0(intern!(value.py(), "copy"));
     }
     if value.is_exact_instance_of::<PyFrozenSet>() {
         return Ok(value.clone());
@@ -169,14 +160,24 @@ pub(crate) fn copy_nested<'py>(value: &Bound<'py, PyAny>, depth: usize) -> PyRes
     if is_a(value, &classes(value.py())?.base_model) {
         return wrap_model(value, Nested::Copied, depth + 1);
     }
+    if value.is_instance_of::<PyTuple>()
+        || value.is_instance_of::<PySet>()
+        || value.is_instance_of::<PyByteArray>()
+    {
+        return deep_copy(value);
+    }
     Ok(value.clone())
 }
 
 /// A plain dict with copies of what is nested in it.
 pub(crate) fn copy_dict<'py>(dict: &Bound<'py, PyDict>, depth: usize) -> PyResult<Bound<'py, PyDict>> {
-    let copy = PyDict::new(dict.py());
-    for (key, value) in dict.iter() {
-        copy.set_item(key, copy_nested(&value, depth + 1)?)?;
+    // What is walked is ours alone: copying a value may run code that writes into the original.
+    let copy = dict.copy()?;
+    for (key, value) in copy.iter() {
+        let nested = copy_nested(&value, depth + 1)?;
+        if !nested.is(&value) {
+            copy.set_item(key, nested)?;
+        }
     }
     Ok(copy)
 }

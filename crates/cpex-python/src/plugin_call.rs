@@ -85,7 +85,11 @@ impl PluginCall {
             }
             Input::Send => send(self.coroutine.bind(py), py.None().bind(py)),
             Input::Answer(answer) => send(self.coroutine.bind(py), &answer),
-            Input::Throw(exception) => throw(self.coroutine.bind(py), exception),
+            Input::Throw(exception) => {
+                // What it raises now may come from outside: only the alarm, which counts, can tell.
+                self.overdue = false;
+                throw(self.coroutine.bind(py), exception)
+            }
         };
         self.settle(py, raw)
     }

@@ -27,8 +27,14 @@ pub(crate) fn check(payload: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = payload.py();
     if let Some(args) = truthy_attribute(payload, intern!(py, "args"))? {
         let values: Vec<_> = match args.cast::<PyDict>() {
-            Ok(args) if sum(args.iter().map(|(_, value)| value))? <= LIMIT => return Ok(()),
-            Ok(args) => args.values().iter().collect(),
+            Ok(args) => {
+                // A list of our own: rendering a value may run code that writes into the arguments.
+                let values = args.values();
+                if sum(values.iter())? <= LIMIT {
+                    return Ok(());
+                }
+                values.iter().collect()
+            }
             Err(_) => args.call_method0(intern!(py, "values"))?.try_iter()?.collect::<PyResult<Vec<_>>>()?,
         };
         let mut exact = 0;
