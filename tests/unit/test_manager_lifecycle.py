@@ -283,6 +283,12 @@ async def test_b7_nothing_can_deny_for_a_name_that_is_taken() -> None:
         await manager.initialize()
 
 
+async def test_b7_nothing_can_deny_for_hooks_that_are_not_known() -> None:
+    manager = manager_of(entry("p", "BadConstructor", on_missing="deny").model_copy(update={"hooks": []}))
+    with pytest.raises(RuntimeError, match="^Plugin initialization failed: p - ctor boom$"):
+        await manager.initialize()
+
+
 async def test_failures_of_an_earlier_initialize_are_forgotten() -> None:
     manager = manager_of(entry("p", "BadInitialize"))
     await manager.initialize()

@@ -185,6 +185,9 @@ class PluginLoading:
             self._logger.warning("Skipping plugin %s because fail_on_plugin_error is disabled", config.name)
             return
         stand_in = UnavailablePlugin(config)
+        if not stand_in.hooks:
+            # Which hooks the plugin would have answered is not known: none can be denied in its place.
+            raise ends_loading from failed.error
         try:
             self._registry.register(stand_in, trusted_config=stand_in.config)
         except ValueError:

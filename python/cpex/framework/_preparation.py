@@ -11,7 +11,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, get_args
 
-from pydantic import BaseModel, PydanticUserError
+from pydantic import BaseModel
 
 from cpex import _core
 from cpex.framework.hooks.registry import get_hook_registry
@@ -48,7 +48,7 @@ def _build(annotation: Any, seen: set[type]) -> None:
     if not isinstance(annotation, type) or not issubclass(annotation, BaseModel) or annotation in seen:
         return
     seen.add(annotation)
-    with suppress(PydanticUserError):
+    with suppress(Exception):
         annotation.model_rebuild(raise_errors=False, _types_namespace={})
     for field in annotation.model_fields.values():
         _build(field.annotation, seen)
