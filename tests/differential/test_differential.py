@@ -99,9 +99,10 @@ def test_virtual_time_passes(published: Side) -> None:
     assert noticed["calls"][0]["took"] == 30
 
 
-@pytest.mark.parametrize(
-    "key", ["result", "context", "table", "logs", "seen", "starts", "background", "took", "disabled"]
-)
+PARTS = ("result", "payload", "context", "table", "logs", "starts", "background", "disabled", "left_over")
+
+
+@pytest.mark.parametrize("key", PARTS)
 def test_a_change_of_any_part_is_noticed(published: Side, key: str) -> None:
     noticed = published.play(PHASES)
     changed: Observation = copy.deepcopy(noticed)
