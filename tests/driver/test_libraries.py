@@ -173,7 +173,7 @@ async def test_http_timeout_inside_a_plugin(way: str, server: str) -> None:
     journal = Journal()
 
     async def body() -> None:
-        async with httpx.AsyncClient(timeout=0.01, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=httpx.Timeout(30, read=0.01), trust_env=False) as client:
             try:
                 await client.get(f"{server}/never")
             except httpx.ReadTimeout:
