@@ -84,8 +84,10 @@ pub struct Restriction<P> {
 pub enum Event<'a, V: Values> {
     /// A denial did not count.
     Suppressed(Option<&'a V::Violation>),
-    /// A denial halts the pipeline.
+    /// A plugin that may block denied.
     Denied(Option<&'a V::Violation>),
+    /// Its denial is the one that halts the pipeline.
+    Halted(Option<&'a V::Violation>),
     /// A proposed payload was not taken.
     Discarded(Discard, &'a V::Payload),
     /// Some changed fields were dropped.

@@ -43,6 +43,8 @@ pub struct Invocation<V: Values> {
     /// How those that are running were started.
     runs: Runs,
     stopping: bool,
+    /// The host knows that a denial has halted the pipeline.
+    told_of_halt: bool,
     now_ns: u64,
     original: V::Payload,
     outcome: Outcome<V>,
@@ -76,6 +78,7 @@ impl<V: Values> Invocation<V> {
             running: 0,
             runs: Runs::Serial,
             stopping: false,
+            told_of_halt: false,
             now_ns,
             original: payload,
             outcome: Outcome::empty(records),
@@ -108,6 +111,12 @@ impl<V: Values> Invocation<V> {
 
     /// What to do next. Call it again after every answer but [`Action::Wait`] and [`Action::Done`].
     pub fn poll(&mut self, host: &mut impl Host<V>) -> Action<V> {
+        if !self.told_of_halt
+            && let End::Halted { entry, violation } = &self.outcome.end
+        {
+            self.told_of_halt = true;
+            host.observe(*entry, Event::Halted(violation.as_ref()));
+        }
         loop {
             if self.stopping
                 && let Some(entry) = self.next_to_cancel()
@@ -160,6 +169,9 @@ impl<V: Values> Invocation<V> {
             }
             Ended::Overtaken { duration_ns } => {
                 // It ran to its end before it could be stopped: what it wrote is kept, what it decided is not.
+                if !reply.allow && self.kind_of(entry).0.rules().may_block {
+                    host.observe(entry, Event::Denied(reply.violation.as_ref()));
+                }
                 let _ = self.merge(host, entry);
                 self.record(entry, Fate::Cancelled, duration_ns);
             }

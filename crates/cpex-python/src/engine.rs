@@ -133,7 +133,6 @@ impl Engine {
             chain_span: None,
             seats,
             pending: 0,
-            is_single: false,
         })
     }
 
@@ -371,7 +370,6 @@ impl Engine {
         let mut hosted = Self::hosted(slf, line_up, &hook, &request)?;
         hosted.extensions = extensions;
         hosted.raise_denials = violations_as_exceptions.is_truthy()?;
-        hosted.is_single = true;
         let targets =
             Targets { context: local_context.clone().unbind(), global_context, metadata: combined_metadata };
         let work = Work { entry: 0, payload: payload.clone().unbind(), timeout };

@@ -41,8 +41,6 @@ pub(crate) struct Hosted {
     pub(crate) seats: Vec<Option<Seat>>,
     /// How many concurrent plugins have not ended.
     pub(crate) pending: usize,
-    /// One plugin alone: nothing is halted by it.
-    pub(crate) is_single: bool,
 }
 
 /// What the driver keeps of one plugin of the line-up while it runs.

@@ -27,6 +27,7 @@ impl<'a, 'py> Narrator<'a, 'py> {
         let (py, name) = (self.py, &self.name);
         match event {
             Event::Denied(violation) => self.denied(violation),
+            Event::Halted(violation) => self.halted(violation),
             Event::Suppressed(violation) => self.suppressed(violation),
             Event::Discarded(why, proposed) => self.discarded(why, proposed),
             Event::Trimmed(fields) => {
@@ -66,22 +67,25 @@ impl<'a, 'py> Narrator<'a, 'py> {
 
     fn denied(&self, violation: Option<&Py<PyAny>>) {
         let (py, name, mode) = (self.py, &self.name, self.mode());
-        let parts = violation.map(|violation| Parts::of(violation.bind(py)));
-        let blocked = match &parts {
-            Some(p) => format!("violation [{}] {}: {}", p.code, p.reason, p.description),
+        let why = match violation.map(|violation| Parts::of(violation.bind(py))) {
+            Some(p) => format!("— violation [{}] {}: {}", p.code, p.reason, p.description),
             None => "(no violation details)".to_owned(),
         };
-        let dash = if parts.is_some() { "— " } else { "" };
-        log::warning(py, &format!("Plugin {name} blocked request in {mode} mode {dash}{blocked}"));
-        if self.hosted.raise_denials || self.hosted.is_single {
+        log::warning(py, &format!("Plugin {name} blocked request in {mode} mode {why}"));
+    }
+
+    fn halted(&self, violation: Option<&Py<PyAny>>) {
+        if self.hosted.raise_denials {
             return;
         }
-        let why = parts.map_or_else(String::new, |p| format!(": [{}] {}", p.code, p.reason));
+        let (py, name, mode) = (self.py, &self.name, self.mode().to_uppercase());
+        let why = violation.map(|violation| Parts::of(violation.bind(py)));
+        let why = why.map_or_else(String::new, |p| format!(": [{}] {}", p.code, p.reason));
         let next = match self.hosted.phase(self.entry) {
             Phase::Concurrent => format!("cancelling {} pending task(s)", self.hosted.pending),
             _ => "scheduling fire-and-forget tasks".to_owned(),
         };
-        let (mode, hook) = (mode.to_uppercase(), self.hosted.hook.bind(py));
+        let hook = self.hosted.hook.bind(py);
         log::warning(py, &format!("Pipeline halted by {mode} plugin {name} on hook {hook}{why}; {next}"));
     }
 

@@ -39,6 +39,7 @@ pub struct Request {
 pub enum Note {
     Suppressed,
     Denied,
+    Halted,
     Discarded(Discard),
     Trimmed,
     Ignored,
@@ -145,6 +146,7 @@ impl Host<Sim> for Request {
         let note = match event {
             Event::Suppressed(_) => Note::Suppressed,
             Event::Denied(_) => Note::Denied,
+            Event::Halted(_) => Note::Halted,
             Event::Discarded(why, _) => Note::Discarded(why),
             Event::Trimmed(_) => Note::Trimmed,
             Event::Ignored(_) => Note::Ignored,
