@@ -74,7 +74,11 @@ fn truthy(value: Option<Bound<'_, PyAny>>) -> PyResult<Option<Bound<'_, PyAny>>>
 /// Milliseconds; more than fits is as good as forever.
 fn retry_delay(value: Option<&Bound<'_, PyAny>>) -> PyResult<i64> {
     match value {
-        Some(value) if value.is_instance_of::<PyInt>() => Ok(value.extract().unwrap_or(i64::MAX)),
+        Some(value) if value.is_instance_of::<PyInt>() => match value.extract() {
+            Ok(delay) => Ok(delay),
+            Err(_) if value.lt(0)? => Ok(0),
+            Err(_) => Ok(i64::MAX),
+        },
         Some(value) => {
             let class = value.get_type().name()?.to_string();
             Err(PyTypeError::new_err(format!("retry_delay_ms must be an integer, not {class}")))
