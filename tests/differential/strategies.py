@@ -11,7 +11,6 @@ from typing import Any, Final, cast
 from hypothesis import strategies as st
 
 from .case import (
-    CUSTOM_HOOK,
     LEGACY_MODES,
     Call,
     Case,
@@ -25,6 +24,7 @@ from .case import (
     Step,
     Violation,
 )
+from .values import ARGS, FIELDS, HEADERS, keys, metadata, mostly, one_in, scopes, text, values
 
 NAMES: Final = ("ada", "bob", "cyd", "dee", "eve", "fay", "gus")
 # Modulo 1024 no sum of sleeps differs from another by one of these.
@@ -40,49 +40,6 @@ _WEIGHTED_MODES: Final[tuple[Mode, ...]] = (
     "disabled",
 )
 _SIDE_BY_SIDE: Final = ("concurrent", "fire_and_forget")
-
-mostly = st.sampled_from((False, *(True,) * 4))
-
-
-@cache
-def one_in(count: int) -> st.SearchStrategy[bool]:
-    """Returns a strategy that draws True once in `count` times, and shrinks to False."""
-    return st.sampled_from((*(False,) * (count - 1), True))
-
-
-text = st.text("abcxyz -_./é", max_size=6)
-keys = st.sampled_from(("k", "n", "s", "l", "new"))
-values = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-3, 9),
-    text,
-    st.fixed_dictionaries({"k": st.integers(0, 9)}),
-    st.lists(st.integers(0, 9), max_size=2),
-)
-scopes = st.sampled_from(("global.state", "global.state", "global.metadata", "local.state", "local.metadata"))
-metadata = st.dictionaries(
-    st.sampled_from(("m", "last", "nested", "_decision_plugin")), st.one_of(text, st.integers(0, 9), st.just({"k": 1}))
-)
-
-_ARGS: Final = st.dictionaries(st.sampled_from(("a", "b", "n", "l")), values, max_size=3)
-_HEADERS: Final = st.dictionaries(st.sampled_from(("X-A", "Accept")), text, max_size=2)
-_NAME: Final = st.sampled_from(("t", "search", ""))
-_RESULT: Final = st.one_of(_ARGS, text, st.lists(st.integers(0, 9), max_size=2), st.none())
-
-# The payload's fields, by hook: what they hold at first and what plugins put there.
-FIELDS: Final[dict[str, dict[str, st.SearchStrategy[Any]]]] = {
-    "tool_pre_invoke": {"name": _NAME, "args": _ARGS, "headers": st.one_of(st.none(), _HEADERS)},
-    "tool_post_invoke": {"name": _NAME, "result": _RESULT},
-    "prompt_pre_fetch": {"prompt_id": _NAME, "args": _HEADERS},
-    "prompt_post_fetch": {"prompt_id": _NAME, "result": _RESULT},
-    "resource_pre_fetch": {"uri": _NAME, "metadata": _ARGS},
-    "resource_post_fetch": {"uri": _NAME, "content": _RESULT},
-    "agent_pre_invoke": {"agent_id": _NAME, "messages": st.lists(_RESULT, max_size=2), "parameters": _ARGS},
-    "http_pre_request": {"path": _NAME, "method": st.just("GET"), "headers": _HEADERS},
-    "http_auth_check_permission": {"user_email": st.just("a@b.c"), "permission": _NAME},
-    CUSTOM_HOOK: {"recipient": _NAME, "subject": text, "tags": st.lists(text, max_size=2), "headers": _HEADERS},
-}
 _HOOKS: Final = ("tool_pre_invoke",) * 8 + tuple(FIELDS)
 _DEFAULTED: Final = ("args", "metadata", "parameters", "tags")
 _WRITABLE: Final = ("args", "headers", "result", "content", "messages", "name", "root", "tags", "granted")
@@ -96,10 +53,10 @@ def violations(draw: st.DrawFn) -> Violation:
     if not draw(one_in(10)):
         fields["description"] = draw(text)
     if draw(st.booleans()):
-        fields["details"] = draw(_ARGS)
+        fields["details"] = draw(ARGS)
         fields["mcp_error_code"] = draw(st.sampled_from((-32603, -32600, 2**40)))
         fields["http_status_code"] = draw(st.sampled_from((403, 429, 42)))
-        fields["http_headers"] = draw(_HEADERS)
+        fields["http_headers"] = draw(HEADERS)
     return cast(Violation, fields)
 
 
@@ -125,7 +82,7 @@ def changes(draw: st.DrawFn, hook: str) -> Change:
         how = "result_type"
     change: dict[str, Any] = {"how": how}
     if how in ("headers", "dict", "result_type"):
-        change["update"] = draw(_HEADERS)
+        change["update"] = draw(HEADERS)
     elif how in ("copy", "subclass", "in_place"):
         fields = FIELDS[hook]
         # A copy is not validated: what pydantic would have made of nested models must be plain data here.
@@ -160,7 +117,7 @@ def replies(draw: st.DrawFn, hook: str) -> Reply:
     if draw(one_in(5)):
         reply["retry_delay_ms"] = draw(st.sampled_from((0, 5, 70, 70, -3, 10**12)))
     if draw(one_in(10)):
-        reply["http_headers"] = draw(_HEADERS)
+        reply["http_headers"] = draw(HEADERS)
     if draw(one_in(5)):
         reply["denial_metadata"] = draw(
             st.dictionaries(st.sampled_from(("ok", "a.b", "bad key", "x")), st.one_of(values, st.just(1.5)), max_size=3)
@@ -194,7 +151,7 @@ def failures(draw: st.DrawFn) -> Failure:
     failure: dict[str, Any] = {"kind": kind, "message": draw(st.one_of(text, st.just("ü" * 200)))}
     if kind == "plugin_error":
         failure["code"] = draw(text)
-        failure["details"] = draw(_ARGS)
+        failure["details"] = draw(ARGS)
     if kind == "violation" and draw(st.booleans()):
         failure["violation"] = draw(violations())
     return cast(Failure, failure)
