@@ -114,6 +114,9 @@ impl RequestContext {
             return Ok(());
         }
         let global = context.getattr(intern!(py, "global_context"))?;
+        if global.is_none() {
+            return Ok(());
+        }
         let seed = given.seed.get();
         for (name, before) in [(intern!(py, "state"), &seed.state), (intern!(py, "metadata"), &seed.metadata)]
         {

@@ -39,22 +39,28 @@ pub(crate) fn read<'py>(
         None => None,
     };
     let allow = part(intern!(py, "continue_processing"))?.map_or(Ok(false), |allow| allow.is_truthy())?;
-    let retry = part(intern!(py, "retry_delay_ms"))?;
     let payload = part(intern!(py, "modified_payload"))?;
-    let extensions = part(intern!(py, "modified_extensions"))?;
-    if let Some(extensions) = &extensions
-        && !is_a(extensions, &classes(py)?.extensions)
-    {
-        let class = extensions.get_type().name()?.to_string();
-        return Err(PyTypeError::new_err(format!("modified_extensions must be Extensions, not {class}")));
-    }
+    // A denial is not asked for what only counts beside an "allow": a failure to read it may be passed over.
+    let (extensions, retry_delay_ms) = if allow {
+        let retry = part(intern!(py, "retry_delay_ms"))?;
+        let extensions = part(intern!(py, "modified_extensions"))?;
+        if let Some(extensions) = &extensions
+            && !is_a(extensions, &classes(py)?.extensions)
+        {
+            let class = extensions.get_type().name()?.to_string();
+            return Err(PyTypeError::new_err(format!("modified_extensions must be Extensions, not {class}")));
+        }
+        (extensions, retry_delay(retry.as_ref())?)
+    } else {
+        (None, 0)
+    };
     Ok(Answer {
         reply: CoreReply {
             allow,
             violation,
             payload: payload.map(Bound::unbind),
             extensions: extensions.map(Bound::unbind),
-            retry_delay_ms: retry_delay(retry.as_ref())?,
+            retry_delay_ms,
         },
         metadata,
     })
