@@ -212,6 +212,10 @@ class Restless:
     __hash__ = object.__hash__
 
 
+class Opaque:
+    """Equal to nothing but itself."""
+
+
 class Open(PluginPayload):
     """A payload of anything."""
 
@@ -265,3 +269,30 @@ def test_tracking_survives_keys_that_come_back() -> None:
     del tracked[keys[0]]
     assert tracked.get_modifications() == {keys[1]: 1}
     assert tracked.get_deleted() == {"x", keys[0]}
+
+
+@pytest.mark.parametrize("writable", [{"args"}, {"args", "extra"}])
+def test_what_is_only_equal_to_itself_is_no_change(writable: set[str], caplog: pytest.LogCaptureFixture) -> None:
+    """A policy's copy of it never equals the original; a plugin that hands it back has not changed it."""
+
+    def changes_another_field(payload: Open, context: PluginContext) -> PluginResult[Any]:
+        return PluginResult(modified_payload=payload.model_copy(update={"args": 1}))
+
+    opaque = Opaque()
+    policy = HookPayloadPolicy(writable_fields=frozenset(writable))
+    result = invoke(changes_another_field, Open(extra=opaque), policies={HOOK: policy})
+    assert result.modified_payload is not None
+    assert (result.modified_payload.args, result.modified_payload.extra) == (1, opaque)
+    assert result.report[0].trimmed_fields == ()
+    assert caplog.messages == []
+
+
+def test_another_object_is_a_change() -> None:
+    def replaces(payload: Open, context: PluginContext) -> PluginResult[Any]:
+        return PluginResult(modified_payload=payload.model_copy(update={"extra": object()}))
+
+    opaque = Opaque()
+    policy = HookPayloadPolicy(writable_fields=frozenset({"args"}))
+    result = invoke(replaces, Open(extra=opaque), policies={HOOK: policy})
+    assert result.modified_payload is None
+    assert result.report[0].trimmed_fields == ("extra",)

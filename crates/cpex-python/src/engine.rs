@@ -127,6 +127,7 @@ impl Engine {
             metadata: PyDict::new(py).unbind(),
             extensions: None,
             writable_fields: None,
+            shown: None,
             raise_denials: false,
             compatible: slf.get().compatible,
             spans: Spans::of_current_trace(py, &observability)?,

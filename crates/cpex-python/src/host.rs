@@ -33,6 +33,8 @@ pub(crate) struct Hosted {
     pub(crate) metadata: Py<PyDict>,
     pub(crate) extensions: Option<Py<PyAny>>,
     pub(crate) writable_fields: Option<Py<PyAny>>,
+    /// The copy that the plugin was given whose answer is awaited, where a policy compares it.
+    pub(crate) shown: Option<Py<PyAny>>,
     pub(crate) raise_denials: bool,
     /// What a plugin deletes from the state stays there, as in CPEX 0.1.4.
     pub(crate) compatible: bool,
@@ -65,6 +67,9 @@ impl Hosted {
     /// is to be awaited.
     pub(crate) fn call<'py>(&mut self, py: Python<'py>, work: &Work) -> PyResult<Bound<'py, PyAny>> {
         let context = self.seat(py, work.entry)?;
+        if self.writable_fields.is_some() {
+            self.shown = Some(work.payload.clone_ref(py));
+        }
         self.call_with(py, work, &context)
     }
 
@@ -195,6 +200,7 @@ impl Hosted {
         visit.call(&self.table)?;
         visit.call(&self.metadata)?;
         visit.call(&self.extensions)?;
+        visit.call(&self.shown)?;
         if let Some(spans) = &self.spans {
             spans.traverse(visit)?;
         }
@@ -259,7 +265,8 @@ impl Host<PyValues> for Attached<'_, '_> {
         let Some(writable) = &self.hosted.writable_fields else {
             return Ok(Restriction { payload: None, trimmed: Vec::new() });
         };
-        policy::restrict(target.bind(self.py), proposed.bind(self.py), writable.bind(self.py))
+        let shown = self.hosted.shown.as_ref().map(|shown| shown.bind(self.py));
+        policy::restrict(target.bind(self.py), proposed.bind(self.py), writable.bind(self.py), shown)
     }
 
     fn merge_state(&mut self, entry: usize) -> PyResult<()> {

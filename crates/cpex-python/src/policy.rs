@@ -21,17 +21,18 @@ pub(crate) fn apply_policy<'py>(
     writable_fields: &Bound<'py, PyAny>,
     apply_to: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<(Option<Bound<'py, PyAny>>, Vec<String>)> {
-    let (accepted, dropped) = compare(original, modified, writable_fields)?;
+    let (accepted, dropped) = compare(original, modified, writable_fields, None)?;
     Ok((apply(apply_to.unwrap_or(original), &accepted)?, dropped))
 }
 
-/// As [`apply_policy`], in the terms of the core.
+/// As [`apply_policy`], in the terms of the core. `shown` is the copy of the target that the plugin was given.
 pub(crate) fn restrict(
     target: &Bound<'_, PyAny>,
     proposed: &Bound<'_, PyAny>,
     writable_fields: &Bound<'_, PyAny>,
+    shown: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Restriction<Py<PyAny>>> {
-    let (accepted, dropped) = compare(target, proposed, writable_fields)?;
+    let (accepted, dropped) = compare(target, proposed, writable_fields, shown)?;
     Ok(Restriction {
         payload: apply(target, &accepted)?.map(Bound::unbind),
         trimmed: dropped.into_iter().map(String::into_boxed_str).collect(),
@@ -57,11 +58,13 @@ fn compare<'py>(
     original: &Bound<'py, PyAny>,
     modified: &Bound<'py, PyAny>,
     writable_fields: &Bound<'py, PyAny>,
+    shown: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<(Changes<'py>, Vec<String>)> {
     let py = original.py();
     let declared = modified.get_type().getattr(intern!(py, "__pydantic_fields__"))?.cast_into::<PyDict>()?;
     let before = fields_of(original)?;
     let after = fields_of(modified)?;
+    let shown = shown.map(fields_of).transpose()?;
     let mut accepted = Vec::new();
     let mut dropped = Vec::new();
     for name in declared.keys() {
@@ -70,7 +73,7 @@ fn compare<'py>(
             Some(old) => is_equal(&old, &new)?,
             None => false,
         };
-        if unchanged {
+        if unchanged || is_handed_back(shown.as_ref(), &name, &new)? {
             continue;
         }
         if writable_fields.contains(&name)? {
@@ -80,6 +83,20 @@ fn compare<'py>(
         }
     }
     Ok((accepted, dropped))
+}
+
+/// Is this what the plugin was given, and something that is only equal to itself, so never to the original?
+fn is_handed_back(
+    shown: Option<&Bound<'_, PyDict>>,
+    name: &Bound<'_, PyAny>,
+    new: &Bound<'_, PyAny>,
+) -> PyResult<bool> {
+    let Some(given) = shown.map(|shown| shown.get_item(name)).transpose()?.flatten() else {
+        return Ok(false);
+    };
+    let equality = intern!(new.py(), "__eq__");
+    let by_identity = new.py().get_type::<PyAny>().getattr(equality)?;
+    Ok(given.is(new) && new.get_type().getattr(equality)?.is(&by_identity))
 }
 
 fn is_equal(old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<bool> {
