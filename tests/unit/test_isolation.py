@@ -296,3 +296,21 @@ def test_another_object_is_a_change() -> None:
     result = invoke(replaces, Open(extra=opaque), policies={HOOK: policy})
     assert result.modified_payload is None
     assert result.report[0].trimmed_fields == ("extra",)
+
+
+def test_the_report_says_why_a_payload_was_not_taken() -> None:
+    def answers(payload: Any, context: PluginContext) -> PluginResult[Any]:
+        return PluginResult(modified_payload=payload.model_copy(update=payload.extra or {}))
+
+    def denies(payload: Any, context: PluginContext) -> PluginResult[Any]:
+        return PluginResult(continue_processing=False, modified_payload=payload)
+
+    policies = {HOOK: HookPayloadPolicy(writable_fields=frozenset({"args"}))}
+    unchanged = invoke(answers, Open(), policies=policies)
+    unwritable = invoke(answers, Open(extra={"more": 1}), policies=policies)
+    denied = invoke(denies, Open(), policies=policies)
+    assert [result.report[0].discarded for result in (unchanged, unwritable, denied)] == [
+        "no field is changed",
+        "none of the changed fields is writable",
+        "a plugin that denies hands no payload on",
+    ]

@@ -51,6 +51,8 @@ pub enum Discard {
     Foreign,
     /// None of the changed fields is writable.
     NothingWritable,
+    /// No field is changed.
+    Unchanged,
 }
 
 /// What became of a proposed payload: the one to go on with, or why not.
@@ -94,7 +96,8 @@ pub(crate) fn accept<V: Values>(
         Rule::Writable => match host.relation(target, &proposed) {
             Relation::SameKind => {
                 let Restriction { payload, trimmed } = host.restrict(target, &proposed)?;
-                Ok(Acceptance { payload: payload.ok_or((Discard::NothingWritable, proposed)), trimmed })
+                let why = if trimmed.is_empty() { Discard::Unchanged } else { Discard::NothingWritable };
+                Ok(Acceptance { payload: payload.ok_or((why, proposed)), trimmed })
             }
             Relation::OtherPayload => whole(Ok(proposed)),
             Relation::Foreign => whole(Err((Discard::Foreign, proposed))),

@@ -130,7 +130,7 @@ impl<'a, 'py> Narrator<'a, 'py> {
                 );
                 log::warning(py, &text);
             }
-            Discard::Denied | Discard::NothingWritable => {}
+            Discard::Denied | Discard::NothingWritable | Discard::Unchanged => {}
         }
     }
 }

@@ -257,9 +257,10 @@ pub(crate) const fn skip_text(skip: Skip) -> &'static str {
 const fn discarded(why: Discard) -> &'static str {
     match why {
         Discard::Phase => "this mode cannot modify the payload",
-        Discard::Denied => "a denial in this mode does not count, nor does its payload",
+        Discard::Denied => "a plugin that denies hands no payload on",
         Discard::DefaultDeny => "the hook has no policy and the default is deny",
         Discard::Foreign => "what the plugin returned is not a payload",
         Discard::NothingWritable => "none of the changed fields is writable",
+        Discard::Unchanged => "no field is changed",
     }
 }
