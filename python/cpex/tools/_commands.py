@@ -18,7 +18,7 @@ from cpex.framework import PluginMode
 from cpex.framework.models import Config
 
 from ._json import JsonReport, private_stdout
-from ._load import load_config, open_manager
+from ._load import load_config, open_manager, stand_ins
 from ._log import shown_log
 from ._problem import Problem, UnusableError
 from ._report import Reading, Report, print_problems
@@ -90,6 +90,9 @@ def run(
             loaded = load_config(config)
             manager = loop.run(open_manager(loaded, config))
             try:
+                print_problems(errors, stand_ins(manager, loaded, config))
+                if not _names(loaded):
+                    print_problems(errors, [Problem(str(config), "no plugins to run: everything is allowed")])
                 report = JsonReport(stdout, shown) if as_json else Report(screen, loaded, shown)
                 all_processed = _replay(loop, Replay(manager), source, report, _names(loaded), errors)
             finally:

@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from cpex.framework import ConfigLoader, Plugin, PluginConfig, PluginMode, TenantPluginManager
+from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE
 from cpex.framework.models import Config
 
 from ._problem import Problem, UnusableError, describe_error, nearest
@@ -33,7 +34,7 @@ def load_config(path: Path) -> Config:
     """
     where = str(path)
     try:
-        path.read_bytes()
+        path.open("rb").close()  # reading would use up a pipe
     except OSError as error:
         what = (error.strerror or str(error)).lower()
         raise UnusableError([Problem(where, f"cannot read the config: {what}", _neighbours(path))]) from error
@@ -78,6 +79,22 @@ async def open_manager(config: Config, path: Path) -> TenantPluginManager:
     return manager
 
 
+def stand_ins(manager: TenantPluginManager, config: Config, path: Path) -> Iterator[Problem]:
+    """Explains which plugins of an open manager could not be loaded and are replaced by a denial.
+
+    Args:
+        manager: What `open_manager` returned.
+        config: The config.
+        path: Where it was read from, for messages.
+
+    Yields:
+        One problem for each plugin with `on_missing: deny` that is missing.
+    """
+    for plugin, reason in _missing(manager, config):
+        what, hint = _diagnose(plugin, reason)
+        yield Problem(f"{path}: plugin {plugin.name!r}", f"{what}; on_missing: deny, so its hooks are denied", hint)
+
+
 def _located(text: str, where: str) -> Problem:
     located = re.match(r"(?P<place>.*?:\d+:\d+): (?P<what>.*)", text, re.DOTALL)
     if located is not None:
@@ -104,14 +121,21 @@ def _invalid(error: ValidationError, where: str) -> Iterator[Problem]:
 
 
 def _failures(manager: TenantPluginManager, config: Config, path: Path) -> Iterator[Problem]:
-    reasons = {failure.name: failure.error for failure in getattr(manager, "load_failures", ())}
-    for plugin in config.plugins or []:
-        if plugin.mode != PluginMode.DISABLED and manager.get_plugin(plugin.name) is None:
-            what, hint = _diagnose(plugin, reasons.get(plugin.name, ""))
+    for plugin, reason in _missing(manager, config):
+        if plugin.on_missing is None:
+            what, hint = _diagnose(plugin, reason)
             yield Problem(f"{path}: plugin {plugin.name!r}", what, hint)
 
 
+def _missing(manager: TenantPluginManager, config: Config) -> Iterator[tuple[PluginConfig, str]]:
+    entries = {(plugin.name, plugin.kind): plugin for plugin in config.plugins or []}
+    for failure in manager.load_failures:
+        yield entries[failure.name, failure.kind], failure.error
+
+
 def _diagnose(plugin: PluginConfig, reason: str) -> tuple[str, str]:
+    if plugin.kind in (EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE):
+        return reason.removeprefix(f"Plugin {plugin.name!r}: "), ""
     module_name, _, class_name = plugin.kind.rpartition(".")
     if not module_name:
         return f"kind {plugin.kind!r} is not a class path", "write it as package.module.Class"
@@ -126,9 +150,12 @@ def _diagnose(plugin: PluginConfig, reason: str) -> tuple[str, str]:
         return f"module {module_name!r} fails on import: {type(error).__name__}: {error}", ""
     found = getattr(module, class_name, None)
     if found is None:
-        classes = [name for name, item in inspect.getmembers(module, inspect.isclass) if issubclass(item, Plugin)]
+        members = inspect.getmembers(module, inspect.isclass)
+        classes = [name for name, item in members if issubclass(item, Plugin) and item is not Plugin]
         others = f"plugin classes there: {', '.join(classes)}" if classes else ""
         return f"module {module_name!r} has no class {class_name!r}", nearest(class_name, classes) or others
+    if reason.endswith("already registered"):
+        return reason, "give each plugin a name of its own"
     return reason or _try_out(found, plugin), "check its `config:` and `hooks:`"
 
 
