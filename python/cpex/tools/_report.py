@@ -154,7 +154,11 @@ def print_problems(console: Console, problems: Iterable[Problem]) -> None:
         head = Text.assemble(("! ", "bold magenta"), (problem.where, "bold"), f": {problem.what}")
         console.print(head, soft_wrap=True, highlight=False)
         if problem.hint:
-            console.print(Padding(Text(problem.hint, style="dim"), (0, 0, 0, 2), expand=False), highlight=False)
+            hint = Text(problem.hint, style="dim")
+            if console.is_terminal:
+                console.print(Padding(hint, (0, 0, 0, 2), expand=False), highlight=False)
+            else:
+                console.print(Text("  ").append_text(hint), soft_wrap=True, highlight=False)
 
 
 class Reading(AbstractContextManager["Reading"]):
