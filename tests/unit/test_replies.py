@@ -42,6 +42,14 @@ class DeniesAndForgets(Denies):
         return await super().tool_pre_invoke(payload, context)
 
 
+class DeniesAndBreaksTheState(Denies):
+    """Denies, and leaves something in place of the state that can't be merged."""
+
+    async def tool_pre_invoke(self, payload: Any, context: PluginContext) -> PluginResult[Any]:
+        vars(context.global_context)["state"] = 7
+        return await super().tool_pre_invoke(payload, context)
+
+
 @pytest.mark.parametrize(
     "plugin",
     [
@@ -50,6 +58,7 @@ class DeniesAndForgets(Denies):
         Denies(modified_extensions="none"),
         Denies(modified_payload=object()),
         DeniesAndForgets(),
+        DeniesAndBreaksTheState(),
     ],
     ids=lambda plugin: f"{type(plugin).__name__}({plugin.wrong})",
 )

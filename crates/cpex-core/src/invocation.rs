@@ -306,9 +306,10 @@ impl<V: Values> Invocation<V> {
     ) -> Result<(), V::Error> {
         let (phase, on_error) = self.kind_of(record.entry);
         let rules = phase.rules();
-        self.merge(host, record.entry)?;
+        let merged = self.merge(host, record.entry);
         let ending = if reply.allow { Ending::Allowed } else { Ending::Denied };
         match judge(phase, on_error, ending) {
+            // A denial stands, whatever else of the answer is unreadable.
             Verdict::Halt => {
                 host.observe(record.entry, Event::Denied(reply.violation.as_ref()));
                 record.fate = Fate::Denied;
@@ -316,12 +317,14 @@ impl<V: Values> Invocation<V> {
                 self.outcome.end = End::Halted { entry: record.entry, violation: reply.violation };
             }
             Verdict::Suppress => {
+                merged?;
                 host.observe(record.entry, Event::Suppressed(reply.violation.as_ref()));
                 record.fate = Fate::Suppressed;
                 record.violation = reply.violation;
                 self.take_payload(host, record, phase, reply.payload)?;
             }
             Verdict::Proceed | Verdict::Ignore | Verdict::Disable | Verdict::Raise => {
+                merged?;
                 record.violation = reply.violation;
                 self.take_payload(host, record, phase, reply.payload)?;
                 self.outcome.retry_delay_ms = self.outcome.retry_delay_ms.max(reply.retry_delay_ms);

@@ -6,6 +6,8 @@
 //! A context is given as a [`Seed`], which several plugins share as long as nothing changes; it grows into a
 //! real one when the plugin first looks at it.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
 use pyo3::intern;
@@ -17,7 +19,7 @@ use crate::classes::{GLOBAL_CONTEXT_FIELDS, classes};
 use crate::model::{attribute, bare, fields_of};
 use crate::payload::{copy_dict, copy_nested};
 
-/// What the context of a request looked like at one moment. Nothing in it is ever handed out or changed.
+/// What the context of a request looked like at one moment. Plugins get copies of it.
 #[pyclass(frozen)]
 pub(crate) struct Seed {
     fields: Py<PyDict>,
@@ -26,6 +28,8 @@ pub(crate) struct Seed {
     /// `None`: it was empty.
     state: Option<Py<PyDict>>,
     metadata: Option<Py<PyDict>>,
+    /// The copies of state and metadata that grew from this.
+    copies: Mutex<Vec<Py<PyDict>>>,
 }
 
 /// The context one plugin was given, and what it grows from.
@@ -128,7 +132,8 @@ impl RequestContext {
             if before.is_some() || !after.is_empty() {
                 let before = before.as_ref().map(|before| before.bind(py));
                 let into = self.object.bind(py).getattr(name)?;
-                write_changes(before, &after, &into, deletions)?;
+                // A dict that the plugin put in its place says nothing about the keys it lacks.
+                write_changes(before, &after, &into, deletions && seed.gave(&after))?;
                 self.seed = None;
             }
         }
@@ -142,7 +147,11 @@ impl Seed {
         visit.call(&self.fields)?;
         visit.call(&self.user)?;
         visit.call(&self.state)?;
-        visit.call(&self.metadata)
+        visit.call(&self.metadata)?;
+        match self.copies.try_lock() {
+            Ok(copies) => copies.iter().try_for_each(|copy| visit.call(copy)),
+            Err(_) => Ok(()),
+        }
     }
 }
 
@@ -164,7 +173,16 @@ impl Seed {
         };
         let state = snapshot(&fields, intern!(py, "state"))?;
         let metadata = snapshot(&fields, intern!(py, "metadata"))?;
-        Ok(Self { fields: fields.unbind(), user, state, metadata })
+        Ok(Self { fields: fields.unbind(), user, state, metadata, copies: Mutex::default() })
+    }
+
+    fn copies(&self) -> MutexGuard<'_, Vec<Py<PyDict>>> {
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Is this one of the dicts that grew from this, and not one that a plugin made?
+    fn gave(&self, dict: &Bound<'_, PyDict>) -> bool {
+        self.copies().iter().any(|copy| copy.is(dict))
     }
 
     /// The fields of a `PluginContext` grown from this.
@@ -186,7 +204,11 @@ impl Seed {
             [(intern!(py, "state"), &self.state), (intern!(py, "metadata"), &self.metadata)]
         {
             let copy = match snapshot {
-                Some(snapshot) => copy_dict(snapshot.bind(py), 0)?,
+                Some(snapshot) => {
+                    let copy = copy_dict(snapshot.bind(py), 0)?;
+                    self.copies().push(copy.clone().unbind());
+                    copy
+                }
                 None => PyDict::new(py),
             };
             fields.set_item(name, copy)?;

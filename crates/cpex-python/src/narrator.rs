@@ -50,9 +50,12 @@ impl<'a, 'py> Narrator<'a, 'py> {
     }
 
     fn time_limit(&self) -> String {
-        let own = self.hosted.control(self.entry).timeout_s;
-        let limit = self.hosted.engine.get().time_limit(self.py, own);
-        limit.extract::<f64>().map_or_else(|_| limit.to_string(), |seconds| format!("{}", seconds.trunc()))
+        if let Some(own) = self.hosted.control(self.entry).timeout_s {
+            return own.to_string();
+        }
+        // Whole seconds, as the published package has it.
+        let limit = self.hosted.engine.get().time_limit(self.py, None);
+        limit.extract::<f64>().map_or_else(|_| limit.to_string(), |seconds| seconds.trunc().to_string())
     }
 
     fn mode(&self) -> &'static str {

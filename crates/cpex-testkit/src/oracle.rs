@@ -96,6 +96,10 @@ pub(crate) fn fails(run: &Run, entry: usize, how: How) -> bool {
     match how {
         How::Failed(ending) => matches!(ending, Ending::Failed | Ending::TimedOut),
         How::Cancelled => false,
+        // A denial that counts stands, whatever else of the answer is unreadable.
+        How::Replied { allow: false } if matches!(plugin.phase, Phase::Sequential | Phase::Concurrent) => {
+            false
+        }
         How::Replied { allow } => {
             let compared = match plugin.phase {
                 Phase::Sequential => allow,
