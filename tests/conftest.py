@@ -20,7 +20,9 @@ def clean_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if name.upper().startswith("PLUGINS_"):
             monkeypatch.delenv(name)
     settings.cache_clear()
-    tables = _tables(get_hook_registry())
+    registry = get_hook_registry()
+    registry.get_registered_hooks()  # loads the built-in ones, once in a process: saved too early, they would be lost
+    tables = _tables(registry)
     saved = [dict(table) for table in tables]
     yield
     PluginManager.reset()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -233,6 +235,11 @@ def test_lines_of_one_request_share_plugin_contexts(config: Any, session: Any) -
         ),
         ('{"hook": "tool_pre_invoke", "payload": {}}', "session.jsonl:2", ["payload.name is missing"]),
         (
+            '{"hook": "tool_pre_invoke", "payload": {"name": "x", "name": "y"}}',
+            "session.jsonl:2",
+            ["key 'name' is given twice"],
+        ),
+        (
             '{"hook": "tool_pre_invoke", "payload": {"name": "x"}, "context": {"usr": "a"}}',
             "session.jsonl:2",
             ["unknown field context.usr", "did you mean user"],
@@ -300,6 +307,7 @@ def test_says_what_is_wrong_with_the_config(tmp_path: Path, session: Any, text: 
         ("{module}.Gat", ["has no class 'Gat'", "did you mean Gate?"]),
         ("{module}.BadConfig", ["limit must be positive"]),
         ("Gate", ["is not a class path", "package.module.Class"]),
+        ("isolated_venv", ["is not part of this release"]),
     ],
 )
 def test_says_which_plugin_cannot_be_loaded(
@@ -313,6 +321,57 @@ def test_says_which_plugin_cannot_be_loaded(
     assert "plugin 'guard'" in result.stderr
     for text in said:
         assert text in " ".join(result.stderr.split())
+
+
+def test_suggests_the_hook_that_was_meant(config: Any, session: Any) -> None:
+    result = run(config("Gate", hooks=["tool_pre_invok"]), session(ALLOWED))
+    assert result.exit_code == 2
+    assert "has no hook: 'tool_pre_invok'" in " ".join(result.stderr.split())
+    assert "did you mean tool_pre_invoke" in " ".join(result.stderr.split())
+
+
+def test_a_name_can_be_taken_once(config: Any, session: Any) -> None:
+    result = run(config("Gate", "Memory", name="guard"), session(ALLOWED))
+    assert result.exit_code == 2
+    assert "plugin 'guard': Plugin guard already registered" in " ".join(result.stderr.split())
+
+
+def test_a_required_plugin_is_blamed_alone(config: Any, session: Any) -> None:
+    result = run(config("Absent", "Gate", required=True), session(ALLOWED))
+    assert result.exit_code == 2
+    assert "plugin 'absent'" in result.stderr
+    assert "plugin 'gate'" not in result.stderr
+
+
+def test_a_missing_plugin_can_deny(config: Any, session: Any) -> None:
+    result = run(config("Absent", "Gate", on_missing="deny"), session(ALLOWED), "--json")
+    assert result.exit_code == 0
+    assert "has no class 'Absent'; on_missing: deny, so its hooks are denied" in " ".join(result.stderr.split())
+    assert [entry["decision"] for entry in entries(result, "invocation")] == ["blocked"]
+
+
+def test_reads_the_config_from_a_pipe(config: Any, session: Any, tmp_path: Path) -> None:
+    text = config("Gate").read_text()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_text, args=(text,), daemon=True)
+    writer.start()
+    result = run(pipe, session(BLOCKED), "--json")
+    writer.join(timeout=10)
+    assert result.exit_code == 0
+    assert [entry["plugins"] for entry in entries(result, "invocation")] == [["gate"]]
+
+
+def test_says_that_there_is_nothing_to_run(config: Any, session: Any) -> None:
+    result = run(config(), session(ALLOWED))
+    assert result.exit_code == 0
+    assert "no plugins to run" in result.stderr
+
+
+def test_a_config_that_is_a_folder_is_explained(tmp_path: Path, session: Any) -> None:
+    result = run(tmp_path, session(ALLOWED))
+    assert result.exit_code == 2
+    assert "cannot read the config: is a directory" in " ".join(result.stderr.split())
 
 
 def test_disabled_plugins_are_not_loaded(config: Any, session: Any) -> None:

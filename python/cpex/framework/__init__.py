@@ -297,7 +297,7 @@ _SUBMODULES = (
     "validators",
 )
 _OPTIONAL = ("ExternalPluginServer",)
-"""Names that can be imported without what they need being installed."""
+"""Names that can be imported although what they stand for is not part of this release."""
 
 _plugin_manager: PluginManager | None = None
 
@@ -320,10 +320,11 @@ def _resolve(name: str) -> Any:
 
 
 def _placeholder(name: str, error: ModuleNotFoundError) -> type:
-    """Make a class that can be imported and named, and says at construction what is missing."""
+    """Make a class that can be imported and named, and says at construction that it is missing."""
 
     def refuse(self: object, *args: object, **kwargs: object) -> None:
-        raise ImportError(f"{__name__}.{name} needs the module {error.name!r}, which is not installed", name=error.name)
+        reason = "is not part of this release, a later one brings it; a kind 'module.Class' runs in-process today"
+        raise ImportError(f"{__name__}.{name}: a plugin server {reason}", name=error.name)
 
     return type(name, (), {"__init__": refuse, "__module__": __name__})
 

@@ -13,7 +13,7 @@ from pkgutil import iter_modules
 import yaml
 from pydantic import ValidationError
 
-from cpex.framework import ConfigLoader, Plugin, PluginConfig, PluginMode, TenantPluginManager
+from cpex.framework import ConfigLoader, Plugin, PluginConfig, PluginMode, TenantPluginManager, get_hook_registry
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE
 from cpex.framework.models import Config
 
@@ -34,12 +34,11 @@ def load_config(path: Path) -> Config:
     """
     where = str(path)
     try:
-        path.open("rb").close()  # reading would use up a pipe
+        path.stat()  # to the loader a missing file is an empty one; a pipe can be opened only once
+        config = ConfigLoader.load_config(where)
     except OSError as error:
         what = (error.strerror or str(error)).lower()
         raise UnusableError([Problem(where, f"cannot read the config: {what}", _neighbours(path))]) from error
-    try:
-        config = ConfigLoader.load_config(where)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
@@ -156,7 +155,13 @@ def _diagnose(plugin: PluginConfig, reason: str) -> tuple[str, str]:
         return f"module {module_name!r} has no class {class_name!r}", nearest(class_name, classes) or others
     if reason.endswith("already registered"):
         return reason, "give each plugin a name of its own"
-    return reason or _try_out(found, plugin), "check its `config:` and `hooks:`"
+    return reason or _try_out(found, plugin), _meant_hook(plugin) or "check its `config:` and `hooks:`"
+
+
+def _meant_hook(plugin: PluginConfig) -> str:
+    known = [str(getattr(hook, "value", hook)) for hook in get_hook_registry().get_registered_hooks()]
+    suggestions = (nearest(hook, known) for hook in plugin.hooks if hook not in known)
+    return next(filter(None, suggestions), "")
 
 
 def _where_modules_are(missing: str) -> str:

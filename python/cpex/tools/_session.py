@@ -102,7 +102,7 @@ def _parse(raw: bytes, number: int) -> Recorded:
 
 def _decode(raw: bytes) -> dict[str, Any]:
     try:
-        entry = json.loads(raw.rstrip().decode("utf-8-sig"))
+        entry = json.loads(raw.rstrip().decode("utf-8-sig"), object_pairs_hook=_object)
     except UnicodeDecodeError as error:
         raise _LineError(f"not UTF-8 text: byte {error.start + 1} of the line", "save the session as UTF-8") from error
     except json.JSONDecodeError as error:
@@ -112,6 +112,15 @@ def _decode(raw: bytes) -> dict[str, Any]:
     if not isinstance(entry, dict):
         raise _LineError(f"expected an object, got {json_type(entry)}")
     return entry
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _LineError(f"key {key!r} is given twice", "keep one: which of them counts differs between readers")
+        found[key] = value
+    return found
 
 
 def _payload(hook: str, data: Any) -> PluginPayload:
