@@ -58,7 +58,7 @@ impl Engine {
     }
 
     /// Is one of the steps replaced that a subclass or a test may replace?
-    pub(crate) fn is_overridden(&self) -> bool {
+    fn is_overridden(&self) -> bool {
         self.settings().overridden
     }
 
@@ -129,6 +129,7 @@ impl Engine {
             writable_fields: None,
             shown: None,
             raise_denials: false,
+            overridden: slf.get().is_overridden(),
             compatible: slf.get().compatible,
             spans: Spans::of_current_trace(py, &observability)?,
             chain_span: None,
@@ -142,6 +143,12 @@ impl Engine {
             return slf.call_method1(intern!(slf.py(), "_validate_payload_size"), (payload,)).map(drop);
         }
         size::check(payload)
+    }
+
+    /// Sets one of the settings. The old value is dropped after the lock is released.
+    fn replace<T>(&self, setting: impl FnOnce(&mut EngineSettings) -> &mut T, value: T) {
+        let old = std::mem::replace(setting(&mut self.settings()), value);
+        drop(old);
     }
 
     fn limits(&self) -> (Option<Duration>, Isolation) {
@@ -184,8 +191,7 @@ impl Engine {
 
     #[setter]
     fn set_config(&self, config: Py<PyAny>) {
-        let old = std::mem::replace(&mut self.settings().config, config);
-        drop(old);
+        self.replace(|settings| &mut settings.config, config);
     }
 
     #[getter]
@@ -212,8 +218,7 @@ impl Engine {
 
     #[setter]
     fn set_observability(&self, provider: Py<PyAny>) {
-        let old = std::mem::replace(&mut self.settings().observability, provider);
-        drop(old);
+        self.replace(|settings| &mut settings.observability, provider);
     }
 
     #[getter]
@@ -223,8 +228,7 @@ impl Engine {
 
     #[setter]
     fn set_hook_policies(&self, policies: Py<PyAny>) {
-        let old = std::mem::replace(&mut self.settings().hook_policies, policies);
-        drop(old);
+        self.replace(|settings| &mut settings.hook_policies, policies);
     }
 
     #[getter]
@@ -264,8 +268,7 @@ impl Engine {
 
     #[setter(_runtime_disabled)]
     fn set_runtime_disabled(&self, names: Py<PySet>) {
-        let old = std::mem::replace(&mut self.settings().runtime_disabled, names);
-        drop(old);
+        self.replace(|settings| &mut settings.runtime_disabled, names);
     }
 
     #[getter(_not_loaded)]
@@ -275,8 +278,7 @@ impl Engine {
 
     #[setter(_not_loaded)]
     fn set_not_loaded(&self, by_hook: Py<PyDict>) {
-        let old = std::mem::replace(&mut self.settings().not_loaded, by_hook);
-        drop(old);
+        self.replace(|settings| &mut settings.not_loaded, by_hook);
     }
 
     #[getter(_overridden)]
@@ -330,10 +332,7 @@ impl Engine {
         let clock = Instant::now();
         let disabled = this.settings().runtime_disabled.clone_ref(py);
         let disabled = disabled.bind(py);
-        let any_disabled = !disabled.is_empty();
-        let is_disabled = |control: &Control| {
-            control.is_off || any_disabled && disabled.contains(control.name(py)).unwrap_or(false)
-        };
+        let is_disabled = |control: &Control| is_out_of_service(control, disabled);
         let start = |facts: &Facts<'_>| {
             let payload = payload.clone().unbind();
             Invocation::start(line_up.line(), settings, payload, facts, is_disabled, 0)
@@ -397,9 +396,7 @@ impl Engine {
         let disabled = slf.get().settings().runtime_disabled.clone_ref(py);
         let eligible = PyList::empty(py);
         for entry in line_up.entries() {
-            let is_disabled = |control: &Control| {
-                control.is_off || disabled.bind(py).contains(&control.name).unwrap_or(false)
-            };
+            let is_disabled = |control: &Control| is_out_of_service(control, disabled.bind(py));
             let skip = request.with_facts(|facts| entry.skip(facts, is_disabled));
             eligible.append((&entry.plugin.hook_ref, skip.map(crate::report::skip_text)))?;
         }
@@ -419,6 +416,11 @@ impl Engine {
     fn __clear__(&self) {
         self.line_ups.clear();
     }
+}
+
+/// Is a plugin configured as disabled, or among those that were disabled at run time?
+fn is_out_of_service(control: &Control, disabled: &Bound<'_, PySet>) -> bool {
+    control.is_off || !disabled.is_empty() && disabled.contains(&control.name).unwrap_or(false)
 }
 
 /// A manager's timeout, in seconds. None at all: no limit; zero or less: no time.

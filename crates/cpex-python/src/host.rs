@@ -36,6 +36,8 @@ pub(crate) struct Hosted {
     /// The copy that the plugin was given whose answer is awaited, where a policy compares it.
     pub(crate) shown: Option<Py<PyAny>>,
     pub(crate) raise_denials: bool,
+    /// One of the executor's replaceable steps is replaced.
+    pub(crate) overridden: bool,
     /// What a plugin deletes from the state stays there, as in CPEX 0.1.4.
     pub(crate) compatible: bool,
     pub(crate) spans: Option<Spans>,
@@ -82,8 +84,8 @@ impl Hosted {
     ) -> PyResult<Bound<'py, PyAny>> {
         let control = self.control(work.entry);
         let (method, payload) = (control.method.bind(py), work.payload.bind(py));
-        if self.engine.get().is_overridden() {
-            let job = self.job_with(py, work, context.clone(), None)?;
+        if self.overridden {
+            let job = self.job_with(py, work, context.clone())?;
             return job.function.bind(py).call1(job.arguments.bind(py));
         }
         if control.takes_extensions {
@@ -94,30 +96,29 @@ impl Hosted {
     }
 
     /// The same call, for a task to make.
-    pub(crate) fn job(&mut self, py: Python<'_>, work: &Work, limit: Option<Duration>) -> PyResult<Job> {
+    pub(crate) fn job(&mut self, py: Python<'_>, work: &Work) -> PyResult<Job> {
         let context = self.seat(py, work.entry)?;
-        self.job_with(py, work, context, limit)
+        self.job_with(py, work, context)
     }
 
-    fn job_with<'py>(
-        &self,
-        py: Python<'py>,
-        work: &Work,
-        context: Bound<'py, PyAny>,
-        limit: Option<Duration>,
-    ) -> PyResult<Job> {
+    fn job_with<'py>(&self, py: Python<'py>, work: &Work, context: Bound<'py, PyAny>) -> PyResult<Job> {
         let control = self.control(work.entry);
         let mut arguments = vec![work.payload.bind(py).clone(), context];
         if control.takes_extensions {
             arguments.push(self.shown_extensions(py, control)?);
         }
-        let function = if self.engine.get().is_overridden() {
+        let function = if self.overridden {
             arguments.insert(0, control.hook_ref.bind(py).clone());
             self.engine.bind(py).getattr(intern!(py, "_execute_with_timeout"))?.unbind()
         } else {
             control.method.clone_ref(py)
         };
-        Ok(Job { function, arguments: PyTuple::new(py, arguments)?.unbind(), limit })
+        Ok(Job { function, arguments: PyTuple::new(py, arguments)?.unbind(), limit: self.limit(work) })
+    }
+
+    /// How long a plugin may take; a replaced step that calls it keeps time itself.
+    pub(crate) fn limit(&self, work: &Work) -> Option<Duration> {
+        if self.overridden { None } else { work.timeout }
     }
 
     /// Gives a plugin its context, and puts that into the table.

@@ -17,7 +17,7 @@ use crate::host::{Attached, Hosted};
 use crate::plugin_call::{Input, PluginCall, Step};
 use crate::reply;
 use crate::result;
-use crate::task::{Ended, Job, PluginTask, Purpose};
+use crate::task::{Ended, PluginTask, Purpose};
 use crate::values::{self, Fault, Invocation, Reply, Work};
 
 /// How far a step has brought it.
@@ -121,10 +121,9 @@ impl Pipeline {
     }
 
     fn open(&mut self, py: Python<'_>, work: &Work) -> PyResult<PluginCall> {
-        let overridden = self.hosted.engine.get().is_overridden();
         let awaitable = self.hosted.call(py, work)?;
         let started = self.clock + Duration::from_nanos(self.now_ns);
-        PluginCall::new(awaitable, started, if overridden { None } else { work.timeout })
+        PluginCall::new(awaitable, started, self.hosted.limit(work))
     }
 
     fn serial_step<'py>(
@@ -157,7 +156,7 @@ impl Pipeline {
     }
 
     fn tell_fault(&mut self, py: Python<'_>, entry: usize, error: PyErr) {
-        let fault = fault(py, error, self.hosted.engine.get().is_overridden());
+        let fault = fault(py, error, self.hosted.overridden);
         self.tell(py, entry, Err(fault));
     }
 
@@ -176,7 +175,7 @@ impl Pipeline {
     }
 
     fn spawn(&mut self, py: Python<'_>, work: &Work) -> PyResult<()> {
-        let job = self.job(py, work)?;
+        let job = self.hosted.job(py, work)?;
         let name = self.task_name(py, work.entry);
         let group = match &mut self.group {
             Some(group) => group,
@@ -186,7 +185,7 @@ impl Pipeline {
     }
 
     fn detach(&mut self, py: Python<'_>, work: &Work) -> PyResult<()> {
-        let job = self.job(py, work)?;
+        let job = self.hosted.job(py, work)?;
         let spans = self.hosted.spans.as_ref().map(|spans| spans.again(py));
         if self.gate.is_none()
             && let Some(places) = self.pool
@@ -204,11 +203,6 @@ impl Pipeline {
         let task = running_loop(py)?.call_method1("create_task", (Py::new(py, call)?,))?;
         let tasks = self.background.get_or_insert_with(|| PyList::empty(py).unbind());
         tasks.bind(py).append(task)
-    }
-
-    fn job(&mut self, py: Python<'_>, work: &Work) -> PyResult<Job> {
-        let limit = if self.hosted.engine.get().is_overridden() { None } else { work.timeout };
-        self.hosted.job(py, work, limit)
     }
 
     fn task_name(&self, py: Python<'_>, entry: usize) -> String {

@@ -46,10 +46,9 @@ impl Single {
         work: &Work,
     ) -> PyResult<(Progress<'py>, Option<Self>)> {
         hosted.begin_span(py, work.entry);
-        let limit = if hosted.engine.get().is_overridden() { None } else { work.timeout };
         let call = hosted
             .call_with(py, work, targets.context.bind(py))
-            .and_then(|awaitable| PluginCall::new(awaitable, Instant::now(), limit));
+            .and_then(|awaitable| PluginCall::new(awaitable, Instant::now(), hosted.limit(work)));
         match call {
             Ok(call) => {
                 let mut single = Self { hosted, targets, call };
@@ -59,8 +58,8 @@ impl Single {
                 Ok((progress, suspended))
             }
             Err(error) => {
-                let overridden = hosted.engine.get().is_overridden();
-                failed(py, &mut hosted, fault(py, error, overridden)).map(|done| (Progress::Done(done), None))
+                let fault = fault(py, error, hosted.overridden);
+                failed(py, &mut hosted, fault).map(|done| (Progress::Done(done), None))
             }
         }
     }
@@ -89,7 +88,7 @@ impl Single {
                 Ok(done) => return done.map(Progress::Done),
                 Err(error) => fault(py, error, false),
             },
-            Step::Raised(error) => fault(py, error, self.hosted.engine.get().is_overridden()),
+            Step::Raised(error) => fault(py, error, self.hosted.overridden),
             Step::TimedOut => Fault::Timeout(None),
         };
         failed(py, &mut self.hosted, fault).map(Progress::Done)
