@@ -247,7 +247,7 @@ impl Host<PyValues> for Attached<'_, '_> {
     }
 
     fn is_same(&self, a: &Py<PyAny>, b: &Py<PyAny>) -> bool {
-        payload::is_same(a, b)
+        a.is(b)
     }
 
     fn is_open_container(&self, payload: &Py<PyAny>) -> bool {

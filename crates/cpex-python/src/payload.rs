@@ -4,7 +4,6 @@
 //! plugins know them. For its own isolation the pipeline also copies what is nested in them, and the extra
 //! fields of models, so that no write reaches the original.
 
-use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
@@ -210,9 +209,4 @@ pub(crate) fn untracked<'py>(value: Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
 /// Does the type of this payload make it an open container, such as a model that is a dict?
 pub(crate) fn is_root_model(payload: &Bound<'_, PyAny>) -> bool {
     classes(payload.py()).is_ok_and(|classes| is_a(payload, &classes.root_model))
-}
-
-/// Are the two the very same object?
-pub(crate) fn is_same(a: &Py<PyAny>, b: &Py<PyAny>) -> bool {
-    std::ptr::eq::<ffi::PyObject>(a.as_ptr(), b.as_ptr())
 }
