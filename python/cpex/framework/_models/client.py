@@ -19,15 +19,26 @@ class MCPClientConfig(BaseModel, defer_build=True):
     """How an external plugin is reached over MCP."""
 
     proto: TransportType
+    """The MCP transport."""
     url: str | None = None
+    """Address of the server; with `uds`, the path of the request. Private addresses are refused unless SSRF
+    protection is off."""
     script: str | None = None
+    """A `.py`, `.sh` or executable file that is started and spoken to over its standard streams."""
     cmd: list[str] | None = None
+    """The same as a command with its arguments."""
     env: dict[str, str] | None = None
+    """Variables the started server gets beside the inherited ones."""
     cwd: str | None = None
+    """Working directory of the started server."""
     uds: str | None = None
+    """Unix socket that the HTTP connection goes through."""
     tls: MCPClientTLSConfig | None = None
+    """Certificates and checks of an `https` address."""
     reconnect_attempts: int = Field(default=3)
+    """How often a lost connection is tried again."""
     reconnect_delay: float = Field(default=0.1)
+    """Seconds before the first new try; doubled for each further one."""
 
     @field_validator("url")
     @classmethod
@@ -187,8 +198,11 @@ class GRPCClientConfig(BaseModel, defer_build=True):
     """How an external plugin is reached over gRPC: by address or by Unix socket."""
 
     target: str | None = Field(default=None)
+    """Address of the server, `host:port`."""
     uds: str | None = Field(default=None)
+    """Unix socket of the server, in place of `target`."""
     tls: GRPCClientTLSConfig | None = None
+    """Certificates and checks; absent: plaintext."""
 
     @field_validator("target")
     @classmethod
@@ -256,9 +270,13 @@ class UnixSocketClientConfig(BaseModel, defer_build=True):
     """How an external plugin is reached over a raw Unix socket."""
 
     path: str = Field()
+    """Absolute path of the server's socket."""
     reconnect_attempts: int = Field(default=3)
+    """How often a lost connection is tried again."""
     reconnect_delay: float = Field(default=0.1)
+    """Seconds before the first new try; doubled for each further one."""
     timeout: float = Field(default=30.0)
+    """Seconds to wait for an answer."""
 
     @field_validator("path")
     @classmethod

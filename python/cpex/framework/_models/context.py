@@ -12,19 +12,33 @@ class UserContext(BaseModel, defer_build=True):
     """The authenticated user of a request."""
 
     user_id: str
+    """Stable identifier of the user."""
     email: str | None = None
+    """Address of the user."""
     full_name: str | None = None
+    """Name to show."""
     is_admin: bool = False
+    """Whether the user administers the application."""
     groups: list[str] = Field(default_factory=list)
+    """Groups the user belongs to."""
     roles: list[str] = Field(default_factory=list)
+    """Roles the user has."""
     team_id: str | None = None
+    """The team the request is made for."""
     teams: list[str] | None = None
+    """Teams the user belongs to."""
     department: str | None = None
+    """Department of the user."""
     attributes: dict[str, Any] = Field(default_factory=dict)
+    """Anything else an identity provider says."""
     auth_method: str | None = None
+    """How the user proved who they are."""
     authenticated_at: datetime | None = None
+    """When that was."""
     service_account: str | None = None
+    """The account a machine acts as."""
     delegation_chain: list[str] = Field(default_factory=list)
+    """On whose behalf the user acts, the first principal first."""
 
 
 class GlobalContext(BaseModel, defer_build=True):
@@ -34,13 +48,21 @@ class GlobalContext(BaseModel, defer_build=True):
     """
 
     request_id: str
+    """Identifier of the request; contexts of the same request are found by it."""
     user: str | dict[str, Any] | None = None
+    """Who asks: a name, or what the application knows about them."""
     user_context: UserContext | None = None
+    """Who asks, in full."""
     tenant_id: str | None = None
+    """Tenant of the request; conditions look at it."""
     server_id: str | None = None
+    """Server the request is for; conditions look at it."""
     content_type: str | None = None
+    """Media type of the request; conditions look at it."""
     state: dict[str, Any] = Field(default_factory=dict)
+    """What plugins of this request share."""
     metadata: dict[str, Any] = Field(default_factory=dict)
+    """What the application tells the plugins."""
 
     @field_validator("content_type")
     @classmethod
@@ -69,8 +91,11 @@ class PluginContext(BaseModel, defer_build=True):
     """One plugin's own state across the hooks of a request, and the request's global context."""
 
     state: dict[str, Any] = Field(default_factory=dict)
+    """What this plugin keeps between the hooks of one request."""
     global_context: GlobalContext
+    """What is known about the request."""
     metadata: dict[str, Any] = Field(default_factory=dict)
+    """What this plugin tells the application."""
 
     @property
     def user_context(self) -> UserContext | None:

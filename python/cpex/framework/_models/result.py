@@ -78,22 +78,34 @@ class PluginErrorModel(BaseModel, defer_build=True):
     """A plugin's failure, in a form that travels."""
 
     message: str
+    """What went wrong."""
     plugin_name: str
+    """Name of the plugin."""
     code: str | None = ""
+    """What went wrong, for machines."""
     details: dict[str, Any] | None = Field(default_factory=dict)
+    """More about it."""
     mcp_error_code: int = -32603
+    """The JSON-RPC error code to answer with."""
 
 
 class PluginViolation(BaseModel, defer_build=True):
     """Why a plugin said no."""
 
     reason: str
+    """Why, in a few words."""
     description: str = ""
+    """Why, in full."""
     code: str
+    """Why, for machines."""
     details: dict[str, Any] | None = Field(default_factory=dict)
+    """More about it."""
     mcp_error_code: int | None = None
+    """The JSON-RPC error code to answer with."""
     http_status_code: int | None = None
+    """The HTTP status to answer with."""
     http_headers: dict[str, str] | None = None
+    """HTTP headers to answer with."""
     _plugin_name: str = PrivateAttr(default="")
 
     @property
@@ -112,21 +124,37 @@ class ControlExecutionRecord(BaseModel, defer_build=True):
     """What one plugin did in one hook invocation. Carries names and outcomes, never payload data."""
 
     plugin_id: str
+    """Identifier of the plugin's registration."""
     plugin_name: str
+    """Name of the plugin."""
     plugin_kind: str
+    """Kind of the plugin."""
     hook_name: str
+    """Name of the hook."""
     mode: PluginMode
+    """The plugin's mode."""
     status: ControlExecutionStatus
+    """How its run ended."""
     requested_allow: bool | None = None
+    """What the plugin asked for; None if it did not answer."""
     effective_allow: bool = True
+    """What came of it."""
     matched: bool | None = None
+    """Whether the plugin found something to act on; None if unknown."""
     applied: bool = False
+    """Whether it changed the outcome."""
     payload_modified: bool = False
+    """Whether its payload was taken."""
     extensions_modified: bool = False
+    """Whether it wrote extensions."""
     duration_ns: int = 0
+    """How long it took, in nanoseconds; 0 for parallel ones."""
     reason: str | None = None
+    """Why it denied or failed."""
     error_code: str | None = None
+    """The same, for machines."""
     config_keys: list[str] = Field(default_factory=list)
+    """Names of its settings, never their values."""
 
 
 Outcome = Literal[
@@ -200,15 +228,25 @@ class PluginResult(_Reported, Generic[T]):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     continue_processing: bool = True
+    """False denies."""
     modified_payload: T | None = None
+    """The payload to go on with; None for an unchanged one."""
     modified_extensions: Extensions | None = None
+    """The extensions to go on with; None for unchanged ones."""
     violation: PluginViolation | None = None
+    """Why it was denied."""
     metadata: dict[str, Any] | None = Field(default_factory=dict)
+    """What plugins tell the application."""
     denial_metadata: dict[str, Any] | None = None
+    """Small facts about a denial for the execution records."""
     background_tasks: list[BackgroundTask] = Field(default_factory=list, exclude=True)
+    """The background plugins that were started."""
     http_headers: dict[str, str] | None = None
+    """HTTP headers a plugin asks for."""
     retry_delay_ms: int = 0
+    """Milliseconds to wait before a retry; 0 for none."""
     executions: list[ControlExecutionRecord] = Field(default_factory=list)
+    """One record for each plugin that was started."""
 
     @property
     def report(self) -> tuple[ExecutionReport, ...]:

@@ -34,9 +34,13 @@ class MCPServerConfig(BaseModel, defer_build=True):
     """Where an MCP plugin server listens."""
 
     host: str = Field(default="127.0.0.1")
+    """Address to listen on."""
     port: int = Field(default=8000)
+    """Port to listen on."""
     uds: str | None = Field(default=None)
+    """Unix socket to listen on, in place of a port."""
     tls: MCPServerTLSConfig | None = Field(default=None)
+    """The server's certificate, and which clients it trusts."""
 
     @field_validator("uds")
     @classmethod
@@ -88,9 +92,13 @@ class GRPCServerConfig(BaseModel, defer_build=True):
     """Where a gRPC plugin server listens."""
 
     host: str = Field(default="127.0.0.1")
+    """Address to listen on."""
     port: int = Field(default=50051)
+    """Port to listen on."""
     uds: str | None = Field(default=None)
+    """Unix socket to listen on, in place of a port."""
     tls: GRPCServerTLSConfig | None = Field(default=None)
+    """The server's certificate, and which clients it trusts."""
 
     @field_validator("uds")
     @classmethod
@@ -156,6 +164,7 @@ class UnixSocketServerConfig(BaseModel, defer_build=True):
     """Where a raw Unix socket plugin server listens."""
 
     path: str = Field(default_factory=_default_socket_path)
+    """Path of the socket."""
 
     @classmethod
     def from_env(cls) -> "UnixSocketServerConfig | None":

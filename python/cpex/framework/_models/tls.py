@@ -30,9 +30,13 @@ class MCPTransportTLSConfigBase(BaseModel, defer_build=True):
     """Certificate files common to every TLS client and server."""
 
     certfile: str | None = Field(default=None)
+    """PEM file of our certificate."""
     keyfile: str | None = Field(default=None)
+    """PEM file of its private key."""
     ca_bundle: str | None = Field(default=None)
+    """PEM file of the authorities the other side's certificate must come from."""
     keyfile_password: str | None = Field(default=None)
+    """Password of an encrypted private key."""
 
     @field_validator("ca_bundle", "certfile", "keyfile")
     @classmethod
@@ -74,7 +78,9 @@ class MCPClientTLSConfig(MCPTransportTLSConfigBase):
     """TLS of an MCP client."""
 
     verify: bool = Field(default=True)
+    """Whether the server's certificate is checked."""
     check_hostname: bool = Field(default=True)
+    """Whether it must name the host that was asked for."""
 
     @classmethod
     def from_env(cls) -> "MCPClientTLSConfig | None":
@@ -101,6 +107,7 @@ class MCPServerTLSConfig(MCPTransportTLSConfigBase):
     """TLS of an MCP plugin server. ``ssl_cert_reqs``: 0 none, 1 optional, 2 required client certificates."""
 
     ssl_cert_reqs: int = Field(default=2)
+    """Client certificates: 0 not asked for, 1 optional, 2 required."""
 
     @classmethod
     def from_env(cls) -> "MCPServerTLSConfig | None":
@@ -126,6 +133,7 @@ class GRPCClientTLSConfig(MCPTransportTLSConfigBase):
     """TLS of a gRPC client."""
 
     verify: bool = Field(default=True)
+    """Whether the server's certificate is checked."""
 
     @classmethod
     def from_env(cls) -> "GRPCClientTLSConfig | None":
@@ -151,6 +159,7 @@ class GRPCServerTLSConfig(MCPTransportTLSConfigBase):
     """TLS of a gRPC plugin server. ``client_auth``: none, optional or require."""
 
     client_auth: str = Field(default="require")
+    """Client certificates: `none`, `optional` or `require`."""
 
     @field_validator("client_auth")
     @classmethod
