@@ -183,7 +183,7 @@ def _align_clocks(ours: Observation, published: Observation) -> None:
     first waited.
     """
     for left, right in zip(calls_of(ours), calls_of(published), strict=False):
-        if abs(left.get("took", 0) - right.get("took", 0)) < CLOCK_SLACK_SECONDS:
+        if abs((left.get("took") or 0) - (right.get("took") or 0)) < CLOCK_SLACK_SECONDS:
             right["took"] = left.get("took")
 
 

@@ -110,9 +110,13 @@ Script = list[Step]
 
 
 class Plugin(TypedDict):
-    """A plugin entry of the configuration and what the plugin does, call after call (the last script repeats)."""
+    """A plugin entry of the configuration and what the plugin does, call after call (the last script repeats).
+
+    `kind` is the class of a plugin that somebody else wrote; it has no scripts.
+    """
 
     name: str
+    kind: NotRequired[str]
     mode: Mode
     priority: int
     scripts: list[Script]
@@ -138,10 +142,15 @@ class Manager(TypedDict):
 class Call(TypedDict):
     """One invocation.
 
-    `before` is done to the manager first. `table` passes the previous returned table, `keep_context` the previous
-    `GlobalContext`. `direct` goes to the executor with a list of references that the registry would not give.
+    `hook`, `payload`, `context` and `extensions` stand in for those of the case. `before` is done to the manager
+    first. `table` passes the previous returned table, `keep_context` the previous `GlobalContext`. `direct` goes to the
+    executor with a list of references that the registry would not give.
     """
 
+    hook: NotRequired[str]
+    payload: NotRequired[dict[str, Any]]
+    context: NotRequired[dict[str, Any]]
+    extensions: NotRequired[dict[str, Any]]
     before: NotRequired[Literal["restart", "enable_again", "unregister"]]
     table: NotRequired[bool]
     keep_context: NotRequired[bool]
@@ -153,7 +162,11 @@ class Call(TypedDict):
 
 
 class Case(TypedDict):
-    """Everything that both sides are told."""
+    """Everything that both sides are told.
+
+    `{"$model": "module.Model", …}` inside a payload is an instance of that pydantic model. Plugins that wait for
+    sockets or threads need a real clock.
+    """
 
     hook: str
     plugins: list[Plugin]
@@ -162,6 +175,7 @@ class Case(TypedDict):
     context: dict[str, Any]
     extensions: NotRequired[dict[str, Any]]
     calls: list[Call]
+    clock: NotRequired[Literal["virtual", "real"]]
 
 
 Observation = dict[str, Any]

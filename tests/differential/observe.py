@@ -70,7 +70,7 @@ def tell(error: BaseException) -> dict[str, Any]:
 
 
 class Listener(logging.Handler):
-    """Keeps the warnings and errors of the framework."""
+    """Keeps the warnings and errors of the framework and of the plugins."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

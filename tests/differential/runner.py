@@ -5,6 +5,7 @@ Knows `cpex.framework` and the standard library only, so that it runs beside the
 
 import asyncio
 import copy
+import importlib
 import json
 import logging
 import os
@@ -59,7 +60,7 @@ class World:
             if "before" in call:
                 await self._prepare(call["before"])
             if context is None or not call.get("keep_context"):
-                context = self._context(index)
+                context = self._context(index, call)
             noticed, table = await self._call(call, context, table if call.get("table") else None)
             calls.append(noticed)
         await self.manager.shutdown()
@@ -110,15 +111,22 @@ class World:
         keys = ("name", "mode", "priority", "on_error", "conditions", "config", "capabilities")
         entry = {key: plugin[key] for key in keys if key in plugin}
         entry["hooks"] = plugin.get("hooks", [self.case["hook"]])
-        entry["kind"] = f"{script.__name__}.{script.KINDS[plugin.get('style', 'named')]}"
+        own_kind = f"{script.__name__}.{script.KINDS[plugin.get('style', 'named')]}"
+        entry["kind"] = plugin.get("kind", own_kind)
         return entry
 
-    def _context(self, index: int) -> GlobalContext:
-        return GlobalContext.model_validate({"request_id": f"req-{index}", **copy.deepcopy(self.case["context"])})
+    def _context(self, index: int, call: Call) -> GlobalContext:
+        fields = call.get("context", self.case["context"])
+        return GlobalContext.model_validate({"request_id": f"req-{index}", **copy.deepcopy(fields)})
 
-    def _payload(self) -> Any:
-        name = PAYLOADS[self.case["hook"]]
-        return getattr(framework, name, None) or getattr(script, name)
+    def _payload(self, call: Call) -> Any:
+        name = PAYLOADS[call.get("hook", self.case["hook"])]
+        model = getattr(framework, name, None) or getattr(script, name)
+        return model.model_validate(_build(call.get("payload", self.case["payload"])))
+
+    def _extensions(self, call: Call) -> Extensions | None:
+        fields = call.get("extensions", self.case.get("extensions"))
+        return None if fields is None else Extensions.model_validate(fields)
 
     async def _call(
         self, call: Call, context: GlobalContext, table: dict[str, PluginContext] | None
@@ -144,7 +152,7 @@ class World:
     async def _attempt(
         self, call: Call, context: GlobalContext, table: dict[str, PluginContext] | None
     ) -> tuple[Observation, Any, dict[str, PluginContext] | None]:
-        payload = self._payload().model_validate(copy.deepcopy(self.case["payload"]))
+        payload = self._payload(call)
         self.stage.payload, self.stage.context = payload, context
         loop = asyncio.get_running_loop()
         before = loop.time()
@@ -160,7 +168,7 @@ class World:
         # Before anything else gets to run: background plugins have not been started yet.
         noticed["payload"] = dump(payload)
         noticed["same_payload"] = getattr(result, "modified_payload", None) is payload
-        noticed["took"] = round(loop.time() - before, 6)
+        noticed["took"] = round(loop.time() - before, 6) if isinstance(loop, VirtualLoop) else None
         noticed["context"] = dump(context)
         noticed["table"] = self._table(returned, table)
         noticed["logs"] = self.listener.take()
@@ -169,22 +177,21 @@ class World:
     async def _invoke(
         self, call: Call, payload: Any, context: GlobalContext, table: dict[str, PluginContext] | None
     ) -> tuple[Any, dict[str, PluginContext] | None]:
+        hook = call.get("hook", self.case["hook"])
         as_exceptions = call.get("as_exceptions", False)
         if "only_plugin" in call:
             as_json = call.get("as_json", False)
             argument = payload.model_dump_json() if as_json else payload
             result = await self.manager.invoke_hook_for_plugin(
-                call["only_plugin"], self.case["hook"], argument, context, as_exceptions, as_json
+                call["only_plugin"], hook, argument, context, as_exceptions, as_json
             )
             return result, None
-        extensions = Extensions.model_validate(self.case["extensions"]) if "extensions" in self.case else None
+        extensions = self._extensions(call)
         if "direct" in call:
-            refs = self.manager._registry.get_hook_refs_for_hook(self.case["hook"])
+            refs = self.manager._registry.get_hook_refs_for_hook(hook)
             refs = refs[::-1] if call["direct"] == "reversed" else refs + refs
-            return await self.manager.executor.execute(
-                refs, payload, context, self.case["hook"], table, as_exceptions, extensions
-            )
-        return await self.manager.invoke_hook(self.case["hook"], payload, context, table, as_exceptions, extensions)
+            return await self.manager.executor.execute(refs, payload, context, hook, table, as_exceptions, extensions)
+        return await self.manager.invoke_hook(hook, payload, context, table, as_exceptions, extensions)
 
     async def _cancel_stragglers(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
@@ -200,11 +207,25 @@ class World:
         return {key: {"context": dump(one), "kept": known.get(key) is one} for key, one in table.items()}
 
 
+def _build(value: Any) -> Any:
+    """Returns a copy of `value` with the models that it describes."""
+    if isinstance(value, list):
+        return [_build(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    fields = {key: _build(item) for key, item in value.items()}
+    if (path := fields.pop("$model", None)) is None:
+        return fields
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name).model_validate(fields)
+
+
 def observe(case: Case, listener: Listener, scratch: str) -> str:
     """Plays one case in a world of its own and returns the observation as one line."""
     _set_pool(case["manager"].get("pool"))
     world = World(case, listener, scratch)
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    loop_factory = asyncio.new_event_loop if case.get("clock") == "real" else VirtualLoop
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
         noticed = runner.run(world.play())
     listener.take()
     line = json.dumps(noticed)
@@ -240,9 +261,7 @@ def _whereabouts(error: BaseException) -> str:
 def main() -> None:
     """Answers every line of standard input until it ends."""
     listener = Listener()
-    logger = logging.getLogger("cpex")
-    logger.addHandler(listener)
-    logger.propagate = False
+    logging.getLogger().addHandler(listener)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory(prefix="cpex-differential-") as scratch:
