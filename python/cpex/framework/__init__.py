@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cpex.framework.cmf.message import Message as Message
     from cpex.framework.cmf.message import Role as Role
     from cpex.framework.cmf.message import TextContent as TextContent
+    from cpex.framework.cmf.view import MessageView as MessageView
     from cpex.framework.decorator import hook
     from cpex.framework.errors import DenialExecutionRecord, DenialOutcome, PluginError, PluginViolationError
     from cpex.framework.extensions.extensions import Extensions as Extensions
@@ -178,6 +179,7 @@ _HOMES = {
         "Role",
         "TextContent",
     ),
+    "cmf.view": ("MessageView",),
     "decorator": ("hook",),
     "errors": (
         "DenialExecutionRecord",
@@ -280,6 +282,7 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _SUBMODULES = (
     "base",
+    "cmf",
     "constants",
     "decorator",
     "errors",

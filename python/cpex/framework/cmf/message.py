@@ -1,24 +1,24 @@
 """Messages and the content parts they are made of."""
 
 import base64
-import binascii
 from collections.abc import Iterator
 from enum import Enum
-from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Discriminator,
     Field,
+    SerializerFunctionWrapHandler,
     Tag,
-    ValidationInfo,
     field_serializer,
-    field_validator,
+    model_serializer,
+    model_validator,
 )
 
 if TYPE_CHECKING:
+    from cpex.framework.cmf.view import MessageView
     from cpex.framework.extensions.extensions import Extensions
 
 
@@ -91,8 +91,19 @@ class ToolResult(BaseModel):
     is_error: bool = False
 
 
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class Resource(BaseModel):
-    """A resource with its content. In JSON ``blob`` is base64."""
+    """A resource with its content, either text or bytes.
+
+    Bytes that are no UTF-8 are base64 in JSON; a key ``blob_encoding`` beside them says so, and is read back.
+    """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -108,20 +119,32 @@ class Resource(BaseModel):
     annotations: dict[str, Any] = Field(default_factory=dict)
     version: str | None = None
 
-    @field_validator("blob", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _decode_blob(cls, value: Any, info: ValidationInfo) -> Any:
-        if info.mode != "json" or not isinstance(value, str):
-            return value
+    def _decode_blob(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("blob_encoding") != "base64" or not isinstance(data.get("blob"), str):
+            return data
         try:
-            return base64.b64decode(value, validate=True)
-        except binascii.Error:
-            # Peers of version 0.1.4 send the bytes as text.
-            return value.encode()
+            return {**data, "blob": base64.b64decode(data["blob"], validate=True)}
+        except ValueError as error:
+            raise ValueError("Resource 'blob' is not base64, although 'blob_encoding' says so") from error
+
+    @model_validator(mode="after")
+    def _check_single_source(self) -> Self:
+        if self.content is not None and self.blob is not None:
+            raise ValueError("Resource cannot have both 'content' and 'blob' set")
+        return self
 
     @field_serializer("blob", when_used="json-unless-none")
     def _encode_blob(self, value: bytes) -> str:
-        return base64.b64encode(value).decode("ascii")
+        return value.decode() if _is_utf8(value) else base64.b64encode(value).decode()
+
+    @model_serializer(mode="wrap", when_used="json")
+    def _mark_encoding(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = serialize(self)
+        if written.get("blob") is not None and not _is_utf8(self.blob or b""):
+            written["blob_encoding"] = "base64"
+        return written
 
 
 class ResourceReference(BaseModel):
@@ -136,6 +159,12 @@ class ResourceReference(BaseModel):
     range_start: int | None = None
     range_end: int | None = None
     selector: str | None = None
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if self.range_start is not None and self.range_end is not None and self.range_end < self.range_start:
+            raise ValueError(f"range_end ({self.range_end}) must be >= range_start ({self.range_start})")
+        return self
 
 
 class PromptRequest(BaseModel):
@@ -347,7 +376,7 @@ class Message(BaseModel):
     content: list[ContentPartUnion] = Field(default_factory=list)
     channel: Channel | None = None
 
-    def iter_views(self, hook: str | None = None, extensions: "Extensions | None" = None) -> Iterator[Any]:
+    def iter_views(self, hook: str | None = None, extensions: "Extensions | None" = None) -> "Iterator[MessageView]":
         """Looks at the message part by part.
 
         Args:
@@ -357,5 +386,7 @@ class Message(BaseModel):
         Returns:
             One view for each content part, made as they are asked for.
         """
-        views: Iterator[Any] = import_module("cpex.framework.cmf.view").iter_views(self, hook, extensions)
-        return views
+        # The module of the views imports this one.
+        from cpex.framework.cmf.view import iter_views
+
+        return iter_views(self, hook, extensions)

@@ -2,4 +2,7 @@
 
 from cpex.framework._lazy import submodules
 
-__getattr__ = submodules(__name__, ("agents", "http", "policies", "prompts", "registry", "resources", "tools"))
+__getattr__ = submodules(
+    __name__,
+    ("agents", "http", "identity", "message", "policies", "prompts", "registry", "resources", "tools"),
+)
