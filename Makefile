@@ -24,7 +24,7 @@ unexport VIRTUAL_ENV PYTHONPATH
 
 # A wheel depends on every source that ends up in it.
 RUST_SOURCES := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.toml $(wildcard Cargo.lock)
-PY_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed) pyproject.toml README.md
+PY_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed -o -path '*/templates/*' -type f) pyproject.toml README.md
 SOURCES := $(RUST_SOURCES) $(PY_SOURCES)
 
 ##@ Every day

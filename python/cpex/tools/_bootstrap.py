@@ -164,6 +164,7 @@ def bootstrap(
         _say(f"❌ Failed to create plugin project: {_without_credentials(_reason(error))}")
         raise typer.Exit(cli.EXIT_OPERATION_FAILED) from error
     _say(f"Created {created}; README.md in it says how to go on")
+    _warn_of_name(Path(str(created)))
 
 
 def _cli() -> ModuleType:
@@ -186,6 +187,15 @@ def _clone_failures_unlogged() -> Iterator[None]:
 
 def _say(text: str) -> None:
     _cli().console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _warn_of_name(project: Path) -> None:
+    if (project / "__init__.py").exists() and not project.name.isidentifier():
+        importable = project.name.replace("-", "_")
+        _say(
+            f"The folder is the plugin's Python package. It works as it is, but no import statement can name "
+            f"{project.name}, and `cpex plugin install` refuses it; {importable} has no such limits"
+        )
 
 
 def _reason(error: Exception) -> str:
