@@ -114,12 +114,12 @@ def _fields(model: Any) -> dict[str, Any]:
 
 def _class(found: type) -> dict[str, Any]:
     shown: dict[str, Any] = {"is": "class", "bases": [base.__name__ for base in found.__mro__[1:]]}
-    if isinstance(found, enum.EnumMeta):
-        return {**shown, "values": {name: member.value for name, member in found.__members__.items()}}
+    if issubclass(found, enum.Enum):
+        return {**shown, "values": {name: found[name].value for name in found.__members__}}
     fields: Any = {}
     if hasattr(found, "model_fields"):
         fields = _fields(found)
-        config = {key: value for key, value in found.model_config.items() if key != "defer_build"}
+        config = {key: value for key, value in getattr(found, "model_config", {}).items() if key != "defer_build"}
         shown |= {"fields": fields, "config": {key: _text(config[key]) for key in sorted(config)}}
     else:
         shown["init"] = _signature(found)
