@@ -49,7 +49,7 @@ def show(value: Any) -> Any:
     """Writes a value down with its type."""
     if isinstance(value, Enum):
         return {"$": type(value).__name__, "value": value.value}
-    if value is None or isinstance(value, (str, int, float)):
+    if value is None or isinstance(value, (str, int)):
         return value
     if isinstance(value, (set, frozenset)):
         return {"$": type(value).__name__, "items": sorted(map(repr, value))}
