@@ -77,11 +77,6 @@ class Setup(TypedDict):
     sent: NotRequired[list[dict[str, Any]]]
 
 
-def packages() -> list[str]:
-    """Returns the names of the packages that have cases."""
-    return [file.stem for file in FILES]
-
-
 def setups() -> Iterator[Setup]:
     """Yields the setups of all packages."""
     for file in FILES:
