@@ -92,8 +92,6 @@ def play(python: str, **variables: str) -> list[tuple[dict[str, Any], Any]]:
         connection.write(case.get("status", 200), case["body"].encode(), Location="/elsewhere")
 
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PLUGINS_", "PYTHON"))}
-    if python == sys.executable and "PYTHONPATH" in os.environ:
-        environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
     with DecisionPoint() as point:
         point.answer = answer
         done = subprocess.run(

@@ -31,6 +31,7 @@ ALLOWED = {
     "*.names.MessageView.members.text": "| B4 |",
     "*.names.PluginConfig.fields.required": "| B7 |",
     "*.names.PluginConfig.fields.on_missing": "| B7 |",
+    "*.names.Config.fields.plugin_settings": "| `plugin_settings` in `Config` |",
     "*.names.*PluginManager.members.load_failures": "| B7 |",
     "*.names.PluginConfig.fields.timeout_ms": "| B17 |",
     "*.names.*.members.report": "| B18 |",

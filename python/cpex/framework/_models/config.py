@@ -249,7 +249,7 @@ class PluginConfig(BaseModel, defer_build=True):
 
 
 class Config(BaseModel, defer_build=True):
-    """A whole plugin configuration file."""
+    """A whole plugin configuration file. ``plugin_settings`` appears in dumps only when it is set."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -258,3 +258,4 @@ class Config(BaseModel, defer_build=True):
     server_settings: MCPServerConfig | None = None
     grpc_server_settings: GRPCServerConfig | None = None
     unix_socket_server_settings: UnixSocketServerConfig | None = None
+    plugin_settings: dict[str, Any] | None = Field(default=None, repr=False, exclude_if=_is_unset)

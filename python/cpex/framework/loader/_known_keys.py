@@ -1,4 +1,4 @@
-"""Which keys a plugin configuration file may have: those of the models, and `plugin_settings`."""
+"""Which keys a plugin configuration file may have: those of the models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from cpex.framework.models import Config
 
-__all__ = ["PLUGIN_SETTINGS", "known_keys"]
+__all__ = ["known_keys"]
 
 PLUGIN_SETTINGS = "plugin_settings"
 
@@ -25,7 +25,7 @@ def known_keys() -> KnownKeys:
     Returns:
         The keys, in the form of `_core.PositionIndex.unknown_keys`.
     """
-    return {**_fields(Config), PLUGIN_SETTINGS: None}
+    return _fields(Config)
 
 
 def _fields(model: type[BaseModel]) -> dict[str, KnownKeys]:
