@@ -23,7 +23,7 @@ DEFAULT_TEMPLATE_TYPE = "native"
 DEFAULT_VCS_REF = "main"
 LOCAL_TEMPLATES_DIR = Path(__file__).parents[1] / "templates"
 
-console = Console()
+console = Console(log_time=False, log_path=False)
 
 _TYPES = {
     "native": "runs in the process of the application",
