@@ -58,12 +58,15 @@ class Environment:
         site = Path(sysconfig.get_path("purelib", vars={"base": str(path), "platbase": str(path)}))
         seen = dict.fromkeys((*map(sysconfig.get_path, ("purelib", "platlib")), str(Path(cpex.__file__).parents[1])))
         (site / "seen.pth").write_text("".join(f"{folder}\n" for folder in seen))
+        self._settings = path / "cookiecutter.yaml"
+        self._settings.write_text(f"cookiecutters_dir: {path}/clones\nreplay_dir: {path}/replay\n")
         (self.bin / "ruff").symlink_to(Path(sysconfig.get_path("scripts"), "ruff"))
         write_script(self.bin / "cpex", f'#!/bin/sh\nexec "{self.bin}/python" -m cpex "$@"\n')
 
     def run(self, *command: str, cwd: Path, stdin: str | int = subprocess.DEVNULL, **variables: str) -> str:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PLUGINS_"))}
         environment |= {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}", **variables}
+        environment["COOKIECUTTER_CONFIG"] = str(self._settings)
         given = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin}
         done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, **given)
         assert done.returncode == 0, done.stdout + done.stderr

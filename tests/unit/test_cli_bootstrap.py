@@ -47,6 +47,14 @@ ODD = "\\ \"q\" 'a': #1 - {{ 7 }} {% if %} 😀 \x7f"
 
 
 @pytest.fixture(autouse=True)
+def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cookiecutter is told in the home folder, and keeps there, is out of the way."""
+    home = tmp_path_factory.mktemp("cookiecutter")
+    (home / "config.yaml").write_text(f"cookiecutters_dir: {home}/clones\nreplay_dir: {home}/replay\n")
+    monkeypatch.setenv("COOKIECUTTER_CONFIG", str(home / "config.yaml"))
+
+
+@pytest.fixture(autouse=True)
 def author(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "git_user_name", lambda: "Ann Author")
     monkeypatch.setattr(cli, "git_user_email", lambda: "ann@example.org")
@@ -212,10 +220,7 @@ def test_a_template_of_a_repository(bootstrap: Callable[..., Result], tmp_path: 
     git = ["git", "-C", str(origin), "-c", "user.name=a", "-c", "user.email=a@example.org"]
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "templates"], ["tag", "v1"]):
         subprocess.run([*git, *arguments], check=True)
-    environment = {"COOKIECUTTER_CONFIG": str(tmp_path / "cookiecutter.yaml")}
-    (tmp_path / "cookiecutter.yaml").write_text(f"cookiecutters_dir: {tmp_path / 'clones'}\n")
-    arguments = ["bootstrap", "-d", "mine", "-u", f"file://{origin}", "-r", "v1", "--no_input"]
-    result = CliRunner().invoke(cli.app, arguments, env=environment)
+    result = bootstrap("-d", "mine", "-u", f"file://{origin}", "-r", "v1", "--no_input")
     assert result.exit_code == 0, result.output
     assert (tmp_path / "mine" / "plugin.py").exists()
 
@@ -354,9 +359,10 @@ def test_quoted_text_is_the_same_in_every_format(text: str) -> None:
 
 def test_the_types_complete() -> None:
     """Shell completion knows the templates."""
-    environment = {"_CPEX_COMPLETE": "complete_bash", "COMP_WORDS": "cpex bootstrap -t ", "COMP_CWORD": "3"}
-    result = CliRunner().invoke(cli.app, [], prog_name="cpex", env=environment)
-    assert result.output.split() == list(TYPES)
+    words = {"_CPEX_COMPLETE": "complete_bash", "COMP_WORDS": "cpex bootstrap -t ", "COMP_CWORD": "3"}
+    environment = {**os.environ, **words, "PLUGINS_CLI_COMPLETION": "true"}
+    done = subprocess.run([sys.executable, "-m", "cpex"], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == list(TYPES)
 
 
 @pytest.mark.parametrize("name", ["plugin.{{cookiecutter.__py}}", "cookiecutter.json"])

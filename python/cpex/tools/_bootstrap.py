@@ -191,10 +191,9 @@ def _say(text: str) -> None:
 
 def _warn_of_name(project: Path) -> None:
     if (project / "__init__.py").exists() and not project.name.isidentifier():
-        importable = project.name.replace("-", "_")
         _say(
-            f"The folder is the plugin's Python package. It works as it is, but no import statement can name "
-            f"{project.name}, and `cpex plugin install` refuses it; {importable} has no such limits"
+            f"The folder is the plugin's Python package: it works as it is, but no import statement can name "
+            f"{project.name}; {project.name.replace('-', '_')} has no such limit"
         )
 
 
