@@ -19,6 +19,8 @@ from cpex.framework.models import Config
 from cpex.framework.settings import settings
 
 from ._bootstrap import bootstrap
+from ._check import check
+from ._inspect import inspect
 from ._json import JsonReport, private_stdout
 from ._load import load_config, open_manager, stand_ins
 from ._log import shown_log
@@ -61,6 +63,8 @@ def callback(
 
 
 app.command()(bootstrap)
+app.command()(check)
+app.command()(inspect)
 app.command()(plugin)
 
 
