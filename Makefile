@@ -53,6 +53,10 @@ bench: .venv-bench/.installed .venv-published/.installed ## Compare with a bare 
 differential: $(VENV)/.installed .venv-published/.installed ## Many more generated cases against the published package
 	CPEX_DIFFERENTIAL_CASES=$${CPEX_DIFFERENTIAL_CASES:-50000} $(BIN)/python -m pytest tests/differential -q
 
+.PHONY: clients
+clients: $(VENV)/.installed .venv-clients/.installed .venv-clients-published/.installed ## ContextForge's gateway and Mellea, on ours and on the published package
+	CPEX_CLIENTS=$(CURDIR) $(BIN)/python -m pytest tests/clients -q
+
 .PHONY: fuzz
 fuzz: ## Run the fuzz targets for FUZZ_SECONDS each (60)
 	scripts/fuzz $${FUZZ_SECONDS:-60}
@@ -148,6 +152,18 @@ $(VENV)/.installed: dist/fast/.built requirements/plugins.txt
 .venv-published/.installed: requirements/published.txt | $(VENV)/.tools
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-published
 	$(INSTALL) --python .venv-published/bin/python -r requirements/published.txt
+	touch $@
+
+.venv-clients/.installed: dist/fast/.built requirements/clients.txt
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-clients
+	$(INSTALL) --python .venv-clients/bin/python --no-deps -r requirements/clients.txt
+	$(INSTALL) --python .venv-clients/bin/python --no-deps --reinstall-package cpex dist/fast/*.whl
+	$(BIN)/uv pip check --python .venv-clients/bin/python
+	touch $@
+
+.venv-clients-published/.installed: requirements/clients-published.txt | $(VENV)/.tools
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-clients-published
+	$(INSTALL) --python .venv-clients-published/bin/python -r requirements/clients-published.txt
 	touch $@
 
 .venv-3%/.installed: dist/fast-3%/.built requirements/test.txt
