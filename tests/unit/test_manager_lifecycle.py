@@ -22,7 +22,7 @@ from cpex.framework import (
     ToolPreInvokePayload,
 )
 from cpex.framework.loader.config import plugin_settings
-from cpex.framework.models import Config, ExecutionReport
+from cpex.framework.models import Config, ExecutionReport, PluginCondition
 
 REQUEST = GlobalContext(request_id="1")
 PAYLOAD = ToolPreInvokePayload(name="t")
@@ -353,3 +353,14 @@ async def test_b30_settings_of_the_file_allow_directories(tmp_path: Path, monkey
     assert manager.load_failures == []
     assert manager._loader.plugin_dirs == [str(plugins)]
     assert plugin_settings(manager.executor.config) == {"allowed_dirs": [str(tmp_path)]}
+
+
+async def test_conditions_changed_in_place_count_when_a_plugin_is_registered_next() -> None:
+    """docs/compatibility.md, "Smaller things": the engine compiles them."""
+    conditional = entry("a", conditions=[PluginCondition(tools={"other"})])
+    manager = manager_of(conditional)
+    await manager.initialize()
+    assert (await manager.invoke_hook("tool_pre_invoke", PAYLOAD, REQUEST))[0].metadata == {}
+    conditional.conditions.clear()
+    manager._registry.register(Allow(entry("b")))
+    assert (await manager.invoke_hook("tool_pre_invoke", PAYLOAD, REQUEST))[0].metadata == {"a": "ran", "b": "ran"}
