@@ -55,7 +55,7 @@ class Environment:
     def __init__(self, path: Path) -> None:
         venv.create(path, symlinks=True)
         self.bin = path / "bin"
-        site = Path(sysconfig.get_path("purelib", vars={"base": str(path), "platbase": str(path)}))
+        site = Path(sysconfig.get_path("purelib", "venv", vars={"base": str(path), "platbase": str(path)}))
         seen = dict.fromkeys((*map(sysconfig.get_path, ("purelib", "platlib")), str(Path(cpex.__file__).parents[1])))
         (site / "seen.pth").write_text("".join(f"{folder}\n" for folder in seen))
         self._settings = path / "cookiecutter.yaml"
@@ -64,7 +64,7 @@ class Environment:
         write_script(self.bin / "cpex", f'#!/bin/sh\nexec "{self.bin}/python" -m cpex "$@"\n')
 
     def run(self, *command: str, cwd: Path, stdin: str | int = subprocess.DEVNULL, **variables: str) -> str:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PLUGINS_"))}
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYT", "PLUGINS_"))}
         environment |= {"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}", **variables}
         environment["COOKIECUTTER_CONFIG"] = str(self._settings)
         given = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin}

@@ -105,7 +105,7 @@ def test_the_files_of_a_project(template_type: str, bootstrap: Callable[..., Res
 
 @pytest.mark.parametrize("template_type", TYPES)
 def test_the_config_and_the_manifest(template_type: str, bootstrap: Callable[..., Result], tmp_path: Path) -> None:
-    """L3, B26: both validate, and name hooks that exist."""
+    """L3, B26, templates: both validate, and name hooks that exist."""
     bootstrap("-d", "my_filter", "-t", template_type, "--no_input")
     project = tmp_path / "my_filter"
     (entry,) = ConfigLoader.load_config(str(config_of(project))).plugins or []
