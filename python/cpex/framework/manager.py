@@ -279,8 +279,8 @@ class PluginManager(ManagerView):
         )
         # A call under way keeps its result; a replaced `execute` returns it.
         finished = call if isinstance(call, tuple) else await call or call.result()
-        if finished[0].background_tasks:
-            self._background.add(finished[0].background_tasks)
+        if self._registry.has_background:
+            self._background.add(finished[0].background_tasks or ())
         return finished
 
     async def invoke_hook_for_plugin(
