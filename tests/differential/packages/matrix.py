@@ -1,6 +1,6 @@
 """What is played: the setups in `cases/`, each in every mode and under every kind of policy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NotRequired, TypedDict, cast, get_args
 
@@ -104,8 +104,8 @@ def to_plugin(setup: Setup, mode: Mode, priority: int = 1) -> Plugin:
     }
 
 
-def to_case(plugins: list[Plugin], inputs: list[Input], manager: Manager) -> Case:
-    """Returns the case that plays all inputs on one manager."""
+def to_case(plugins: list[Plugin], inputs: Sequence[Call], manager: Manager) -> Case:
+    """Returns the case that plays all inputs on one manager; without a hook of its own, an input is for the first."""
     calls = [{key: value for key, value in each.items() if key not in ("name", "expect")} for each in inputs]
     return {
         "hook": plugins[0]["hooks"][0],

@@ -1,80 +1,34 @@
 """Each published plugin does its work on CPEX, in every mode and under every policy, as on the published package."""
 
 import json
-import math
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import requires, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, cast
 
 import pytest
 from packaging.requirements import Requirement
 
-from ..allowed import comparable
-from ..case import Case, Mode, Observation
-from ..look import walk
+from ..case import Call, Mode
 from ..side import Side
 from ..test_differential import differences
 from .collector import Collector
-from .matrix import COLLECTOR, LINE_UP, MODES, POLICIES, Setup, setup_named, setups, to_case, to_plugin
-from .work import check_work, plain
+from .compare import Collectors, play
+from .matrix import LINE_UP, MODES, POLICIES, Input, Setup, setup_named, setups, to_case, to_plugin
+from .work import check_work
 
 ROOT: Final = Path(__file__).parents[3]
 PACKAGES: Final = (ROOT / "requirements" / "third-party.in", ROOT / "examples" / "agent-session" / "requirements.txt")
 SETUPS: Final = list(setups())
-# What plugins read off the clock, and by how much it may differ on a busy machine: both sides play at once.
-CLOCK_READINGS: Final[dict[str, float]] = {
-    "X-RateLimit-Reset": 60,
-    "Retry-After": 60,
-    "reset_in": 60,
-    "ica_metering_start_time": 60,
-    "latency_ms": 60_000,
-    "latencyMs": 60_000,
-}
-
-Collectors = tuple[Collector, Collector]
+SETUP_NAMES: Final = [f"{setup['package']} {setup['name']}" for setup in SETUPS]
 
 
 @pytest.fixture(scope="module")
 def collectors() -> Iterator[Collectors]:
     with Collector.running() as ours, Collector.running() as published:
         yield ours, published
-
-
-def tell(side: Side, case: Case, collector: Collector) -> None:
-    side.tell(json.loads(json.dumps(case).replace(COLLECTOR, collector.url)))
-
-
-def hear(side: Side, collector: Collector) -> Observation:
-    noticed = side.hear()
-    noticed["sent"] = collector.take()
-    observation: Observation = json.loads(json.dumps(noticed).replace(collector.url, COLLECTOR))
-    return observation
-
-
-def play(case: Case, ours: Side, published: Side, collectors: Collectors) -> tuple[Observation, Observation]:
-    """Returns what both sides noticed, without what is meant to differ."""
-    tell(ours, case, collectors[0])
-    tell(published, case, collectors[1])
-    left, right = comparable(case, hear(ours, collectors[0]), hear(published, collectors[1]))
-    align_clocks(left, right)
-    return left, right
-
-
-def align_clocks(ours: Any, published: Any) -> None:
-    """Takes over our clock readings where the published package's are about the same."""
-    for left, right in zip(walk(ours), walk(published), strict=False):
-        for name in CLOCK_READINGS.keys() & left.keys() & right.keys():
-            if abs(number(left[name]) - number(right[name])) <= CLOCK_READINGS[name]:
-                right[name] = left[name]
-
-
-def number(reading: Any) -> float:
-    """Returns a reading of the clock as a number; NaN, which is near nothing, if it is none."""
-    plain_reading = plain(reading)
-    return math.nan if plain_reading is None else float(plain_reading)
 
 
 def installed(python: str) -> dict[str, str]:
@@ -101,7 +55,7 @@ def test_our_version_is_one_that_the_package_asks_for(package: str) -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("setup", SETUPS, ids=[f"{setup['package']} {setup['name']}" for setup in SETUPS])
+@pytest.mark.parametrize("setup", SETUPS, ids=SETUP_NAMES)
 def test_works_as_on_the_published_package(
     ours: Side, published: Side, collectors: Collectors, setup: Setup, mode: Mode, policy: str
 ) -> None:
@@ -110,6 +64,32 @@ def test_works_as_on_the_published_package(
     assert "\n".join(differences(here, there)) == ""
     assert here["load"]["plugins"] == 1
     check_work(setup, mode, policy, here)
+
+
+VARIANTS: Final[dict[str, Call]] = {
+    "denials as exceptions": {"as_exceptions": True},
+    "one plugin": {"only_plugin": ""},
+    "one plugin, as JSON": {"only_plugin": "", "as_json": True},
+    "contexts handed on": {"table": True, "keep_context": True},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("setup", SETUPS, ids=SETUP_NAMES)
+def test_called_in_other_ways_as_on_the_published_package(
+    ours: Side, published: Side, collectors: Collectors, setup: Setup, variant: str
+) -> None:
+    options = VARIANTS[variant]
+    if "only_plugin" in options:
+        options = {**options, "only_plugin": setup["package"]}
+    # A model that is no part of the payload's type does not survive JSON.
+    inputs = [each for each in setup["inputs"] if not ("as_json" in options and "$model" in json.dumps(each))]
+    case = to_case(
+        [to_plugin(setup, "sequential")], [cast(Input, {**each, **options}) for each in inputs], {"made": "borg"}
+    )
+    here, there = play(case, ours, published, collectors)
+    assert len(here["calls"]) == len(inputs)
+    assert "\n".join(differences(here, there)) == ""
 
 
 ONE_MODE: Final = ["sequential", "transform", "audit", "concurrent", "fire_and_forget"]
