@@ -61,7 +61,7 @@ class Environment:
         self._settings = path / "cookiecutter.yaml"
         self._settings.write_text(f"cookiecutters_dir: {path}/clones\nreplay_dir: {path}/replay\n")
         (self.bin / "ruff").symlink_to(Path(sysconfig.get_path("scripts"), "ruff"))
-        write_script(self.bin / "cpex", f'#!/bin/sh\nexec "{self.bin}/python" -m cpex "$@"\n')
+        write_script(self.bin / "cpex", f'#!/bin/sh\nexec "{self.bin}/python" -P -m cpex "$@"\n')
 
     def run(self, *command: str, cwd: Path, stdin: str | int = subprocess.DEVNULL, **variables: str) -> str:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYT", "PLUGINS_"))}
@@ -127,6 +127,18 @@ def test_the_code_of_a_project_is_clean(template_type: str, bootstrap: Bootstrap
     project = bootstrap(template_type)
     environment.run("ruff", "check", "--no-cache", ".", cwd=project)
     environment.run("ruff", "format", "--no-cache", "--check", ".", cwd=project)
+
+
+@pytest.mark.parametrize("template_type", TYPES)
+def test_the_config_of_a_project_passes_the_check(
+    template_type: str, bootstrap: Bootstrap, environment: Environment, tmp_path: Path
+) -> None:
+    """From the folder of the project and, if the project is a package, from the one around it."""
+    project = bootstrap(template_type)
+    (config,) = project.rglob("config.yaml")
+    for folder in (project,) if template_type == "external" else (project, tmp_path):
+        checked = environment.run("cpex", "check", str(config.relative_to(folder)), cwd=folder)
+        assert "nothing to mend" in checked
 
 
 def test_a_native_plugin_does_what_its_readme_says(

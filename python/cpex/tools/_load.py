@@ -21,7 +21,7 @@ from ._problem import Problem, UnusableError, describe_error, nearest
 
 
 def load_config(path: Path) -> Config:
-    """Reads a plugin config; its folder joins the import path, behind what is installed.
+    """Reads a plugin config; its folder joins the import path, behind what is installed (see `import_roots`).
 
     Args:
         path: The YAML file.
@@ -48,8 +48,23 @@ def load_config(path: Path) -> Config:
     except Exception as error:  # templates and the file's encoding fail with types of their own
         lines = str(error).splitlines() or [type(error).__name__]
         raise UnusableError([_located(line, where) for line in lines]) from error
-    sys.path.append(str(path.resolve().parent))
+    sys.path += import_roots(path.resolve().parent)
     return config
+
+
+def import_roots(folder: Path) -> list[str]:
+    """Says from where the plugins beside a config are imported.
+
+    Args:
+        folder: The config's folder.
+
+    Returns:
+        The folder and, if it is a package, the folder from which the package is imported.
+    """
+    root = folder
+    while (root / "__init__.py").is_file():
+        root = root.parent
+    return [str(folder)] if root == folder else [str(folder), str(root)]
 
 
 async def open_manager(config: Config, path: Path) -> TenantPluginManager:

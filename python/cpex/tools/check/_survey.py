@@ -19,6 +19,8 @@ from cpex.framework.loader.plugin import PluginLoader
 from cpex.framework.models import Config
 from cpex.framework.utils import import_module, parse_class_name
 
+from .._load import import_roots
+
 logger = logging.getLogger("cpex.framework.manager")
 
 REMOTE_KINDS = frozenset({EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE})
@@ -138,7 +140,7 @@ def import_path(folder: Path) -> Iterator[None]:
         folder: The folder.
     """
     path, before = sys.path.copy(), set(sys.modules)
-    sys.path.append(str(folder))
+    sys.path += import_roots(folder)
     try:
         yield
     finally:
