@@ -214,16 +214,16 @@ async def test_d5_no_url(endpoint: str, caplog: pytest.LogCaptureFixture) -> Non
 async def test_secrets_stay_secret(point: DecisionPoint, caplog: pytest.LogCaptureFixture) -> None:
     """Neither headers nor credentials of the address are in an error or a log line, of ours or of the HTTP client."""
     caplog.set_level(logging.DEBUG)
-    logging.getLogger("httpcore").setLevel(logging.INFO)  # at DEBUG it logs every header, as it says
+    caplog.set_level(logging.INFO, logger="httpcore")  # at DEBUG it logs every header
     endpoint = point.url.replace("//", "//user:s3cr3t@")
     headers = {"X-Token": "t0k3n"}
     for answer in (says({}, 500), sends(b"x"), hangs, resets):
         point.answer = answer
         error = await failure(OpaResolver(endpoint, timeout_ms=200, headers=headers))
         assert error.endpoint == point.url
-        assert not {"s3cr3t", "t0k3n"} & set(f"{error!r} {error.cause!r}".split())
-        assert "s3cr3t" not in f"{error!r} {error.cause!r} {error.cause}" + caplog.text
-        assert "t0k3n" not in f"{error!r} {error.cause!r} {error.cause}" + caplog.text
+        said = f"{error!r} {error.endpoint} {error.cause!r} {error.cause}" + caplog.text
+        assert "s3cr3t" not in said
+        assert "t0k3n" not in said
     assert point.requests[0].headers["Authorization"] == "Basic dXNlcjpzM2NyM3Q="
     assert point.requests[0].headers["X-Token"] == "t0k3n"
 

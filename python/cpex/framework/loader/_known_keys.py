@@ -12,8 +12,6 @@ from cpex.framework.models import Config
 
 __all__ = ["known_keys"]
 
-PLUGIN_SETTINGS = "plugin_settings"
-
 KnownKeys: TypeAlias = "dict[str, KnownKeys] | list[KnownKeys] | None"
 """A mapping by its keys, a sequence by its item, None where anything goes."""
 

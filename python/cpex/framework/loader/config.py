@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 _Places: TypeAlias = "list[tuple[PluginConfig, str]]"
 
 _PLACES_ATTRIBUTE = "_places"
-_SETTINGS_ATTRIBUTE = "plugin_settings"
 _CUSTOM_HOOK_CLOSENESS = 0.85
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
