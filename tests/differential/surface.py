@@ -106,6 +106,7 @@ def _fields(model: Any) -> dict[str, Any]:
             "default": _annotation(_text(field.get_default())) if not field.is_required() else None,
             "factory": field.default_factory is not None,
             "alias": field.alias,
+            "title": field.title,
             "constraints": sorted(_text(item) for item in field.metadata),
         }
         for name, field in model.model_fields.items()
@@ -177,6 +178,7 @@ def _module(name: str, asked: list[str]) -> dict[str, Any]:
 
 def main() -> None:
     """Prints the whole surface; standard input says, by module, which names to ask for although none are listed."""
+    sys.tracebacklimit = 0  # nothing of the package under test is shown
     asked = json.load(sys.stdin)
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
