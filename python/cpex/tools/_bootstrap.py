@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from subprocess import CalledProcessError
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -132,18 +132,7 @@ def bootstrap(
     except ImportError as error:
         _say('❌ Creating a project needs cookiecutter; install it with: pip install "cpex[cli]"')
         raise typer.Exit(cli.EXIT_GENERAL_ERROR) from error
-    local = cli.LOCAL_TEMPLATES_DIR / template_type
-    source: dict[str, Any] = {"template": str(local)}
-    if template_url or not template_type or not (local / "cookiecutter.json").is_file():
-        url = template_url or cli.DEFAULT_TEMPLATE_URL
-        directory = f"{_TEMPLATES_IN_REPOSITORY}/{template_type}"
-        source = {"template": url, "checkout": vcs_ref, "directory": directory}
-        if not template_url:
-            hint = nearest(template_type, _TYPES) or f"here are {', '.join(_TYPES)};"
-            _say(f"There is no template {template_type!r} here: {hint} looking in {url}")
-        if not cli.command_exists("git"):
-            _say("❌ Taking a template from a repository needs git, which is not installed")
-            raise typer.Exit(cli.EXIT_GENERAL_ERROR)
+    source = _source(template_type, template_url, vcs_ref)
     if dry_run:
         _say(f"Would create {destination} from {_without_credentials(source['template'])}")
         return
@@ -165,6 +154,22 @@ def bootstrap(
         raise typer.Exit(cli.EXIT_OPERATION_FAILED) from error
     _say(f"Created {created}; README.md in it says how to go on")
     _warn_of_name(Path(str(created)))
+
+
+def _source(template_type: str, template_url: str | None, vcs_ref: str) -> dict[str, str]:
+    """Says where cookiecutter finds a template: here, or in a repository if one is named or it is not here."""
+    cli = _cli()
+    local = cli.LOCAL_TEMPLATES_DIR / template_type
+    if not template_url:
+        if template_type and (local / "cookiecutter.json").is_file():
+            return {"template": str(local)}
+        hint = nearest(template_type, _TYPES) or f"here are {', '.join(_TYPES)};"
+        _say(f"There is no template {template_type!r} here: {hint} looking in {cli.DEFAULT_TEMPLATE_URL}")
+    if not cli.command_exists("git"):
+        _say("❌ Taking a template from a repository needs git, which is not installed")
+        raise typer.Exit(cli.EXIT_GENERAL_ERROR)
+    url = template_url or cli.DEFAULT_TEMPLATE_URL
+    return {"template": url, "checkout": vcs_ref, "directory": f"{_TEMPLATES_IN_REPOSITORY}/{template_type}"}
 
 
 def _cli() -> ModuleType:

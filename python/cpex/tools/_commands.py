@@ -40,7 +40,7 @@ markup_mode = settings.cli_markup_mode or "markdown"
 
 app = typer.Typer(
     name="cpex",
-    help="Plugins and policies for AI agents: see what a plugin config decides.",
+    help="Plugins and policies for AI agents: create, install and check them, and see what they decide.",
     no_args_is_help=True,
     add_completion=settings.cli_completion,
     rich_markup_mode=None if markup_mode == "disabled" else markup_mode,
