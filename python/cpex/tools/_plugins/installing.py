@@ -180,8 +180,16 @@ def install_from_manifest(manifest: PluginManifest, installation_type: str, cata
 def _finalize_installation(
     manifest: PluginManifest, install_type: str, catalog: "PluginCatalog", plugin_path: Path | None = None
 ) -> None:
-    cli.PluginRegistry().update(
-        manifest, install_type, catalog, cli.git_user_name(), plugin_path=plugin_path, editable=install_type == "local"
-    )
+    try:
+        cli.PluginRegistry().update(
+            manifest,
+            install_type,
+            catalog,
+            cli.git_user_name(),
+            plugin_path=plugin_path,
+            editable=install_type == "local",
+        )
+    except (OSError, RuntimeError) as error:
+        raise RuntimeError(f"Failed to record {manifest.name} in {get_plugin_registry_path()}: {error}") from error
     cli.update_plugins_config_yaml(manifest)
     cli.console.print(f":white_heavy_check_mark: {escape(manifest.name)} installation complete.")

@@ -7,6 +7,7 @@ places they are blanked out, character by character, so that places in the blank
 import re
 from bisect import bisect_left
 from collections.abc import Callable
+from itertools import pairwise
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -150,41 +151,45 @@ class YamlList:
         if len(kept) == len(fields):
             return self._text
         assert self._list is not None and self._name is not None
-        cut = self._cut_flow if self._list.flow_style else self._cut_block
+        spans = self._flow_spans(kept) if self._list.flow_style else self._block_spans(kept)
         text = self._text
-        for index in reversed(range(len(fields))):
-            if index not in kept:
-                text = cut(text, index)
+        for start, end in reversed(spans):
+            text = text[:start] + text[end:]
         if not kept and not self._list.flow_style:
             colon = text.index(":", self._name.end_mark.index) + 1
             text = f"{text[:colon]} []{text[colon:]}"
         return text
 
-    def _cut_block(self, text: str, index: int) -> str:
-        assert self._value is not None
+    def _block_spans(self, kept: list[int]) -> list[tuple[int, int]]:
+        """The lines of the items to remove: from their dash to their last word."""
+        assert self._list is not None
+        limit = self._list.end_mark.index
         dashes = [
-            token
+            token.start_mark.index
             for token in self._tokens
             if isinstance(token, BlockEntryToken)
-            and token.start_mark.column == self._value.start_mark.column
-            and self._value.start_mark.index <= token.start_mark.index < self._value.end_mark.index
+            and token.start_mark.column == self._list.start_mark.column
+            and self._list.start_mark.index <= token.start_mark.index < limit
         ]
-        start = dashes[index].start_mark.index
-        limit = dashes[index + 1].start_mark.index if index + 1 < len(dashes) else self._value.end_mark.index
-        line_start = text.rfind("\n", 0, start) + 1
-        return text[:line_start] + text[_next_line(self._text, self._last_before(limit)) :]
+        return [
+            (self._text.rfind("\n", 0, start) + 1, _next_line(self._text, self._last_before(end)))
+            for index, (start, end) in enumerate(pairwise([*dashes, limit]))
+            if index not in kept
+        ]
 
-    def _cut_flow(self, text: str, index: int) -> str:
-        assert isinstance(self._value, SequenceNode)
+    def _flow_spans(self, kept: list[int]) -> list[tuple[int, int]]:
+        """The items to remove, each with one of its commas."""
+        assert self._list is not None
         items = self._items
-        start, end = items[index].start_mark.index, items[index].end_mark.index
-        if index + 1 < len(items):
-            end = items[index + 1].start_mark.index
-        elif index > 0:
-            start = items[index - 1].end_mark.index
-        else:
-            end = self._value.end_mark.index - 1
-        return text[:start] + text[end:]
+        if not kept:
+            return [(items[0].start_mark.index, self._list.end_mark.index - 1)]
+        last = kept[-1]
+        before = [
+            (items[index].start_mark.index, items[index + 1].start_mark.index)
+            for index in range(last)
+            if index not in kept
+        ]
+        return [*before, (items[last].end_mark.index, items[-1].end_mark.index)]
 
     def _end_of(self, node: Node | None) -> int:
         return self._last_before(node.end_mark.index) if node is not None else len(self._text)
