@@ -211,6 +211,14 @@ async def test_d5_no_url(endpoint: str, caplog: pytest.LogCaptureFixture) -> Non
     assert "s3cr3t" not in str(error) + caplog.text
 
 
+async def test_a_value_that_spoils_the_address_is_not_let_in(point: DecisionPoint) -> None:
+    """An address that is too long is no failure of the decision point."""
+    async with OpaResolver(point.url + "/{tool}", fail_open=True) as resolver:
+        with pytest.raises(PdpError, match="^OPA connection error: the endpoint is not a URL$"):
+            await resolver.resolve({"tool": "x" * 100_000})
+    assert point.requests == []
+
+
 async def test_secrets_stay_secret(point: DecisionPoint, caplog: pytest.LogCaptureFixture) -> None:
     """Neither headers nor credentials of the address are in an error or a log line, of ours or of the HTTP client."""
     caplog.set_level(logging.DEBUG)

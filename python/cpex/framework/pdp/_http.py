@@ -87,7 +87,7 @@ class HttpResolver(PdpResolver):
             The decision.
 
         Raises:
-            PdpError: If there is none, unless `fail_open` is set.
+            PdpError: If there is none, unless `fail_open` is set; always if the endpoint is not a URL.
             RuntimeError: If the resolver was closed.
             TypeError: If the input can't be put into the request.
             ValueError: If the input can't be put into the request.
@@ -96,10 +96,15 @@ class HttpResolver(PdpResolver):
 
         address = self._address(input_data)
         shown = _CREDENTIALS.sub("", address)
+        try:
+            url = httpx.URL(address)
+        except httpx.InvalidURL:
+            # Whoever can make the address invalid, with a very long value, must not be let in by `fail_open`; and the
+            # text of the error may hold a part of the credentials.
+            raise PdpError(f"{self._service} connection error: the endpoint is not a URL", shown) from None
         client = await self._clients.get()
         started = time.perf_counter()
         try:
-            url = httpx.URL(address)
             request = client.build_request("POST", shown, json=self._question(input_data))
             async with asyncio.timeout(self._timeout_ms / 1000):
                 body = await _exchange(client, request, (url.username, url.password) if url.userinfo else None)
@@ -111,10 +116,8 @@ class HttpResolver(PdpResolver):
         except httpx.HTTPStatusError as error:
             status = f"HTTP {error.response.status_code}"
             failure = _Failure(status, status, logging.ERROR, f"{status} from {shown}", error)
-        except (httpx.RequestError, httpx.InvalidURL) as error:
-            # The text of an `InvalidURL` may hold a part of the credentials.
-            what = str(error) if isinstance(error, httpx.RequestError) else "the endpoint is not a URL"
-            text = f"connection error: {what or type(error).__name__}"
+        except httpx.RequestError as error:
+            text = f"connection error: {str(error) or type(error).__name__}"
             failure = _Failure(text, "unreachable", logging.ERROR, text, error)
         except UnusableAnswerError as error:
             text = f"invalid answer: {error}"
