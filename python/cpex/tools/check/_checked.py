@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from cpex.framework import HookPayloadPolicy
 
+from .._session import register_all_hooks
 from ._codes import UNUSABLE, Code
 from ._conditions import dead_conditions, empty_conditions, ignored_conditions, moot_conditions
 from ._finding import Finding, Source
@@ -96,6 +97,7 @@ def opened(path: str, loading: Loading, policies: Mapping[str, HookPayloadPolicy
         UnusableConfigError: If the file cannot be read as a config.
     """
     reading = read(path, policies)
+    register_all_hooks()
     with import_path(reading.folder), asyncio.Runner() as loop:
         if loading is not Loading.NOTHING:
             entries = [(plugin.entry.index, plugin.config) for plugin in reading.plugins]

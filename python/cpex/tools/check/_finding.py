@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ._codes import Code
+from ._masking import masked
 
-_IGNORE = re.compile(r"#\s*cpex:\s*ignore\[([\w\s,-]*)\]")
+_IGNORE = re.compile(r"#.*?\bcpex:\s*ignore\[([\w\s,-]*)\]")
 _SHOWN = 160
 
 
@@ -55,9 +56,9 @@ class Source:
     def excerpt(self, finding: Finding) -> tuple[str, int] | None:
         """Returns the line of a finding, cut to a length that can be shown, and the offset of the caret in it.
 
-        None for a secret, which is never repeated, and where there is nothing to show.
+        Secrets are masked. None for a secret itself, which may be the whole line, and where there is nothing to show.
         """
-        line = self.line(finding.line)
+        line = masked(self.line(finding.line))
         if finding.code is Code.SECRET_IN_CLEAR or not line.strip():
             return None
         offset = min(finding.column - 1, len(line))
@@ -66,7 +67,7 @@ class Source:
         return shown.rstrip(), offset - start
 
     def ignores(self, finding: Finding) -> bool:
-        """Tells whether the line of a finding, or a comment above it, says `# cpex: ignore[code]`."""
+        """Tells whether the line of a finding, or a comment above it, says `cpex: ignore[code]`."""
         above = self.line(finding.line - 1)
         candidates = [self.line(finding.line), above if above.lstrip().startswith("#") else ""]
         return any(

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from importlib.metadata import version
 from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
+
+from cpex._core import __version__
 
 from ._checked import Checked
 from ._codes import Code, Severity
@@ -129,7 +130,7 @@ def _write_sarif(checked: Sequence[Checked], stream: TextIO) -> None:
         for code in Code
     ]
     results = [_result(item.source.name, finding) for item in checked for finding in item.findings]
-    driver = {"name": "cpex check", "version": version("cpex"), "rules": rules}
+    driver = {"name": "cpex check", "version": __version__, "rules": rules}
     _dump(
         {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]},
         stream,

@@ -7,7 +7,6 @@ from cpex.framework._loading import LoadFailure
 
 from .._load import diagnose
 from .._problem import nearest
-from .._session import register_all_hooks
 from ._codes import Code
 from ._finding import Finding
 from ._reading import Entry, Plugin, Reading
@@ -51,7 +50,6 @@ def hook_lists(reading: Reading) -> Iterator[Finding]:
 
 def unknown_hooks(reading: Reading) -> Iterator[Finding]:
     """Finds hooks that nobody registered and that the plugin, as far as it is known, does not answer."""
-    register_all_hooks()
     known = sorted(str(getattr(hook, "value", hook)) for hook in get_hook_registry().get_registered_hooks())
     for entry in reading.enabled:
         answered = reading.survey.hook_refs(entry.name) if reading.survey else {}

@@ -6,16 +6,9 @@ from typing import Any
 
 from ._codes import Code
 from ._finding import Finding
+from ._masking import KNOWN_FORM, PASSWORD, TOKEN
 from ._reading import Location, Reading
 
-_PASSWORD = re.compile(r"(?:^|[_-])(?:password|passwd|passphrase|pwd)$", re.IGNORECASE)
-_TOKEN = re.compile(
-    r"(?:^|[_-])(?:secret|token|credentials?|api_?key|secret_?key|access_?key|private_?key)$", re.IGNORECASE
-)
-_KNOWN_FORM = re.compile(
-    r"gh[pousr]_\w{20,}|github_pat_\w{20,}|sk-[\w-]{20,}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
-)
 _PLACEHOLDER = re.compile(r"[<\[{$%*]|\b(?:change.?me|example|dummy|placeholder|redacted|your)\b|^x+$", re.IGNORECASE)
 _MIN_PASSWORD, _MIN_TOKEN = 6, 8
 _MAX_DEPTH = 100
@@ -47,14 +40,14 @@ def _texts(value: Any, at: Location, depth: int) -> Iterator[tuple[Location, str
 
 
 def _looks_secret(key: str, value: str) -> bool:
-    if _KNOWN_FORM.search(value):
+    if KNOWN_FORM.search(value):
         return True
     if _PLACEHOLDER.search(value) or re.search(r"\s|^[./~]", value):
         return False
-    if _PASSWORD.search(key):
+    if PASSWORD.search(key):
         return len(value) >= _MIN_PASSWORD
     has_both = re.search(r"\d", value) and re.search(r"[a-zA-Z]", value)
-    return bool(_TOKEN.search(key) and len(value) >= _MIN_TOKEN and has_both)
+    return bool(TOKEN.search(key) and len(value) >= _MIN_TOKEN and has_both)
 
 
 def _is_templated(reading: Reading, at: Location, value: str) -> bool:
