@@ -408,7 +408,41 @@ def test_github_annotations_cannot_be_broken_out_of(write: Write) -> None:
     lines = run("--format", "github", "plugins.yaml").stdout.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("::error file=plugins.yaml,line=2,col=5,title=cpex invalid-value::")
-    assert "%0A::error::x%25" in lines[0]
+    assert "a\\n::error::x%25" in lines[0]
+
+
+def test_no_control_character_reaches_the_terminal(write: Write) -> None:
+    write('plugins:\n  - {name: "a\\e[31m", kind: x, hooks: ["h\\e[2J", "h\\e[2J"], conditions: [{"t\\e[2J": 1}]}\n')
+    for to in "text", "json", "github", "sarif":
+        result = run("--format", to, "plugins.yaml")
+        assert result.exit_code == 1
+        assert "\x1b" not in result.stdout
+
+
+def test_a_secret_is_masked_in_every_excerpt(write: Write) -> None:
+    """Also where the text is no YAML, so that nothing is known of its keys."""
+    for line in (
+        'api_key: "hunter2hunter2',
+        "{db-password: hunter2hunter2, x: [",
+        "a: https://bob:hunter2@example.com/ : x",
+        "mode: {password: hunter2}",
+    ):
+        write(f"plugins:\n  - name: a\n    {line}\n")
+        result = run("plugins.yaml")
+        assert result.exit_code > 0
+        assert "hunter2" not in result.output, line
+
+
+def test_configs_in_two_folders_do_not_share_their_modules(tmp_path: Path) -> None:
+    for name, base in ("one", "cpex.framework"), ("two", "nowhere"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "same_name.py").write_text(f"from {base} import Plugin as Any\n")
+        (tmp_path / name / "p.yaml").write_text("plugins: [{name: a, kind: same_name.Any, hooks: [x]}]")
+    first, second = (check(str(tmp_path / name / "p.yaml")) for name in ("one", "two"))
+    assert "plugin-import" not in [finding.code for finding in first.findings]
+    assert "plugin-import" in [finding.code for finding in second.findings]
+    assert "same_name" not in sys.modules
+    assert str(tmp_path / "one") not in sys.path
 
 
 def test_sarif_names_rules_and_places(write: Write) -> None:

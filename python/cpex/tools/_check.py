@@ -33,7 +33,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the log of 
 
 
 def check(
-    configs: Annotated[list[str], typer.Argument(metavar="CONFIG...", help="Plugin configs; - reads standard input.")],
+    configs: Annotated[list[str], typer.Argument(metavar="CONFIG", help="Plugin configs; - reads standard input.")],
     to: Annotated[CheckFormat, typer.Option("--format", "-f", help="How to write what was found.")] = CheckFormat.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as problems.")] = False,
     ignore: Annotated[

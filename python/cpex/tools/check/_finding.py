@@ -11,6 +11,11 @@ _IGNORE = re.compile(r"#.*?\bcpex:\s*ignore\[([\w\s,-]*)\]")
 _SHOWN = 160
 
 
+def printable(text: str) -> str:
+    """Returns a text with escapes for what a terminal or a log would act on."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing a person has to mend, or at least to look at.

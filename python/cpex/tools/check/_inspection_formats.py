@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cpex.framework import PluginMode
 
+from ._finding import printable
 from ._inspection import HookView, Inspection, PhaseView, PluginView, Turn
 
 _FILE_WIDTH = 140
@@ -57,15 +58,15 @@ def _plugins(plugins: list[PluginView]) -> Table:
         config = plugin.config
         status = Text(plugin.status, style=_STATUS_STYLE.get(plugin.status, "bold red"))
         if config is None:
-            table.add_row(Text(plugin.name or "(no name)", style="cyan"), status)
+            table.add_row(_name(plugin.name or "(no name)"), status)
             continue
         failing = f"{config.on_error}{', required' if config.required else ''}"
         failing += f", missing: {config.on_missing}" if config.on_missing else ""
         timeout = f"{config.timeout_ms} ms" if config.timeout_ms else "default"
         cells = (config.kind, config.version or "", failing, timeout, _rights(plugin))
-        table.add_row(Text(plugin.name, style="cyan"), status, *map(Text, cells))
+        table.add_row(_name(plugin.name), status, *(Text(printable(cell)) for cell in cells))
         if plugin.problem:
-            table.add_row("", Text(""), Text(" ".join(plugin.problem.split()), style="red"))
+            table.add_row("", Text(""), Text(printable(" ".join(plugin.problem.split())), style="red"))
     return table
 
 
@@ -75,11 +76,11 @@ def _rights(plugin: PluginView) -> str:
 
 
 def _headline(hook: HookView) -> Text:
-    head = Text.assemble((hook.name, "bold"), (f"  {hook.payload or 'not registered'}", "dim"))
+    head = Text.assemble((printable(hook.name), "bold"), (f"  {hook.payload or 'not registered'}", "dim"))
     if hook.writable is not None:
         head.append(f"  plugins may write: {', '.join(hook.writable) or 'nothing'}", style="dim")
     if len(hook.rewritten_by) > 1:
-        head.append(f"  may be rewritten by {', then '.join(hook.rewritten_by)}", style="dim")
+        head.append(f"  may be rewritten by {printable(', then '.join(hook.rewritten_by))}", style="dim")
     return head
 
 
@@ -93,9 +94,9 @@ def _turns(hook: HookView, asked: bool) -> Table:
                 str(number),
                 phase.mode,
                 str(turn.config.priority),
-                Text(turn.config.name, style="cyan"),
+                _name(turn.config.name),
             ]
-            cells += [_may(phase, turn), Text("\nor ".join(turn.conditions) or "always")]
+            cells += [_may(phase, turn), Text("\nor ".join(map(printable, turn.conditions)) or "always")]
             if asked:
                 is_run = turn.skipped is None
                 cells.append(Text("runs" if is_run else turn.skipped or "", style="green" if is_run else "yellow"))
@@ -107,6 +108,10 @@ def _may(phase: PhaseView, turn: Turn) -> str:
     rights = ["block"] if phase.may_block else []
     rights += ["rewrite"] if turn.may_rewrite else []
     return ", ".join(rights) or "watch"
+
+
+def _name(name: str) -> Text:
+    return Text(printable(name), style="cyan")
 
 
 def _table(*names: str) -> Table:

@@ -21,7 +21,7 @@ from cpex.framework.settings import settings
 from .._load import neighbours
 from ._behaviour import Behaviour
 from ._codes import Code
-from ._finding import Finding, Source
+from ._finding import Finding, Source, printable
 from ._survey import Survey
 
 STDIN = "-"
@@ -164,7 +164,7 @@ class Reading:
         """Makes a finding at a location of the config."""
         line, column = self.positions.locate(at) or (1, 1)
         shown = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
-        return Finding(code, line, column, shown, hint, plugin)
+        return Finding(code, line, column, printable(shown), printable(hint), plugin)
 
 
 def read(path: str, policies: Mapping[str, HookPayloadPolicy]) -> Reading:
