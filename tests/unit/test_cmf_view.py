@@ -171,6 +171,11 @@ def test_the_role_speaks_for_text_and_media(role: str, action: ViewAction, is_pr
     assert view("tool_call", role).is_pre
 
 
+def test_a_tool_without_a_namespace() -> None:
+    """V2."""
+    assert [view("tool_call", namespace=namespace).uri for namespace in (None, "")] == ["tool://_/search"] * 2
+
+
 def test_arguments() -> None:
     """V2."""
     call = view("tool_call")
