@@ -217,6 +217,13 @@ CASES = [
     ),
     (
         "guard-before-rewrite",
+        HEAD
+        + "    conditions: [{user_patterns: [x]}]\n"
+        + entry("b", mode="transform", conditions="[{user_patterns: [y]}]"),
+        HEAD + "    conditions: [{tenant_ids: [x]}]\n" + entry("b", mode="transform", conditions="[{tenant_ids: [y]}]"),
+    ),
+    (
+        "guard-before-rewrite",
         entries(entry("a", "ArgsGuard", priority="1"), entry("b", "ArgsWriter", priority="2")),
         entries(entry("a", "NameGuard", priority="1"), entry("b", "ArgsWriter", priority="2")),
     ),
