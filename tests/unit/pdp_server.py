@@ -60,6 +60,7 @@ class DecisionPoint(ThreadingHTTPServer):
     """The server. `requests` is what it was asked, `connections` how often somebody connected."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Connection)
