@@ -68,6 +68,7 @@ def test_every_scenario_is_expected(run: subprocess.CompletedProcess[str]) -> No
 def test_dropped_changes_and_failures_are_logged(run: subprocess.CompletedProcess[str]) -> None:
     lines = run.stderr.splitlines()
     assert lines.count("Policy rejected modifications to non-writable fields: ['model']") == 11
+    assert lines.count("Policy rejected modifications to non-writable fields: ['success']") == 1
     assert lines.count("Plugin __main__.stumble failed with error: stumbled") == 2
     dropped = "Plugin __main__.rewrite attempted payload modification on hook generation_post_call"
     assert lines.count(f"{dropped} but no policy is defined and default is deny") == 1
