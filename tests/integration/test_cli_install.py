@@ -103,6 +103,7 @@ def machine(tmp_path: Path, python: Path, index: PackageIndex) -> Iterator[Machi
         "PIP_INDEX_URL": index.url,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_RETRIES": "0",
+        "PIP_NO_BUILD_ISOLATION": "0",  # which means: without
         "NO_PROXY": "127.0.0.1,localhost",
         "TOKEN": "s3cret",
         "COLUMNS": "200",

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -152,6 +153,26 @@ def test_refresh_needs_a_token(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     assert PluginCatalog().update_catalog_with_pyproject() is True
     assert "No GitHub token set" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (httpx.Response(200, text="<html>"), "the list of files cannot be read"),
+        (httpx.Response(200, json={"tree": [], "truncated": True}), "has more files than the API lists"),
+        (httpx.Response(403), "HTTP 403"),
+    ],
+)
+def test_a_refresh_that_fails_says_why(
+    answer: httpx.Response, message: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """L4: and never says the token."""
+    monkeypatch.setenv("PLUGINS_GITHUB_TOKEN", "t0ken")
+    answer.request = httpx.Request("GET", "https://api.github.com")
+    monkeypatch.setattr(httpx, "get", lambda *_, **__: answer)
+    assert PluginCatalog().update_catalog_with_pyproject() is True
+    assert message in caplog.text
+    assert "t0ken" not in caplog.text
 
 
 def test_members_are_projects_with_a_manifest() -> None:

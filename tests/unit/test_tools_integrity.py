@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from cpex.tools import integrity
-from cpex.tools._plugins import index
 from cpex.tools._plugins.index import PYPI, TEST_PYPI, PackageIndexes
 from cpex.tools.integrity import (
     IntegrityVerificationError,
@@ -80,7 +79,7 @@ def test_looking_a_file_up() -> None:
 def test_the_indexes_of_pip(listed: str, urls: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Private indexes: what pip is configured with, files and variables, is what is asked."""
     done = subprocess.CompletedProcess([], 0, stdout=listed)
-    monkeypatch.setattr(index.subprocess, "run", lambda *_, **__: done)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     assert PackageIndexes.configured().urls == urls
     assert PackageIndexes.configured(use_test=True).pip_options == ("--index-url", TEST_PYPI)
 

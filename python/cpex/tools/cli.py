@@ -162,3 +162,7 @@ def main() -> None:
             raise
         sys.exit(f'cpex: the command line needs the package {error.name!r}; install it with: pip install "cpex[cli]"')
     commands.app(prog_name="cpex")
+
+
+if __name__ == "__main__":
+    main()

@@ -65,10 +65,15 @@ class GitHubRepository:
         Raises:
             GitHubError: If the list cannot be had, or only a part of it.
         """
-        tree: dict[str, Any] = self._get("git/trees/HEAD?recursive=1", headers, _JSON).json()
+        response = self._get("git/trees/HEAD?recursive=1", headers, _JSON)
+        try:
+            tree: dict[str, Any] = response.json()
+            files = [str(entry["path"]) for entry in tree["tree"] if entry["type"] == "blob"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise GitHubError(f"{self.full_name}: the list of files cannot be read") from error
         if tree.get("truncated"):
             raise GitHubError(f"{self.full_name} has more files than the API lists")
-        return [entry["path"] for entry in tree["tree"] if entry["type"] == "blob"]
+        return files
 
     def text(self, path: str, headers: dict[str, str]) -> str:
         """Reads a file.

@@ -99,6 +99,10 @@ def _install_from_pypi(source: str, catalog: "PluginCatalog", use_test: bool = F
 
 def _install_from_git(source: str, catalog: "PluginCatalog", use_test: bool = False, convert: bool = True) -> None:
     verify = get_catalog_settings().VERIFY_PACKAGE_INTEGRITY
+    if verify:
+        cli.console.log("Package integrity verification: enabled (hash will be computed and logged)")
+    else:
+        cli.console.log("Package integrity verification: disabled")
     with cli.console.status(f"Installing plugin {escape(source)} via git", spinner="dots"):
         manifest, path = catalog.install_from_git(source, verify_integrity=verify, convert=convert)
         cli._finalize_installation(manifest, "git", catalog, path)
