@@ -295,7 +295,7 @@ RICH = """\
 plugins:
   - name: gate
     kind: guards.ArgsGuard
-    hooks: [tool_pre_invoke, tool_pre_invok]
+    hooks: [tool_pre_invoke, agent_pre_invok]
     priority: 10
     conditons: []
   - name: rewrite
@@ -318,10 +318,10 @@ plugins:
 """
 
 GOLDEN = """\
-plugins.yaml:5:30: error: unknown hook 'tool_pre_invok' [unknown-hook]
-  5 |     hooks: [tool_pre_invoke, tool_pre_invok]
+plugins.yaml:5:30: error: unknown hook 'agent_pre_invok' [unknown-hook]
+  5 |     hooks: [tool_pre_invoke, agent_pre_invok]
     |                              ^
-  = did you mean tool_pre_invoke or tool_post_invoke?
+  = did you mean agent_pre_invoke or agent_post_invoke?
 
 plugins.yaml:7:5: error: unknown key "conditons" in plugins[0] [unknown-key]
   7 |     conditons: []
