@@ -11,6 +11,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,13 @@ def test_published_guards_block(gateway: Gateway) -> None:
         ("reputation", "URL_REPUTATION_BLOCK"),
         ("secrets", "SECRETS_DETECTED"),
     ]
+
+
+def test_calls_at_the_same_time_do_not_mix(gateway: Gateway) -> None:
+    texts = [f"call {number} of 123-45-{number:04}" for number in range(1, 65)]
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(lambda text: gateway.text("echo", text=text), texts))
+    assert said == [f"call {number} of [PII]" for number in range(1, 65)]
 
 
 def test_a_rate_limit_holds_across_requests(gateway: Gateway) -> None:
@@ -191,7 +199,7 @@ def test_the_log_tells_failures_and_no_contents(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("command", ["cforge plugin --help", "mcpplugins --help"])
-def test_the_commands_of_the_gateway_reach_ours(client_python: Path, command: str, tmp_path: Path) -> None:
+def test_the_commands_of_the_gateway_start(client_python: Path, command: str, tmp_path: Path) -> None:
     """L1: the gateway mounts `cpex.tools.cli.app` in a command of its own and ships `mcpplugins`."""
     program, *arguments = command.split()
     env = {"PATH": os.defpath, "JWT_SECRET_KEY": os.urandom(32).hex(), "AUTH_ENCRYPTION_SECRET": os.urandom(32).hex()}
