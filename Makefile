@@ -38,7 +38,11 @@ test: check cargo-test pytest driver ## Everything CI runs: check, Rust tests, P
 	@scripts/tally.py $(LOGS)/*.log
 
 .PHONY: check
-check: check-rust check-python ## Formatting, lints, documentation, licences, types
+check: check-rust check-python docs ## Formatting, lints, documentation, licences, types
+
+.PHONY: docs
+docs: $(VENV)/.installed ## Build the documentation site into .bench/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 .PHONY: wheel
 wheel: dist/release/.built ## Build the release wheel into dist/release
