@@ -1,0 +1,89 @@
+//! What a server serves.
+
+use std::future::Future;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::json::Json;
+use crate::message::{Call, Reply};
+
+/// The plugins behind a server.
+///
+/// A call is dropped when its caller is gone, and so is the future that answers it: work that must not be cut off
+/// belongs in a task of the backend's own.
+pub trait Backend: Send + Sync + 'static {
+    /// The configurations of all plugins, each an object.
+    ///
+    /// # Errors
+    /// If they cannot be had now.
+    fn configs(&self) -> impl Future<Output = Result<Vec<Json>, Failure>> + Send;
+
+    /// The configuration of the plugin with this name in any case; `None` if there is no such plugin.
+    ///
+    /// # Errors
+    /// If it cannot be had now.
+    fn config(&self, name: &str) -> impl Future<Output = Result<Option<Json>, Failure>> + Send;
+
+    /// Runs a hook. A plugin's own failure is a [`Reply`] with [`Outcome::Error`](crate::Outcome::Error).
+    ///
+    /// # Errors
+    /// If the call could not be brought to a plugin.
+    fn invoke(&self, call: Call) -> impl Future<Output = Result<Reply, Failure>> + Send;
+
+    /// Told as it happens, for metrics and logs. Returns at once.
+    fn observe(&self, event: &Event<'_>) {
+        let _ = event;
+    }
+}
+
+/// A backend could not do what it was asked. The message reaches the peer: it holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct Failure(pub String);
+
+/// What a server has to tell.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A peer connected.
+    Opened,
+    /// A connection ended; `None` if nothing was wrong with it.
+    Closed(Option<&'a (dyn std::error::Error + 'static)>),
+    /// A connection or a message was not taken.
+    Refused(Refusal),
+    /// A call ended.
+    Invoked {
+        /// The hook.
+        hook: &'a str,
+        /// The plugin.
+        plugin: &'a str,
+        /// From the whole request to the reply of the backend.
+        took: Duration,
+        /// How it ended.
+        end: End,
+    },
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With a result.
+    Result,
+    /// With an error, the plugin's or the server's.
+    Error,
+    /// The caller went away first.
+    Abandoned,
+}
+
+/// Why a server did not take something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// As many connections as are allowed are open.
+    Connections,
+    /// A message larger than allowed was announced.
+    Size,
+    /// The messages being read and answered fill the memory set aside for them.
+    Memory,
+}

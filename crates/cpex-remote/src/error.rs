@@ -1,0 +1,57 @@
+//! Why a client has no reply.
+
+use std::io;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::wire;
+
+/// A call brought no reply. A plugin's own failure is not among these: it is a reply.
+///
+/// No message shows a payload, a context or a key.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RemoteError {
+    /// No connection could be made.
+    #[error("failed to connect to {target}: {source}")]
+    Connect {
+        /// Where to.
+        target: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Nor could it be made again.
+    #[error("failed to reconnect to {target} after {attempts} attempts: {source}")]
+    Reconnect {
+        /// Where to.
+        target: String,
+        /// How often it was tried.
+        attempts: usize,
+        /// Why it failed at last.
+        source: io::Error,
+    },
+    /// The call took too long. Whether the plugin ran is not known.
+    #[error("request timed out after {}s", .0.as_secs_f64())]
+    TimedOut(Duration),
+    /// The connection broke while the reply was due. Whether the plugin ran is not known.
+    #[error("connection lost before the reply: {0}")]
+    Disconnected(#[source] io::Error),
+    /// The caller's payload or context cannot go over this wire.
+    #[error("cannot send the call: {0}")]
+    Unsendable(#[from] wire::NotEncodable),
+    /// The call is larger than the transport carries.
+    #[error("cannot send the call: {size} bytes exceed the limit of {limit}")]
+    TooLarge {
+        /// The size of the message.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The peer broke the contract: what it sent is not a reply to this call.
+    #[error("invalid reply: {0}")]
+    Invalid(#[from] wire::InvalidReply),
+    /// The peer broke the contract: what it sent is no message at all.
+    #[error("invalid message: {0}")]
+    Malformed(String),
+}

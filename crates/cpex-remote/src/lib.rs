@@ -1,0 +1,31 @@
+//! CPEX plugins as services: a plugin runs in one process, its hooks are invoked from another.
+//!
+//! The crate knows neither a pipeline nor Python. What it moves is JSON text: a [`Call`] goes to a plugin, a
+//! [`Reply`] comes back. A server hands each call to a [`Backend`]; a client is asked for replies. Neither looks
+//! inside a payload, and none is parsed into a tree on the way.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`wire`] | the messages as bytes, exactly as CPEX 0.1.x reads and writes them |
+//! | `unix` (feature) | frames on a Unix socket |
+//!
+//! Whatever goes wrong between the two processes is an error, **never a reply**: a late answer, an answer of another
+//! plugin, a broken frame or a silent peer ends the connection it came from.
+
+#![forbid(unsafe_code)]
+
+mod json;
+mod message;
+
+pub mod wire;
+
+mod backend;
+mod error;
+
+#[cfg(feature = "unix")]
+pub mod unix;
+
+pub use backend::{Backend, End, Event, Failure, Refusal};
+pub use error::RemoteError;
+pub use json::{InvalidJson, Json};
+pub use message::{Call, Outcome, PluginError, Reply};

@@ -1,0 +1,71 @@
+//! What can go wrong on a socket.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// A frame cannot be read. The connection is of no further use.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// The peer announced more than is allowed. Nothing was allocated for it.
+    #[error("a frame of {size} bytes exceeds the limit of {limit}")]
+    TooLarge {
+        /// What was announced.
+        size: usize,
+        /// What is allowed.
+        limit: usize,
+    },
+    /// The peer stopped in the middle.
+    #[error("the connection ended within a frame")]
+    Truncated,
+    /// The socket failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A connection was ended by the server.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// The peer sent no frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The peer took too long to send a request or to take a reply.
+    #[error("a transfer took longer than {}s", .0.as_secs_f64())]
+    Slow(Duration),
+    /// No memory became free for the request.
+    #[error("no memory for a request of {0} bytes")]
+    Memory(usize),
+}
+
+/// A server cannot begin to listen.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The path has no directory, or it is not one.
+    #[error("{} is not in a directory that exists", .0.display())]
+    NoDirectory(PathBuf),
+    /// Others could put a socket of theirs in its place.
+    #[error("everybody may write to the directory of {}: choose another, or set its sticky bit", .0.display())]
+    OpenDirectory(PathBuf),
+    /// The directory is somebody else's.
+    #[error("the directory of {} belongs to neither this user nor root", .0.display())]
+    ForeignDirectory(PathBuf),
+    /// Something that is not a socket is there, and stays there.
+    #[error("{} exists and is not a socket", .0.display())]
+    NotASocket(PathBuf),
+    /// Another server is serving there.
+    #[error("another server is listening on {}", .0.display())]
+    InUse(PathBuf),
+    /// The system refused.
+    #[error("cannot listen on {}: {source}", path.display())]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,31 @@
+//! The generated messages are those of `proto/cpex.proto`. `CPEX_UPDATE=1` writes them anew.
+
+use std::path::Path;
+use std::{env, fs};
+
+/// `google.protobuf.Struct` is the crate's own type: it holds encoded bytes and builds no tree.
+const STRUCT: (&str, &str) = (".google.protobuf.Struct", "crate::wire::Struct");
+
+#[test]
+fn the_generated_messages_are_current() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let descriptors = protox::compile(["cpex.proto"], [root.join("proto")]).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    tonic_prost_build::configure()
+        .out_dir(out.path())
+        .extern_path(STRUCT.0, STRUCT.1)
+        .btree_map(".")
+        .build_client(false)
+        .build_server(false)
+        .compile_fds(descriptors)
+        .unwrap();
+    let generated = fs::read_to_string(out.path().join("cpex.rs")).unwrap();
+    let checked_in = root.join("src/wire/cpex.rs");
+    if env::var_os("CPEX_UPDATE").is_some() {
+        fs::write(&checked_in, &generated).unwrap();
+    }
+    assert!(
+        fs::read_to_string(checked_in).unwrap() == generated,
+        "src/wire/cpex.rs is not what proto/cpex.proto says: run CPEX_UPDATE=1 cargo test -p cpex-remote --test generated"
+    );
+}
