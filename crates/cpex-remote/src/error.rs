@@ -48,6 +48,14 @@ pub enum RemoteError {
         /// The limit.
         limit: usize,
     },
+    /// The call ended with a status instead of a reply.
+    #[error("the call ended without a reply ({code}): {message}")]
+    Status {
+        /// The transport's word for why.
+        code: &'static str,
+        /// In words.
+        message: String,
+    },
     /// The peer broke the contract: what it sent is not a reply to this call.
     #[error("invalid reply: {0}")]
     Invalid(#[from] wire::InvalidReply),

@@ -15,8 +15,9 @@ fn the_generated_messages_are_current() {
         .out_dir(out.path())
         .extern_path(STRUCT.0, STRUCT.1)
         .btree_map(".")
-        .build_client(false)
-        .build_server(false)
+        .build_transport(false)
+        .client_mod_attribute(".", "#[cfg(feature = \"grpc\")]")
+        .server_mod_attribute(".", "#[cfg(feature = \"grpc\")]")
         .compile_fds(descriptors)
         .unwrap();
     let generated = fs::read_to_string(out.path().join("cpex.rs")).unwrap();

@@ -7,16 +7,82 @@ mod world;
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cpex_remote::unix::{BindError, Client, ClientConfig, MAX_FRAME, Server, ServerConfig};
-use cpex_remote::{End, Outcome, Refusal, RemoteError};
+use cpex_remote::unix::{Client, ClientConfig, Limits, MAX_FRAME, Server, ServerConfig};
+use cpex_remote::wire::{Features, InvokeHookRequest};
+use cpex_remote::{BindError, Call, End, Outcome, Refusal, RemoteError};
+use prost::Message;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use world::{World, call, error, result, value};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use world::{Witness, call, error, result, value};
+
+/// A server and its socket.
+struct World {
+    config: ServerConfig,
+    backend: Arc<Witness>,
+    running: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
+    _directory: tempfile::TempDir,
+}
+
+impl World {
+    /// A server with the usual limits.
+    async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// A server with other limits.
+    async fn start_with(change: impl FnOnce(&mut Limits)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = ServerConfig::new(directory.path().join("s"));
+        change(&mut config.limits);
+        let backend = Arc::new(Witness::default());
+        let mut world = Self { config, backend, running: Mutex::default(), _directory: directory };
+        world.restart().await;
+        world
+    }
+
+    /// The server serves again.
+    async fn restart(&mut self) {
+        let server = Server::bind(self.config.clone()).unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let backend = self.backend.clone();
+        let serving =
+            tokio::spawn(async move { server.serve(backend, async { stopped.await.unwrap_or(()) }).await });
+        *self.running.lock().unwrap() = Some((stop, serving));
+    }
+
+    /// The server has stopped.
+    async fn stop(&mut self) {
+        let (stop, serving) = self.running.lock().unwrap().take().unwrap();
+        stop.send(()).unwrap();
+        serving.await.unwrap();
+    }
+
+    /// The socket.
+    fn path(&self) -> PathBuf {
+        self.config.path.clone()
+    }
+
+    /// A client of the plugin.
+    async fn client(&self) -> Client {
+        let config =
+            ClientConfig { reconnect_delay: Duration::from_millis(1), ..ClientConfig::new(self.path()) };
+        Client::connect(probe::NAME, config).await.unwrap()
+    }
+}
+
+/// The call as an older client sends it.
+fn frame(call: &Call) -> Vec<u8> {
+    let message = InvokeHookRequest::from_call(call, Features::default()).unwrap().encode_to_vec();
+    [&(message.len() as u32).to_be_bytes()[..], &message].concat()
+}
 
 #[tokio::test]
 async fn a_call_brings_a_reply() {
@@ -104,14 +170,14 @@ async fn a_call_given_up_never_answers_the_next() {
         let given_up = tokio::select! {
             biased;
             _ = client.invoke(&slow) => false,
-            () = world.wait_for(|seen| seen.running > 0) => true,
+            () = world.backend.wait_for(|seen| seen.running > 0) => true,
         };
         assert!(given_up);
-        world.wait_for(|seen| seen.running == 0).await;
+        world.backend.wait_for(|seen| seen.running == 0).await;
         let reply = client.invoke(&call("echo", json!({"n": 1}))).await.unwrap();
         assert_eq!(result(&reply)["modified_payload"]["args"]["n"], 1);
     }
-    assert_eq!(world.seen().ends.iter().filter(|end| **end == End::Abandoned).count(), 3, "W86");
+    assert_eq!(world.backend.seen().ends.iter().filter(|end| **end == End::Abandoned).count(), 3, "W86");
 
     config.timeout = Duration::from_millis(200);
     let hasty = Client::connect(probe::NAME, config).await.unwrap();
@@ -143,7 +209,7 @@ async fn calls_under_way_finish_before_the_server_stops() {
         let client = client.clone();
         async move { client.invoke(&call("sleep", json!({"seconds": 0.3}))).await }
     });
-    world.wait_for(|seen| seen.running == 1).await;
+    world.backend.wait_for(|seen| seen.running == 1).await;
     world.stop().await;
     assert!(matches!(running.await.unwrap().unwrap().outcome, Outcome::Result(_)));
     assert!(!world.path().exists(), "W33");
@@ -300,7 +366,7 @@ async fn requests_are_told_apart_by_their_fields() {
 async fn an_announced_frame_of_two_gigabytes_is_refused_at_once() {
     let world = World::start().await;
     assert_eq!(converse(&world, b"\x80\0\0\0").await, b"");
-    world.wait_for(|seen| seen.refusals == [Refusal::Size]).await;
+    world.backend.wait_for(|seen| seen.refusals == [Refusal::Size]).await;
     world.client().await.invoke(&call("allow", json!({}))).await.unwrap();
 }
 
@@ -310,22 +376,29 @@ async fn slow_peers_are_cut_off() {
     for bytes in [&b"\0"[..], b"\0\0\0", b"\0\0\0\x09\x0a"] {
         assert_eq!(converse(&world, bytes).await, b"");
     }
-    world.wait_for(|seen| seen.complaints.len() == 3).await;
-    assert!(world.seen().complaints.iter().all(|complaint| complaint == "a transfer took longer than 0.2s"));
+    world.backend.wait_for(|seen| seen.complaints.len() == 3).await;
+    assert!(
+        world
+            .backend
+            .seen()
+            .complaints
+            .iter()
+            .all(|complaint| complaint == "a transfer took longer than 0.2s")
+    );
 
     // One that takes no reply: the socket's buffers fill, then its time is up.
     let mut deaf = UnixStream::connect(world.path()).await.unwrap();
-    let request = world::frame(&call("echo", json!({"text": "x".repeat(4_000_000)})));
+    let request = frame(&call("echo", json!({"text": "x".repeat(4_000_000)})));
     deaf.write_all(&request).await.unwrap();
-    world.wait_for(|seen| seen.complaints.len() == 4).await;
+    world.backend.wait_for(|seen| seen.complaints.len() == 4).await;
 }
 
 #[tokio::test]
 async fn idle_connections_are_closed() {
     let world = World::start_with(|limits| limits.idle = Duration::from_millis(100)).await;
     assert_eq!(converse(&world, b"").await, b"");
-    world.wait_for(|seen| seen.open == 0).await;
-    assert!(world.seen().complaints.is_empty(), "nothing is wrong with being idle");
+    world.backend.wait_for(|seen| seen.open == 0).await;
+    assert!(world.backend.seen().complaints.is_empty(), "nothing is wrong with being idle");
 }
 
 #[tokio::test]
@@ -339,7 +412,7 @@ async fn half_closed_peers_do_not_stay() {
         stream.read_to_end(&mut answer).await.unwrap();
         assert_eq!(answer, b"");
     }
-    world.wait_for(|seen| seen.open == 0).await;
+    world.backend.wait_for(|seen| seen.open == 0).await;
 }
 
 #[tokio::test]
@@ -349,11 +422,11 @@ async fn connections_are_limited() {
     for _ in 0..3 {
         held.push(UnixStream::connect(world.path()).await.unwrap());
     }
-    world.wait_for(|seen| seen.open == 3).await;
+    world.backend.wait_for(|seen| seen.open == 3).await;
     assert_eq!(converse(&world, b"").await, b"");
-    world.wait_for(|seen| seen.refusals == [Refusal::Connections]).await;
+    world.backend.wait_for(|seen| seen.refusals == [Refusal::Connections]).await;
     drop(held);
-    world.wait_for(|seen| seen.open == 0).await;
+    world.backend.wait_for(|seen| seen.open == 0).await;
     world.client().await.invoke(&call("allow", json!({}))).await.unwrap();
 }
 
@@ -373,7 +446,7 @@ async fn requests_share_the_memory_set_aside() {
         stream.write_all(&(megabyte as u32).to_be_bytes()).await.unwrap();
         held.push(stream);
     }
-    world.wait_for(|seen| seen.complaints.len() == 3).await;
-    assert_eq!(world.seen().open, 0);
+    world.backend.wait_for(|seen| seen.complaints.len() == 3).await;
+    assert_eq!(world.backend.seen().open, 0);
     world.client().await.invoke(&call("allow", json!({}))).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! A server with one plugin written in Rust: `probe_server unix PATH`.
+//! A server with one plugin written in Rust: `probe_server unix PATH`, `probe_server grpc HOST:PORT|PATH`.
 //!
 //! Prints READY when it serves; ends on SIGTERM or Ctrl-C, after the calls under way.
 
@@ -9,18 +9,28 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use cpex_remote::unix::{Server, ServerConfig};
+use cpex_remote::{grpc, unix};
 use probe::Probe;
 use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: &str = "usage: probe_server unix PATH";
+const USAGE: &str = "usage: probe_server unix PATH | grpc HOST:PORT|PATH";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match &*arguments.iter().map(String::as_str).collect::<Vec<_>>() {
         ["unix", path] => {
-            let server = Server::bind(ServerConfig::new(path))?;
+            let server = unix::Server::bind(unix::ServerConfig::new(path))?;
+            ready()?;
+            server.serve(Arc::new(Probe), stopped()).await;
+        }
+        ["grpc", address] => {
+            let target = if address.starts_with('/') {
+                grpc::Target::Unix(address.into())
+            } else {
+                grpc::Target::Tcp(address.to_string())
+            };
+            let server = grpc::Server::bind(grpc::ServerConfig::new(target)).await?;
             ready()?;
             server.serve(Arc::new(Probe), stopped()).await;
         }

@@ -11,10 +11,9 @@ mod error;
 mod frame;
 mod request;
 mod server;
-mod socket_file;
 
 pub use client::Client;
 pub use config::{ClientConfig, Limits, MAX_RECONNECT_DELAY, ServerConfig};
-pub use error::{BindError, ConnectionError, FrameError};
+pub use error::{ConnectionError, FrameError};
 pub use frame::{MAX_FRAME, read_frame};
 pub use server::Server;

@@ -11,9 +11,8 @@ use tokio::time::{sleep, timeout};
 
 use super::config::ServerConfig;
 use super::connection::Connection;
-use super::error::BindError;
-use super::socket_file::{SocketFile, listen};
 use crate::backend::{Backend, Event, Refusal};
+use crate::listen::{BindError, SocketFile, listen};
 
 /// After the system refused a connection, as it does when no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -1,16 +1,10 @@
-//! A server of ours that writes down what happens.
+//! A backend that writes down what happens, and words for calls and replies.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cpex_remote::unix::{Client, ClientConfig, Limits, Server, ServerConfig};
-use cpex_remote::wire::{Features, InvokeHookRequest};
 use cpex_remote::{Backend, Call, End, Event, Failure, Json, Outcome, PluginError, Refusal, Reply};
-use prost::Message;
 use serde_json::{Value, json};
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 
 use crate::probe::{NAME, Probe};
 
@@ -32,7 +26,9 @@ pub(crate) struct Seen {
     pub(crate) complaints: Vec<String>,
 }
 
-struct Witness {
+/// A backend that writes down what the server tells it.
+#[derive(Default)]
+pub(crate) struct Witness {
     seen: watch::Sender<Seen>,
 }
 
@@ -41,6 +37,20 @@ struct Running<'w>(&'w Witness);
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.seen.send_modify(|seen| seen.running -= 1);
+    }
+}
+
+impl Witness {
+    /// What the server told so far.
+    pub(crate) fn seen(&self) -> Seen {
+        self.seen.borrow().clone()
+    }
+
+    /// Returns when the server has told this.
+    pub(crate) async fn wait_for(&self, what: impl FnMut(&Seen) -> bool) {
+        let mut seen = self.seen.subscribe();
+        let told = tokio::time::timeout(PATIENCE, seen.wait_for(what)).await;
+        assert!(told.is_ok(), "still {:?}", self.seen());
     }
 }
 
@@ -73,73 +83,6 @@ impl Backend for Witness {
     }
 }
 
-/// A server and its socket.
-pub(crate) struct World {
-    config: ServerConfig,
-    backend: Arc<Witness>,
-    running: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
-    _directory: tempfile::TempDir,
-}
-
-impl World {
-    /// A server with the usual limits.
-    pub(crate) async fn start() -> Self {
-        Self::start_with(|_| {}).await
-    }
-
-    /// A server with other limits.
-    pub(crate) async fn start_with(change: impl FnOnce(&mut Limits)) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let mut config = ServerConfig::new(directory.path().join("s"));
-        change(&mut config.limits);
-        let backend = Arc::new(Witness { seen: watch::Sender::default() });
-        let mut world = Self { config, backend, running: Mutex::default(), _directory: directory };
-        world.restart().await;
-        world
-    }
-
-    /// The server serves again.
-    pub(crate) async fn restart(&mut self) {
-        let server = Server::bind(self.config.clone()).unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let backend = self.backend.clone();
-        let serving =
-            tokio::spawn(async move { server.serve(backend, async { stopped.await.unwrap_or(()) }).await });
-        *self.running.lock().unwrap() = Some((stop, serving));
-    }
-
-    /// The server has stopped.
-    pub(crate) async fn stop(&mut self) {
-        let (stop, serving) = self.running.lock().unwrap().take().unwrap();
-        stop.send(()).unwrap();
-        serving.await.unwrap();
-    }
-
-    /// The socket.
-    pub(crate) fn path(&self) -> PathBuf {
-        self.config.path.clone()
-    }
-
-    /// A client of the plugin.
-    pub(crate) async fn client(&self) -> Client {
-        let config =
-            ClientConfig { reconnect_delay: Duration::from_millis(1), ..ClientConfig::new(self.path()) };
-        Client::connect(NAME, config).await.unwrap()
-    }
-
-    /// What the server told so far.
-    pub(crate) fn seen(&self) -> Seen {
-        self.backend.seen.borrow().clone()
-    }
-
-    /// Returns when the server has told this.
-    pub(crate) async fn wait_for(&self, what: impl FnMut(&Seen) -> bool) {
-        let mut seen = self.backend.seen.subscribe();
-        let told = tokio::time::timeout(PATIENCE, seen.wait_for(what)).await;
-        assert!(told.is_ok(), "still {:?}", self.seen());
-    }
-}
-
 /// A call of the probe's only hook.
 pub(crate) fn call(name: &str, args: Value) -> Call {
     let payload = json!({"name": name, "args": args, "headers": null});
@@ -152,12 +95,6 @@ pub(crate) fn call(name: &str, args: Value) -> Call {
         payload: Json::new(payload.to_string()).unwrap(),
         context: Json::new(context.to_string()).unwrap(),
     }
-}
-
-/// The call as an older client sends it.
-pub(crate) fn frame(call: &Call) -> Vec<u8> {
-    let message = InvokeHookRequest::from_call(call, Features::default()).unwrap().encode_to_vec();
-    [&(message.len() as u32).to_be_bytes()[..], &message].concat()
 }
 
 /// The value of a text.

@@ -16,7 +16,7 @@ const STICKY: u32 = 0o1000;
 
 /// The file of a listening socket, removed when dropped if it is still that one.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+pub(crate) struct SocketFile {
     path: PathBuf,
     identity: (u64, u64),
 }
@@ -33,8 +33,8 @@ impl Drop for SocketFile {
 /// Listens at `path`, in the place of a socket that nobody serves any more.
 ///
 /// The socket is made in a directory that only this user may enter and then moved: at no moment could others connect.
-pub(super) fn listen(path: &Path) -> Result<(UnixListener, SocketFile), BindError> {
-    let failed = |source| BindError::Io { path: path.to_owned(), source };
+pub(crate) fn listen(path: &Path) -> Result<(UnixListener, SocketFile), BindError> {
+    let failed = |source| BindError::Io { address: path.display().to_string(), source };
     let directory = match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
         Some(parent) => parent,

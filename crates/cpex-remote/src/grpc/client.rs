@@ -1,0 +1,167 @@
+//! Calls one plugin of a server.
+
+use std::error::Error as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use prost::Message;
+use tokio::time::{sleep, timeout};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Response, Status};
+
+use super::config::{ClientConfig, MAX_MESSAGE};
+use super::connector::{Connector, NotConnected};
+use crate::error::RemoteError;
+use crate::json::Json;
+use crate::message::{Call, Reply};
+use crate::wire::plugin_service_client::PluginServiceClient;
+use crate::wire::{Announced, Features, GetPluginConfigRequest, InvokeHookRequest};
+
+/// The longest wait between two attempts to connect, jitter aside.
+const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(5);
+
+/// A client of one plugin.
+///
+/// Calls share a connection, which is made again when it is lost. Dropping a call resets it on the server. Connecting
+/// is tried again, a call is not: once it is on the way, the plugin may have run.
+#[derive(Debug)]
+pub struct Client {
+    plugin: String,
+    config: ClientConfig,
+    service: PluginServiceClient<Channel>,
+    server: Mutex<Features>,
+}
+
+impl Client {
+    /// Connects to the server of `plugin` and asks what it understands.
+    ///
+    /// # Errors
+    /// If there is no server, or it does not answer in time.
+    pub async fn connect(plugin: impl Into<String>, config: ClientConfig) -> Result<Self, RemoteError> {
+        // The connector knows the target; this names it in the requests.
+        let endpoint = Endpoint::from_static("http://localhost")
+            .http2_keep_alive_interval(config.keepalive)
+            .keep_alive_timeout(config.keepalive);
+        let connector = Connector { target: config.target.clone(), tls: config.tls.clone() };
+        let service = PluginServiceClient::new(endpoint.connect_with_connector_lazy(connector))
+            .max_decoding_message_size(MAX_MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE);
+        let client = Self { plugin: plugin.into(), config, service, server: Mutex::default() };
+        client.announced().await?;
+        Ok(client)
+    }
+
+    /// The plugin's configuration on the server; `None` if the server has no such plugin.
+    ///
+    /// # Errors
+    /// If the server cannot be reached or does not answer properly.
+    pub async fn plugin_config(&self) -> Result<Option<Json>, RemoteError> {
+        Ok(self.announced().await?.config)
+    }
+
+    /// Runs a hook of the plugin.
+    ///
+    /// # Errors
+    /// If there is no reply: see [`RemoteError`]. Never retried once the call was sent.
+    pub async fn invoke(&self, call: &Call) -> Result<Reply, RemoteError> {
+        let server = *self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        let request = sized(call, server)?;
+        let answer = self.ask(|mut service| {
+            let request = request.clone();
+            async move { service.invoke_hook(request).await }
+        });
+        Ok(answer.await?.into_reply(&call.plugin, self.config.numbers)?)
+    }
+
+    async fn announced(&self) -> Result<Announced, RemoteError> {
+        let answer = self.ask(|mut service| {
+            let request = GetPluginConfigRequest { name: self.plugin.clone() };
+            async move { service.get_plugin_config(request).await }
+        });
+        let announced = answer
+            .await?
+            .into_announced(self.config.numbers)
+            .map_err(|error| RemoteError::Malformed(error.to_string()))?;
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = announced.features;
+        Ok(announced)
+    }
+
+    /// Asks in time, and again as long as there is no connection.
+    async fn ask<A, F: Future<Output = Result<Response<A>, Status>>>(
+        &self,
+        ask: impl Fn(PluginServiceClient<Channel>) -> F,
+    ) -> Result<A, RemoteError> {
+        let mut delays = ExponentialBuilder::default()
+            .with_min_delay(self.config.reconnect_delay)
+            .with_max_delay(MAX_RECONNECT_DELAY)
+            .with_max_times(self.config.reconnect_attempts)
+            .with_jitter()
+            .build();
+        let asking = async {
+            loop {
+                let status = match ask(self.service.clone()).await {
+                    Ok(answer) => return Ok(answer.into_inner()),
+                    Err(status) => status,
+                };
+                let Some(source) = not_connected(&status) else { return Err(self.failed(status)) };
+                match delays.next() {
+                    Some(delay) => sleep(delay).await,
+                    None => {
+                        let attempts = self.config.reconnect_attempts + 1;
+                        return Err(RemoteError::Reconnect { target: self.target(), attempts, source });
+                    }
+                }
+            }
+        };
+        timeout(self.config.timeout, asking).await.unwrap_or(Err(RemoteError::TimedOut(self.config.timeout)))
+    }
+
+    fn failed(&self, status: Status) -> RemoteError {
+        // A status that a server sent has no cause here.
+        match status.source() {
+            Some(_) => RemoteError::Disconnected(std::io::Error::other(root_cause(&status))),
+            None => RemoteError::Status {
+                code: status.code().description(),
+                message: status.message().to_owned(),
+            },
+        }
+    }
+
+    fn target(&self) -> String {
+        self.config.target.to_string()
+    }
+}
+
+/// The request, as JSON text as well if that fits.
+fn sized(call: &Call, server: Features) -> Result<InvokeHookRequest, RemoteError> {
+    let request = InvokeHookRequest::from_call(call, server)?;
+    if request.encoded_len() <= MAX_MESSAGE {
+        return Ok(request);
+    }
+    let request = InvokeHookRequest::from_call(call, Features::default())?;
+    match request.encoded_len() {
+        size if size > MAX_MESSAGE => Err(RemoteError::TooLarge { size, limit: MAX_MESSAGE }),
+        _ => Ok(request),
+    }
+}
+
+/// Why there was no connection to send the call on, if that is what the status is about.
+fn not_connected(status: &Status) -> Option<std::io::Error> {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if let Some(NotConnected(error)) = error.downcast_ref() {
+            return Some(std::io::Error::new(error.kind(), error.to_string()));
+        }
+        cause = error.source();
+    }
+    None
+}
+
+fn root_cause(status: &Status) -> String {
+    let mut cause: &dyn std::error::Error = status;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,129 @@
+//! The backend as gRPC services.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use prost::Message;
+use tonic::{Request, Response, Status};
+
+use crate::backend::{Backend, End, Event, Failure};
+use crate::message::{Call, Outcome, PluginError, Reply};
+use crate::wire::health_check_response::ServingStatus;
+use crate::wire::health_server::Health;
+use crate::wire::plugin_service_server::PluginService;
+use crate::wire::{
+    Features, GetPluginConfigRequest, GetPluginConfigResponse, GetPluginConfigsRequest,
+    GetPluginConfigsResponse, HealthCheckRequest, HealthCheckResponse, InvokeHookRequest, InvokeHookResponse,
+    NotEncodable, Numbers,
+};
+
+pub(super) struct Plugins<B> {
+    pub(super) backend: Arc<B>,
+    pub(super) numbers: Numbers,
+    /// Bytes of one reply.
+    pub(super) limit: usize,
+}
+
+/// Serves as long as it answers.
+pub(super) struct Alive;
+
+/// A call under way; told to the backend when it ends, however it ends.
+struct Running<'b, B: Backend> {
+    backend: &'b B,
+    hook: String,
+    plugin: String,
+    began: Instant,
+    end: End,
+}
+
+impl<B: Backend> Drop for Running<'_, B> {
+    fn drop(&mut self) {
+        let Self { hook, plugin, end, .. } = self;
+        self.backend.observe(&Event::Invoked { hook, plugin, took: self.began.elapsed(), end: *end });
+    }
+}
+
+#[tonic::async_trait]
+impl<B: Backend> PluginService for Plugins<B> {
+    async fn get_plugin_config(
+        &self,
+        request: Request<GetPluginConfigRequest>,
+    ) -> Result<Response<GetPluginConfigResponse>, Status> {
+        let config = self.backend.config(&request.get_ref().name).await.map_err(failed)?;
+        Ok(Response::new(GetPluginConfigResponse::from_config(config.as_ref()).map_err(unsendable)?))
+    }
+
+    async fn get_plugin_configs(
+        &self,
+        _: Request<GetPluginConfigsRequest>,
+    ) -> Result<Response<GetPluginConfigsResponse>, Status> {
+        let configs = self.backend.configs().await.map_err(failed)?;
+        Ok(Response::new(GetPluginConfigsResponse::from_configs(&configs).map_err(unsendable)?))
+    }
+
+    async fn invoke_hook(
+        &self,
+        request: Request<InvokeHookRequest>,
+    ) -> Result<Response<InvokeHookResponse>, Status> {
+        let request = request.into_inner();
+        let mut running = Running {
+            backend: &*self.backend,
+            hook: request.hook_type.clone(),
+            plugin: request.plugin_name.clone(),
+            began: Instant::now(),
+            end: End::Abandoned,
+        };
+        let peer = request.features();
+        let reply = match request.into_call(self.numbers) {
+            Ok(call) => self.invoke(call).await,
+            Err(invalid) => Reply::failed(PluginError::internal(&*running.plugin, invalid.to_string())),
+        };
+        running.end = match reply.outcome {
+            Outcome::Result(_) => End::Result,
+            Outcome::Error(_) => End::Error,
+        };
+        Ok(Response::new(self.message(&reply, peer)))
+    }
+}
+
+impl<B: Backend> Plugins<B> {
+    async fn invoke(&self, call: Call) -> Reply {
+        let plugin = call.plugin.clone();
+        match self.backend.invoke(call).await {
+            Ok(reply) => reply,
+            Err(Failure(message)) => Reply::failed(PluginError::internal(plugin, message)),
+        }
+    }
+
+    /// The reply, as JSON text as well if that fits; an error if it cannot be sent.
+    fn message(&self, reply: &Reply, peer: Features) -> InvokeHookResponse {
+        let mut problem = String::new();
+        for peer in [peer, Features::default()] {
+            match InvokeHookResponse::from_reply(reply, peer) {
+                Ok(message) if message.encoded_len() <= self.limit => return message,
+                Ok(message) => {
+                    let size = message.encoded_len();
+                    problem = format!("the reply of {size} bytes exceeds the limit of {}", self.limit);
+                }
+                Err(error) => problem = error.to_string(),
+            }
+        }
+        let error = Reply::failed(PluginError::internal(&*reply.plugin, problem));
+        InvokeHookResponse::from_reply(&error, Features::default()).unwrap_or_default()
+    }
+}
+
+#[tonic::async_trait]
+impl Health for Alive {
+    async fn check(&self, _: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+        Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() }))
+    }
+}
+
+fn failed(Failure(message): Failure) -> Status {
+    Status::internal(message)
+}
+
+fn unsendable(error: NotEncodable) -> Status {
+    Status::internal(error.to_string())
+}

@@ -1,0 +1,367 @@
+//! A client and a server of ours over gRPC.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod certificates;
+#[path = "../examples/probe_server/probe.rs"]
+mod probe;
+mod world;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use certificates::Authority;
+use cpex_remote::grpc::{
+    Client, ClientConfig, Limits, MAX_MESSAGE, Server, ServerConfig, StartError, Target,
+};
+use cpex_remote::tls::{ClientAuth, ClientTls, Identity, ServerTls, TlsError, Verify};
+use cpex_remote::wire::health_client::HealthClient;
+use cpex_remote::wire::{HealthCheckRequest, HealthCheckResponse};
+use cpex_remote::{End, Outcome, Refusal, RemoteError, Secret};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::transport::{Channel, Endpoint};
+use world::{Witness, call, error, result, value};
+
+struct World {
+    address: SocketAddr,
+    backend: Arc<Witness>,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<()>,
+}
+
+impl World {
+    async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut Limits)) -> Self {
+        let mut config = ServerConfig::new(Target::Tcp("127.0.0.1:0".to_owned()));
+        change(&mut config.limits);
+        Self::serve(config).await
+    }
+
+    async fn serve(config: ServerConfig) -> Self {
+        let server = Server::bind(config).await.unwrap();
+        let address = server.local_addr().unwrap();
+        let backend = Arc::new(Witness::default());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = backend.clone();
+        let serving =
+            tokio::spawn(async move { server.serve(served, async { stopped.await.unwrap_or(()) }).await });
+        Self { address, backend, stop: Some(stop), serving }
+    }
+
+    fn config(&self) -> ClientConfig {
+        let target = Target::Tcp(self.address.to_string());
+        ClientConfig { reconnect_delay: Duration::from_millis(1), ..ClientConfig::new(target) }
+    }
+
+    async fn client(&self) -> Client {
+        Client::connect(probe::NAME, self.config()).await.unwrap()
+    }
+
+    async fn channel(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
+    }
+
+    /// The server has stopped.
+    async fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+        (&mut self.serving).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_call_brings_a_reply() {
+    let world = World::start().await;
+    let client = world.client().await;
+    assert_eq!(value(&client.plugin_config().await.unwrap().unwrap())["name"], probe::NAME);
+    let args = json!({"n": u64::MAX, "f": 5.0});
+    let reply = client.invoke(&call("echo", args.clone())).await.unwrap();
+    assert_eq!(result(&reply)["modified_payload"]["args"], args, "B12: exact between our peers");
+    let context = value(reply.context.as_ref().unwrap());
+    assert_eq!(context["global_context"]["content_type"], "ct");
+    let denied = client.invoke(&call("deny", json!({}))).await.unwrap();
+    assert_eq!(result(&denied)["continue_processing"], false);
+    assert_eq!(error(&client.invoke(&call("error", json!({}))).await.unwrap()).code, "PERR");
+    let refused = client.invoke(&call("refuse", json!({}))).await.unwrap();
+    assert_eq!((&*error(&refused).message, &*error(&refused).code), ("not now", "INTERNAL_ERROR"), "W23");
+    let stranger = Client::connect("Nobody", world.config()).await.unwrap();
+    assert!(stranger.plugin_config().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_message_that_does_not_fit_is_an_error_on_either_side() {
+    let world = World::start().await;
+    let client = world.client().await;
+    let whole = json!({"text": "x".repeat(MAX_MESSAGE)});
+    let refused = client.invoke(&call("echo", whole)).await.unwrap_err();
+    assert!(matches!(refused, RemoteError::TooLarge { limit: MAX_MESSAGE, .. }), "{refused}");
+    let most = json!({"text": "x".repeat(MAX_MESSAGE * 2 / 3)});
+    let echoed = client.invoke(&call("echo", most.clone())).await.unwrap();
+    assert_eq!(result(&echoed)["modified_payload"]["args"], most);
+    let grown =
+        client.invoke(&call("triple", json!({"text": "x".repeat(MAX_MESSAGE * 2 / 5)}))).await.unwrap();
+    assert!(error(&grown).message.ends_with("exceeds the limit of 16777216"), "{}", error(&grown).message);
+
+    let world = World::start_with(|limits| limits.message = 1024).await;
+    let refused =
+        world.client().await.invoke(&call("echo", json!({"text": "x".repeat(2000)}))).await.unwrap_err();
+    assert!(matches!(refused, RemoteError::Status { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_call_given_up_is_given_up_on_the_server() {
+    // W86
+    let world = World::start().await;
+    let client = world.client().await;
+    let slow = call("sleep", json!({"seconds": 60}));
+    tokio::select! {
+        biased;
+        ended = client.invoke(&slow) => panic!("{ended:?}"),
+        () = world.backend.wait_for(|seen| seen.running == 1) => {}
+    }
+    world.backend.wait_for(|seen| seen.running == 0 && seen.ends == [End::Abandoned]).await;
+    let hasty = ClientConfig { timeout: Duration::from_millis(300), ..world.config() };
+    let late = Client::connect(probe::NAME, hasty).await.unwrap().invoke(&slow).await.unwrap_err();
+    assert_eq!(late.to_string(), "request timed out after 0.3s");
+    world.backend.wait_for(|seen| seen.running == 0 && seen.ends.len() == 2).await;
+}
+
+#[tokio::test]
+async fn calls_run_side_by_side() {
+    let world = World::start().await;
+    let client = Arc::new(world.client().await);
+    let calls: Vec<_> = (0..500)
+        .map(|n| {
+            let client = client.clone();
+            tokio::spawn(async move { (n, client.invoke(&call("echo", json!({"n": n}))).await.unwrap()) })
+        })
+        .collect();
+    for done in calls {
+        let (n, reply) = done.await.unwrap();
+        assert_eq!(result(&reply)["modified_payload"]["args"]["n"], n);
+    }
+}
+
+#[tokio::test]
+async fn calls_under_way_finish_before_the_server_stops_and_its_successor_is_found() {
+    let mut world = World::start().await;
+    let client = Arc::new(world.client().await);
+    let running = tokio::spawn({
+        let client = client.clone();
+        async move { client.invoke(&call("sleep", json!({"seconds": 0.3}))).await }
+    });
+    world.backend.wait_for(|seen| seen.running == 1).await;
+    world.stop().await;
+    assert!(matches!(running.await.unwrap().unwrap().outcome, Outcome::Result(_)));
+    let missing = client.invoke(&call("allow", json!({}))).await.unwrap_err();
+    assert!(missing.to_string().contains(" after 4 attempts: "), "{missing}");
+    let _successor = World::serve(ServerConfig::new(Target::Tcp(world.address.to_string()))).await;
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn both_names_of_health_are_served() {
+    // W20
+    let world = World::start().await;
+    let channel = world.channel().await;
+    let ours = HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await.unwrap();
+    assert_eq!(ours.into_inner(), HealthCheckResponse { status: 1 });
+    let mut standard = tonic_health::pb::health_client::HealthClient::new(channel);
+    for service in ["", "cpex.PluginService"] {
+        let request = tonic_health::pb::HealthCheckRequest { service: service.to_owned() };
+        assert_eq!(standard.check(request).await.unwrap().into_inner().status, 1, "{service}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_waits_for_its_turn_and_health_does_not() {
+    let world = World::start_with(|limits| {
+        limits.calls = 1;
+        limits.call = Duration::from_millis(500);
+    })
+    .await;
+    let client = Arc::new(world.client().await);
+    let slow = tokio::spawn({
+        let client = client.clone();
+        async move { client.invoke(&call("sleep", json!({"seconds": 60}))).await }
+    });
+    world.backend.wait_for(|seen| seen.running == 1).await;
+    HealthClient::new(world.channel().await).check(HealthCheckRequest::default()).await.unwrap();
+    let refused = slow.await.unwrap().unwrap_err().to_string();
+    assert!(refused.contains("the call took longer than the server allows"), "{refused}");
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+/// Sends these bytes and returns when the server has closed the connection.
+async fn converse(world: &World, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    // Closed in an orderly way or not: it is closed.
+    let _ = stream.read_to_end(&mut answer).await;
+}
+
+#[tokio::test]
+async fn peers_that_do_not_call_are_sent_away() {
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let world = World::start_with(|limits| {
+        limits.idle = Duration::from_millis(200);
+        limits.handshake = Duration::from_millis(200);
+    })
+    .await;
+    for bytes in [&b""[..], b"PRI", preface, b"GET / HTTP/1.1\r\n\r\n", &[0xff; 64]] {
+        converse(&world, bytes).await;
+    }
+    world.backend.wait_for(|seen| seen.open == 0).await;
+    world.client().await.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_are_limited() {
+    let world = World::start_with(|limits| limits.connections = 1).await;
+    let client = world.client().await;
+    converse(&world, b"").await;
+    world.backend.wait_for(|seen| seen.refusals == [Refusal::Connections]).await;
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn plaintext_stays_on_this_machine_unless_told_otherwise() {
+    let public = ServerConfig::new(Target::Tcp("0.0.0.0:0".to_owned()));
+    assert!(matches!(Server::bind(public).await, Err(StartError::PublicPlaintext(_))));
+}
+
+/// A server that shows a certificate for `localhost`.
+async fn secured(authority: &Authority, clients: ClientAuth) -> World {
+    let tls = ServerTls { identity: authority.identity("localhost"), clients };
+    World::serve(ServerConfig { tls: Some(tls), ..ServerConfig::new(Target::Tcp("127.0.0.1:0".to_owned())) })
+        .await
+}
+
+async fn connect(world: &World, host: &str, tls: Option<ClientTls>) -> Result<Client, RemoteError> {
+    let target = Target::Tcp(format!("{host}:{}", world.address.port()));
+    let config = ClientConfig {
+        tls,
+        reconnect_attempts: 0,
+        timeout: Duration::from_secs(20),
+        ..ClientConfig::new(target)
+    };
+    Client::connect(probe::NAME, config).await
+}
+
+fn trusting(authority: &Authority, identity: Option<Identity>) -> Option<ClientTls> {
+    Some(ClientTls { identity, ca_bundle: Some(authority.bundle()), verify: Verify::Full })
+}
+
+#[tokio::test]
+async fn servers_are_believed_only_if_their_certificate_is_right() {
+    // W53, B25
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let world = secured(&authority, ClientAuth::None).await;
+    let client = connect(&world, "localhost", trusting(&authority, None)).await.unwrap();
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+    for (host, tls, reason) in [
+        ("localhost", trusting(&stranger, None), "invalid peer certificate: UnknownIssuer"),
+        ("127.0.0.1", trusting(&authority, None), "invalid peer certificate: certificate not valid for name"),
+    ] {
+        let refused = connect(&world, host, tls).await.unwrap_err().to_string();
+        assert!(refused.contains(reason), "{refused}");
+        assert!(refused.starts_with("failed to reconnect to ") && refused.contains(host), "W54: {refused}");
+    }
+    connect(&world, "localhost", None).await.unwrap_err();
+    let careless = ClientTls { verify: Verify::Nothing, ..ClientTls::default() };
+    connect(&world, "127.0.0.1", Some(careless)).await.unwrap();
+}
+
+#[tokio::test]
+async fn clients_are_let_in_only_with_the_certificate_that_is_asked_for() {
+    // W53, B25
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let known = || trusting(&authority, Some(authority.encrypted_identity("client")));
+    let unknown = || trusting(&authority, Some(stranger.identity("client")));
+
+    let required = secured(&authority, ClientAuth::Required(authority.bundle())).await;
+    connect(&required, "localhost", known()).await.unwrap().invoke(&call("allow", json!({}))).await.unwrap();
+    connect(&required, "localhost", trusting(&authority, None)).await.unwrap_err();
+    connect(&required, "localhost", unknown()).await.unwrap_err();
+
+    let optional = secured(&authority, ClientAuth::Optional(authority.bundle())).await;
+    connect(&optional, "localhost", known()).await.unwrap();
+    connect(&optional, "localhost", trusting(&authority, None)).await.unwrap();
+    connect(&optional, "localhost", unknown()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_taken_up_by_the_next_connection() {
+    // W54
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let mut world = secured(&authority, ClientAuth::Required(authority.bundle())).await;
+    let identity = authority.identity("client");
+    let client = connect(&world, "localhost", trusting(&authority, Some(identity.clone()))).await.unwrap();
+    world.stop().await;
+    let address = world.address.to_string();
+    let tls = ServerTls {
+        identity: authority.identity("localhost"),
+        clients: ClientAuth::Required(stranger.bundle()),
+    };
+    let _successor =
+        World::serve(ServerConfig { tls: Some(tls), ..ServerConfig::new(Target::Tcp(address)) }).await;
+    client.invoke(&call("allow", json!({}))).await.unwrap_err();
+    let renewed = stranger.identity("client");
+    fs::copy(renewed.certfile, identity.certfile).unwrap();
+    fs::copy(renewed.keyfile.unwrap(), identity.keyfile.unwrap()).unwrap();
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_shake_hands_is_sent_away() {
+    let authority = Authority::new();
+    let tls = ServerTls { identity: authority.identity("localhost"), clients: ClientAuth::None };
+    let mut config =
+        ServerConfig { tls: Some(tls), ..ServerConfig::new(Target::Tcp("127.0.0.1:0".to_owned())) };
+    config.limits.handshake = Duration::from_millis(200);
+    let world = World::serve(config).await;
+    converse(&world, b"\x16\x03\x01").await;
+    world.backend.wait_for(|seen| seen.complaints == ["no TLS handshake within 0.2s"]).await;
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named_and_not_shown() {
+    let authority = Authority::new();
+    let identity = authority.encrypted_identity("client");
+    let keyfile = identity.keyfile.clone().unwrap();
+    let load = |identity: Identity| {
+        let tls =
+            ClientTls { identity: Some(identity), ca_bundle: Some(authority.bundle()), verify: Verify::Full };
+        tls.load(&[]).map(drop)
+    };
+    load(identity.clone()).unwrap();
+    let wrong = Identity { password: Some(Secret::new("hunter2")), ..identity.clone() };
+    assert!(!format!("{wrong:?}").contains("hunter2"));
+    assert!(matches!(load(wrong), Err(TlsError::WrongPassword(path)) if path == keyfile));
+    let none = Identity { password: None, ..identity.clone() };
+    assert!(matches!(load(none), Err(TlsError::NoPassword(path)) if path == keyfile));
+    let swapped = Identity { certfile: keyfile.clone(), ..identity.clone() };
+    assert!(matches!(load(swapped), Err(TlsError::NoCertificate(path)) if path == keyfile));
+    let keyless = Identity { keyfile: Some(authority.bundle()), ..identity.clone() };
+    assert!(matches!(load(keyless), Err(TlsError::NoKey(_))));
+    let missing = Identity { certfile: "/nowhere".into(), ..identity.clone() };
+    assert!(load(missing).unwrap_err().to_string().starts_with("cannot read /nowhere: "));
+    let foreign = Identity { keyfile: authority.identity("other").keyfile, password: None, ..identity };
+    assert!(matches!(load(foreign), Err(TlsError::Unusable { .. })));
+}
+
+#[tokio::test]
+async fn tls_is_refused_on_a_socket() {
+    let authority = Authority::new();
+    let tls = ServerTls { identity: authority.identity("localhost"), clients: ClientAuth::None };
+    let config = ServerConfig { tls: Some(tls), ..ServerConfig::new(Target::Unix("/tmp/never".into())) };
+    assert!(matches!(Server::bind(config).await, Err(StartError::TlsOnSocket)));
+}
