@@ -6,6 +6,7 @@ mod client;
 mod config;
 mod connector;
 
+mod authority;
 mod connections;
 mod server;
 mod service;

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, UnixListener, lookup_host};
 use tokio_rustls::TlsAcceptor;
 use tonic::service::Routes;
 
+use super::authority::Mended;
 use super::config::{Plaintext, ServerConfig, Target};
 use super::connections::{Connections, Door};
 use super::connector::{PROTOCOLS, Stream};
@@ -62,7 +63,7 @@ impl Listener {
                 stream.set_nodelay(true)?;
                 Box::new(stream)
             }
-            Self::Unix { listener, .. } => Box::new(listener.accept().await?.0),
+            Self::Unix { listener, .. } => Box::new(Mended::new(listener.accept().await?.0)),
         })
     }
 }
