@@ -4,6 +4,7 @@
 mod certificates;
 #[path = "../examples/probe_server/probe.rs"]
 mod probe;
+mod words;
 mod world;
 
 use std::fs;
@@ -25,7 +26,8 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
-use world::{Witness, call, error, result, value};
+use words::{call, error, result, value};
+use world::Witness;
 
 struct World {
     address: SocketAddr,
@@ -62,7 +64,7 @@ impl World {
     }
 
     async fn client(&self) -> Client {
-        Client::connect(probe::NAME, self.config()).await.unwrap()
+        Client::connect(words::NAME, self.config()).await.unwrap()
     }
 
     async fn channel(&self) -> Channel {
@@ -80,7 +82,7 @@ impl World {
 async fn a_call_brings_a_reply() {
     let world = World::start().await;
     let client = world.client().await;
-    assert_eq!(value(&client.plugin_config().await.unwrap().unwrap())["name"], probe::NAME);
+    assert_eq!(value(&client.plugin_config().await.unwrap().unwrap())["name"], words::NAME);
     let args = json!({"n": u64::MAX, "f": 5.0});
     let reply = client.invoke(&call("echo", args.clone())).await.unwrap();
     assert_eq!(result(&reply)["modified_payload"]["args"], args, "B12: exact between our peers");
@@ -128,7 +130,7 @@ async fn a_call_given_up_is_given_up_on_the_server() {
     }
     world.backend.wait_for(|seen| seen.running == 0 && seen.ends == [End::Abandoned]).await;
     let hasty = ClientConfig { timeout: Duration::from_millis(300), ..world.config() };
-    let late = Client::connect(probe::NAME, hasty).await.unwrap().invoke(&slow).await.unwrap_err();
+    let late = Client::connect(words::NAME, hasty).await.unwrap().invoke(&slow).await.unwrap_err();
     assert_eq!(late.to_string(), "request timed out after 0.3s");
     world.backend.wait_for(|seen| seen.running == 0 && seen.ends.len() == 2).await;
 }
@@ -253,7 +255,7 @@ async fn connect(world: &World, host: &str, tls: Option<ClientTls>) -> Result<Cl
         timeout: Duration::from_secs(20),
         ..ClientConfig::new(target)
     };
-    Client::connect(probe::NAME, config).await
+    Client::connect(words::NAME, config).await
 }
 
 fn trusting(authority: &Authority, identity: Option<Identity>) -> Option<ClientTls> {

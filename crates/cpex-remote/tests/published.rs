@@ -3,9 +3,7 @@
 //! `CPEX_PUBLISHED_PYTHON` names an interpreter that has `cpex[grpc]==0.1.4`; without it there is nothing to test.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "../examples/probe_server/probe.rs"]
-mod probe;
-mod world;
+mod words;
 
 use std::env;
 use std::fs;
@@ -18,7 +16,7 @@ use cpex_remote::{Remote, RemoteError, grpc, unix};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use world::{call, error, result, value};
+use words::{call, error, result, value};
 
 /// How long an interpreter may take to start, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -62,7 +60,7 @@ impl Place {
             Transport::GrpcTcp => json!({"grpc": {"target": format!("127.0.0.1:{}", self.port)}}),
             Transport::GrpcUnix => json!({"grpc": {"uds": self.socket()}}),
         };
-        let mut plugin = json!({"name": probe::NAME, "kind": "external", "hooks": ["tool_pre_invoke"]});
+        let mut plugin = json!({"name": words::NAME, "kind": "external", "hooks": ["tool_pre_invoke"]});
         plugin.as_object_mut().unwrap().extend(target.as_object().unwrap().clone());
         self.write("host.yaml", plugin, json!({}))
     }
@@ -70,7 +68,7 @@ impl Place {
     /// The published server with the plugin in Python.
     fn published_server(&self, python: &Path) -> Child {
         let plugin = json!({
-            "name": probe::NAME, "kind": "probe_plugin.ProbePlugin", "description": "probe", "author": "me",
+            "name": words::NAME, "kind": "probe_plugin.ProbePlugin", "description": "probe", "author": "me",
             "version": "1.2.3", "hooks": ["tool_pre_invoke"], "tags": ["a", "b"], "mode": "sequential", "priority": 42,
             "config": {"alpha": 1},
         });
@@ -113,14 +111,14 @@ impl Place {
     async fn client(&self) -> Remote {
         let grpc = |target| async {
             let config = grpc::ClientConfig { timeout: PATIENCE, ..grpc::ClientConfig::new(target) };
-            Ok::<_, RemoteError>(Remote::Grpc(Box::new(grpc::Client::connect(probe::NAME, config).await?)))
+            Ok::<_, RemoteError>(Remote::Grpc(Box::new(grpc::Client::connect(words::NAME, config).await?)))
         };
         let connecting = async {
             loop {
                 let connected = match self.transport {
                     Transport::Unix => {
                         let config = unix::ClientConfig::new(self.socket());
-                        unix::Client::connect(probe::NAME, config).await.map(Remote::Unix)
+                        unix::Client::connect(words::NAME, config).await.map(Remote::Unix)
                     }
                     Transport::GrpcTcp => grpc(grpc::Target::Tcp(format!("127.0.0.1:{}", self.port))).await,
                     Transport::GrpcUnix => grpc(grpc::Target::Unix(self.socket())).await,
@@ -197,7 +195,7 @@ async fn our_client_understands_a_published_server() {
         let _server = place.published_server(&python);
         let client = place.client().await;
         let config = value(&client.plugin_config().await.unwrap().unwrap());
-        assert_eq!(config["name"], probe::NAME, "{transport:?}");
+        assert_eq!(config["name"], words::NAME, "{transport:?}");
         assert_eq!(config["priority"], json!(42), "B12: an integer");
 
         let ask = async |name: &str, args: Value| client.invoke(&call(name, args)).await.unwrap();

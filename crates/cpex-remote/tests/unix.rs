@@ -3,6 +3,7 @@
 
 #[path = "../examples/probe_server/probe.rs"]
 mod probe;
+mod words;
 mod world;
 
 use std::fs;
@@ -21,7 +22,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use world::{Witness, call, error, result, value};
+use words::{call, error, result, value};
+use world::Witness;
 
 /// A server and its socket.
 struct World {
@@ -74,7 +76,7 @@ impl World {
     async fn client(&self) -> Client {
         let config =
             ClientConfig { reconnect_delay: Duration::from_millis(1), ..ClientConfig::new(self.path()) };
-        Client::connect(probe::NAME, config).await.unwrap()
+        Client::connect(words::NAME, config).await.unwrap()
     }
 }
 
@@ -89,7 +91,7 @@ async fn a_call_brings_a_reply() {
     let world = World::start().await;
     let client = world.client().await;
     let config = value(&client.plugin_config().await.unwrap().unwrap());
-    assert_eq!((&config["name"], &config["priority"]), (&json!(probe::NAME), &json!(42)));
+    assert_eq!((&config["name"], &config["priority"]), (&json!(words::NAME), &json!(42)));
     let reply = client.invoke(&call("state", json!({}))).await.unwrap();
     assert_eq!(result(&reply)["retry_delay_ms"], 7);
     let context = value(reply.context.as_ref().unwrap());
@@ -164,7 +166,7 @@ async fn a_call_given_up_never_answers_the_next() {
     let world = World::start().await;
     let mut config = ClientConfig::new(world.path());
     config.connections = 1;
-    let client = Client::connect(probe::NAME, config.clone()).await.unwrap();
+    let client = Client::connect(words::NAME, config.clone()).await.unwrap();
     for _ in 0..3 {
         let slow = call("sleep", json!({"seconds": 60}));
         let given_up = tokio::select! {
@@ -180,7 +182,7 @@ async fn a_call_given_up_never_answers_the_next() {
     assert_eq!(world.backend.seen().ends.iter().filter(|end| **end == End::Abandoned).count(), 3, "W86");
 
     config.timeout = Duration::from_millis(200);
-    let hasty = Client::connect(probe::NAME, config).await.unwrap();
+    let hasty = Client::connect(words::NAME, config).await.unwrap();
     let late = hasty.invoke(&call("sleep", json!({"seconds": 60}))).await.unwrap_err();
     assert_eq!(late.to_string(), "request timed out after 0.2s");
     assert!(matches!(hasty.invoke(&call("allow", json!({}))).await.unwrap().outcome, Outcome::Result(_)));

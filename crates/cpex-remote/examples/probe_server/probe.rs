@@ -6,7 +6,7 @@ use cpex_remote::{Backend, Call, Failure, Json, Outcome, PluginError, Reply};
 use serde_json::{Value, json};
 
 /// The plugin's name.
-pub(crate) const NAME: &str = "ProbePlugin";
+const NAME: &str = "ProbePlugin";
 
 /// The backend.
 pub(crate) struct Probe;
