@@ -24,7 +24,7 @@ unexport VIRTUAL_ENV PYTHONPATH
 
 # A wheel depends on every source that ends up in it.
 RUST_SOURCES := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.toml $(wildcard Cargo.lock)
-PY_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed) pyproject.toml README.md
+PY_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed -o -path '*/templates/*' -type f) pyproject.toml README.md
 SOURCES := $(RUST_SOURCES) $(PY_SOURCES)
 
 ##@ Every day
@@ -38,7 +38,11 @@ test: check cargo-test pytest driver ## Everything CI runs: check, Rust tests, P
 	@scripts/tally.py $(LOGS)/*.log
 
 .PHONY: check
-check: check-rust check-python ## Formatting, lints, documentation, licences, types
+check: check-rust check-python docs ## Formatting, lints, documentation, licences, types
+
+.PHONY: docs
+docs: $(VENV)/.installed ## Build the documentation site into .bench/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 .PHONY: wheel
 wheel: dist/release/.built ## Build the release wheel into dist/release
@@ -52,6 +56,10 @@ bench: .venv-bench/.installed .venv-published/.installed ## Compare with a bare 
 .PHONY: differential
 differential: $(VENV)/.installed .venv-published/.installed ## Many more generated cases against the published package
 	CPEX_DIFFERENTIAL_CASES=$${CPEX_DIFFERENTIAL_CASES:-50000} $(BIN)/python -m pytest tests/differential -q
+
+.PHONY: clients
+clients: $(VENV)/.installed .venv-clients/.installed .venv-clients-published/.installed ## ContextForge's gateway and Mellea, on ours and on the published package
+	CPEX_CLIENTS=$(CURDIR) $(BIN)/python -m pytest tests/clients -q
 
 .PHONY: fuzz
 fuzz: ## Run the fuzz targets for FUZZ_SECONDS each (60)
@@ -148,6 +156,18 @@ $(VENV)/.installed: dist/fast/.built requirements/plugins.txt
 .venv-published/.installed: requirements/published.txt | $(VENV)/.tools
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-published
 	$(INSTALL) --python .venv-published/bin/python -r requirements/published.txt
+	touch $@
+
+.venv-clients/.installed: dist/fast/.built requirements/clients.txt
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-clients
+	$(INSTALL) --python .venv-clients/bin/python --no-deps -r requirements/clients.txt
+	$(INSTALL) --python .venv-clients/bin/python --no-deps --reinstall-package cpex dist/fast/*.whl
+	$(BIN)/uv pip check --python .venv-clients/bin/python
+	touch $@
+
+.venv-clients-published/.installed: requirements/clients-published.txt | $(VENV)/.tools
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-clients-published
+	$(INSTALL) --python .venv-clients-published/bin/python -r requirements/clients-published.txt
 	touch $@
 
 .venv-3%/.installed: dist/fast-3%/.built requirements/test.txt

@@ -9,18 +9,20 @@ import typing
 from collections.abc import Iterator
 from enum import Enum
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import griffe
 import typer.cli
+from pydantic import AliasChoices, BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
 from cpex.framework import get_hook_registry
 from cpex.framework._settings import PluginsSettings
 from cpex.framework.models import Config
 from cpex.tools.cli import app
-from pydantic import AliasChoices, BaseModel
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 _PLACE = re.compile(r"^<!-- generated: (?P<name>[a-z-]+) -->$", re.MULTILINE)
 _SOURCES = Path(__file__).parents[1] / "python"
@@ -76,16 +78,17 @@ def hooks() -> Iterator[str]:
     Yields:
         Lines of Markdown.
     """
-    for module in _LATE_HOOKS:
-        __import__(module)
     registry = get_hook_registry()
+    registry.is_registered("")  # loads the first twelve, so that they come first
+    for module in _LATE_HOOKS:
+        import_module(module)
     yield "| hook | payload | a plugin may return |"
     yield "|---|---|---|"
     for hook in registry.get_registered_hooks():
         payload, result = registry.get_payload_type(hook), registry.get_result_type(hook)
         if payload is not None and result is not None:
             returned = result.__pydantic_generic_metadata__["args"][0]
-            yield _row(f"`{hook}`", _reference(payload), _reference(returned))
+            yield _row(f"`{hook.value if isinstance(hook, Enum) else hook}`", _reference(payload), _reference(returned))
 
 
 def command_line() -> Iterator[str]:
@@ -170,7 +173,7 @@ def _meaning(model: type[BaseModel], field: str) -> str:
 
 
 def _docstring(model: type[BaseModel]) -> str:
-    return (model.__doc__ or "").replace("``", "`")
+    return (model.__doc__ or "").partition("\n")[0].partition(". ``")[0].replace("``", "`")
 
 
 @cache

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from processes import growth, import_times
+from processes import growth, import_times, tenants
 from report import Line, markdown, table
 from rows import ROWS, Row
 
@@ -26,6 +26,9 @@ OURS, PUBLISHED = "ours", "published"
 IMPORTS = [("cpex.framework", "pydantic"), ("cpex.framework.PluginManager", "pydantic.BaseModel")]
 IMPORT_TARGET = 3.0
 GROWTH_TARGET_MB = 5.0
+TENANTS = 500
+TENANT_TARGET_MS = 5.0
+TENANT_TARGET_KB = 100.0
 
 
 class Worker:
@@ -89,7 +92,7 @@ def await_lines(args: argparse.Namespace, pythons: dict[str, str]) -> Iterator[L
 
 
 def process_lines(args: argparse.Namespace, pythons: dict[str, str]) -> Iterator[Line]:
-    """Yields the lines about whole processes: import time and memory."""
+    """Yields the lines about whole processes: import time, memory, many managers."""
     if args.only in "import":
         best = import_times(pythons, repeats=3 if args.quick else 12)
         for module, yardstick in IMPORTS:
@@ -97,6 +100,9 @@ def process_lines(args: argparse.Namespace, pythons: dict[str, str]) -> Iterator
     if args.only in "growth":
         invocations = 100_000 if args.quick else 1_000_000
         yield Line.of_growth(growth(pythons[OURS], invocations), GROWTH_TARGET_MB)
+    if args.only in "tenants":
+        costs = {name: tenants(python, TENANTS) for name, python in pythons.items()}
+        yield from Line.of_tenants(costs[OURS], costs.get(PUBLISHED), TENANT_TARGET_MS, TENANT_TARGET_KB)
 
 
 def environment() -> dict[str, str]:

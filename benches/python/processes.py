@@ -1,4 +1,6 @@
-"""Figures of a whole process: how long an import takes, how much memory a million invocations leave behind."""
+"""Figures of a whole process: how long an import takes, what a million invocations leave behind, what a
+manager costs when there are hundreds.
+"""
 
 import subprocess
 import sys
@@ -33,3 +35,11 @@ def growth(python: str, invocations: int) -> dict[str, float]:
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=sys.stderr, text=True).stdout
     before, after = (float(part) for part in output.split())
     return {"before_mb": before, "after_mb": after, "grown_mb": after - before, "invocations": invocations}
+
+
+def tenants(python: str, managers: int) -> dict[str, float]:
+    """Returns what one of that many managers costs: milliseconds to build it, from a file as well, and kilobytes."""
+    command = [python, str(HERE / "tenants.py"), str(managers)]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=sys.stderr, text=True).stdout
+    from_config, from_file, kilobytes = (float(part) for part in output.split())
+    return {"from_config_ms": from_config, "from_file_ms": from_file, "kb": kilobytes, "managers": managers}

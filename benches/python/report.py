@@ -47,6 +47,33 @@ class Line:
         value = ours | {"value": ours["grown_mb"]}
         return cls(label, "before", "MB more", f"< {target:g} MB", value["value"] < target, value, None)
 
+    @classmethod
+    def of_tenants(
+        cls, ours: dict[str, float], published: dict[str, float] | None, milliseconds: float, kilobytes: float
+    ) -> list[Self]:
+        """Returns the lines about one manager among hundreds: time and memory."""
+        count = f"one of {ours['managers']:,.0f} managers, 10 plugins"
+
+        def verdict(measured: dict[str, float], key: str) -> dict[str, Any]:
+            return measured | {"value": measured[key]}
+
+        return [
+            cls(
+                f"{count}: {what}",
+                "",
+                unit,
+                f"≤ {target:g} {unit}",
+                ours[key] <= target,
+                verdict(ours, key),
+                verdict(published, key) if published else None,
+            )
+            for what, key, unit, target in (
+                ("build and initialize", "from_config_ms", "ms", milliseconds),
+                ("the same from a file", "from_file_ms", "ms", milliseconds),
+                ("memory", "kb", "KB", kilobytes),
+            )
+        ]
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -21,13 +21,19 @@ def ours() -> Iterator[Side]:
 
 
 @pytest.fixture(scope="session")
-def published() -> Iterator[Side]:
-    """A runner with `cpex==0.1.4`."""
+def published_python() -> str:
+    """The interpreter of an environment with `cpex==0.1.4`."""
     python = Path(os.environ.get("CPEX_PUBLISHED_PYTHON", ROOT / ".venv-published" / "bin" / "python"))
     if not python.is_file():
         pytest.fail(
             f"{python} does not exist: `make pytest` installs the published package, or set CPEX_PUBLISHED_PYTHON"
         )
-    side = Side(str(python))
+    return str(python)
+
+
+@pytest.fixture(scope="session")
+def published(published_python: str) -> Iterator[Side]:
+    """A runner with `cpex==0.1.4`."""
+    side = Side(published_python)
     yield side
     side.close()

@@ -11,7 +11,7 @@ from .case import Case, Observation
 _BOOT = """
 import runpy, sys
 sys.path.append(sys.argv.pop())
-runpy.run_module("differential.runner", run_name="__main__")
+runpy.run_module(sys.argv.pop(), run_name="__main__")
 """
 _NOT_INHERITED = ("PLUGINS_", "PYTHON", "CPEX_")
 
@@ -19,15 +19,16 @@ _NOT_INHERITED = ("PLUGINS_", "PYTHON", "CPEX_")
 class Side:
     """One of the two packages under comparison."""
 
-    def __init__(self, python: str) -> None:
+    def __init__(self, python: str, module: str = "differential.runner") -> None:
         """Starts a runner.
 
         Args:
             python: Interpreter of a virtual environment with `cpex` installed.
+            module: The runner.
         """
         self._unheard = False
         self._process = subprocess.Popen(
-            [python, "-P", "-c", _BOOT, str(Path(__file__).parents[1])],
+            [python, "-P", "-c", _BOOT, module, str(Path(__file__).parents[1])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from cpex.framework.cmf.message import ContentType, ImageSource, Message, Resource, ResourceType, Role, TextContent
+from cpex.framework.cmf.message import (
+    ContentType,
+    ImageSource,
+    Message,
+    Resource,
+    ResourceReference,
+    Role,
+    TextContent,
+)
 
 
 def message(*content: Any) -> Message:
@@ -58,13 +66,46 @@ def test_prompt_results_hold_messages() -> None:
     assert Message.model_validate_json(outer.model_dump_json()) == outer
 
 
-@pytest.mark.parametrize("blob", [b"\xff\x00", b"ab", b"", None])
+def resource(**fields: Any) -> Resource:
+    return Resource.model_validate({"resource_request_id": "1", "uri": "u", "resource_type": "blob", **fields})
+
+
+def test_a_resource_has_one_source() -> None:
+    """V1."""
+    with pytest.raises(ValidationError, match="Resource cannot have both 'content' and 'blob' set"):
+        resource(content="", blob=b"")
+
+
+def test_ranges_do_not_run_backwards() -> None:
+    """V1."""
+    fields = {"resource_request_id": "1", "uri": "u", "resource_type": "file", "range_start": 2}
+    assert ResourceReference.model_validate({**fields, "range_end": 2}).range_end == 2
+    with pytest.raises(ValidationError, match=r"range_end \(1\) must be >= range_start \(2\)"):
+        ResourceReference.model_validate({**fields, "range_end": 1})
+
+
+@pytest.mark.parametrize("blob", [b"\xff\x00", b"ab", b"abcd", b"/w==", b"", None])
 def test_blobs_survive_json(blob: bytes | None) -> None:
-    resource = Resource(resource_request_id="1", uri="u", resource_type=ResourceType.BLOB, blob=blob)
-    assert resource.model_dump()["blob"] == blob
-    assert Resource.model_validate_json(resource.model_dump_json()) == resource
+    """B34."""
+    before = resource(blob=blob)
+    assert before.model_dump()["blob"] == blob
+    assert Resource.model_validate_json(before.model_dump_json()) == before
+    assert Resource.model_validate(before.model_dump(mode="json")) == before
 
 
-def test_blobs_in_json_are_base64() -> None:
-    resource = Resource(resource_request_id="1", uri="u", resource_type=ResourceType.BLOB, blob=b"\xff")
-    assert resource.model_dump(mode="json")["blob"] == "/w=="
+def test_only_blobs_that_are_no_text_are_encoded() -> None:
+    """B34."""
+    text = resource(blob=b"ab").model_dump(mode="json")
+    assert text["blob"] == "ab"
+    assert "blob_encoding" not in text
+    written = message({"content_type": "resource", "content": resource(blob=b"\xff")}).model_dump(mode="json")
+    encoded = written["content"][0]["content"]
+    assert (encoded["blob"], encoded["blob_encoding"]) == ("/w==", "base64")
+    assert "blob_encoding" not in resource(blob=b"\xff").model_dump()
+    assert "blob_encoding" not in resource(blob=b"\xff").model_dump(mode="json", exclude={"blob"})
+
+
+def test_a_blob_that_is_not_what_it_says() -> None:
+    """B34."""
+    with pytest.raises(ValidationError, match="is not base64, although 'blob_encoding' says so"):
+        resource(blob="no!", blob_encoding="base64")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import namedtuple
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,13 @@ class Opaque:
     """Equal to nothing but itself."""
 
 
+@dataclass
+class Wrapped:
+    """Compared by what it holds."""
+
+    inner: Any
+
+
 class Open(PluginPayload):
     """A payload of anything."""
 
@@ -271,20 +279,37 @@ def test_tracking_survives_keys_that_come_back() -> None:
     assert tracked.get_deleted() == {"x", keys[0]}
 
 
+@pytest.mark.parametrize("opaque", [Opaque(), Wrapped(Opaque())])
 @pytest.mark.parametrize("writable", [{"args"}, {"args", "extra"}])
-def test_what_is_only_equal_to_itself_is_no_change(writable: set[str], caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_only_equal_to_itself_is_no_change(
+    opaque: object, writable: set[str], caplog: pytest.LogCaptureFixture
+) -> None:
     """A policy's copy of it never equals the original; a plugin that hands it back has not changed it."""
 
     def changes_another_field(payload: Open, context: PluginContext) -> PluginResult[Any]:
         return PluginResult(modified_payload=payload.model_copy(update={"args": 1}))
 
-    opaque = Opaque()
     policy = HookPayloadPolicy(writable_fields=frozenset(writable))
     result = invoke(changes_another_field, Open(extra=opaque), policies={HOOK: policy})
     assert result.modified_payload is not None
-    assert (result.modified_payload.args, result.modified_payload.extra) == (1, opaque)
+    assert result.modified_payload.args == 1
+    assert result.modified_payload.extra is opaque
     assert result.report[0].trimmed_fields == ()
     assert caplog.messages == []
+
+
+def test_what_is_edited_in_place_is_a_change() -> None:
+    """B10: unlike a copy that no edit has touched, but never equals the original."""
+
+    def edits(payload: Open, context: PluginContext) -> PluginResult[Any]:
+        payload.extra.inner.append(2)
+        return PluginResult(modified_payload=payload)
+
+    original = Wrapped([1])
+    policy = HookPayloadPolicy(writable_fields=frozenset({"extra"}))
+    result = invoke(edits, Open(extra=original), policies={HOOK: policy})
+    assert result.modified_payload is not None
+    assert (result.modified_payload.extra, original) == (Wrapped([1, 2]), Wrapped([1]))
 
 
 def test_another_object_is_a_change() -> None:

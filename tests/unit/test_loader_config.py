@@ -23,6 +23,7 @@ from cpex.framework.loader.config import (
     ConfigSaver,
     ConfigSyntaxError,
     ConfigTemplateError,
+    place_of,
     plugin_settings,
 )
 from cpex.framework.models import Config, PluginConfig
@@ -218,13 +219,61 @@ def test_every_known_key_is_known(load: Load, caplog: pytest.LogCaptureFixture, 
     assert caplog.records == []
 
 
-def test_plugin_settings_stay_beside_the_fields(load: Load) -> None:
+def test_plugin_settings_are_kept_wherever_a_configuration_comes_from(load: Load, path: str) -> None:
     config = load("plugin_settings: {parallel: true}\nplugins: []\n")
-    assert plugin_settings(config) == {"parallel": True}
-    assert plugin_settings(config.model_copy()) == {"parallel": True}
+    given: dict[str, Any] = {"plugins": [], "plugin_settings": {"parallel": True}}
+    for same in (
+        config,
+        Config(**given),
+        Config.model_validate(given),
+        config.model_copy(),
+        Config(**config.model_dump()),
+    ):
+        assert plugin_settings(same) == {"parallel": True}
+        assert same == config
+    ConfigSaver.save_config(config, path)
+    assert plugin_settings(ConfigLoader.load_config(path)) == {"parallel": True}
     assert plugin_settings(Config()) == {}
-    assert "plugin_settings" not in str(config.model_dump()) + repr(config)
-    assert config == Config(plugins=[])
+    assert "plugin_settings" not in str(Config().model_dump()) + repr(config)
+
+
+def test_plugin_settings_are_a_mapping(load: Load, path: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        load("plugin_settings: fast\n")
+    assert caught.value.__notes__ == [f"{path}:1:18: plugin_settings: Input should be a valid dictionary"]
+    assert plugin_settings(load("plugin_settings:\n")) == {}
+
+
+def test_bad_choices_name_the_right_one(load: Load, path: str) -> None:
+    text = (
+        "plugins:\n- name: a\n  kind: b.C\n  mode: sequentail\n  on_error: Ignore\n  on_missing: denied\n"
+        "  capabilities: [read_header]\n- {name: b, kind: b.C, mode: nonsense}\n"
+    )
+    with pytest.raises(ValidationError) as caught:
+        load(text)
+    notes = {note.split(": ")[1]: note for note in caught.value.__notes__}
+    assert notes["plugins[0].mode"].startswith(f"{path}:4:9: plugins[0].mode: Input should be '")
+    assert notes["plugins[0].mode"].endswith('; did you mean "sequential"?')
+    assert notes["plugins[0].on_error"].endswith('; did you mean "ignore"?')
+    assert notes["plugins[0].on_missing"].endswith('; did you mean "deny"?')
+    assert notes["plugins[0].capabilities"].endswith('; did you mean "read_headers"?')
+    assert "did you mean" not in notes["plugins[1].mode"]
+
+
+def test_hooks_that_are_nearly_right_are_warnings(load: Load, path: str, caplog: pytest.LogCaptureFixture) -> None:
+    load("plugins:\n- {name: a, kind: b.C, hooks: [tool_pre_invok, my_own_hook, tool_pre_invoke]}\n")
+    assert caplog.messages == [
+        f'{path}:2:3: unknown hook "tool_pre_invok" of plugin a; did you mean "tool_pre_invoke"?'
+    ]
+
+
+def test_entries_know_their_place(load: Load, path: str) -> None:
+    config = load("plugins:\n- name: a\n  kind: b.C\n- {name: b, kind: b.C}\n")
+    assert config.plugins is not None
+    assert [place_of(entry, config) for entry in config.plugins] == [f"{path}:2:3", f"{path}:4:3"]
+    config.plugins.insert(0, PluginConfig(name="new", kind="b.C"))
+    assert [place_of(entry, config) for entry in config.plugins] == [None, f"{path}:2:3", f"{path}:4:3"]
+    assert path not in str(config.model_dump()) + repr(config) + config.model_dump_json()
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from cpex.framework import (
     ToolPreInvokePayload,
 )
 from cpex.framework.loader.config import plugin_settings
-from cpex.framework.models import Config, ExecutionReport
+from cpex.framework.models import Config, ExecutionReport, PluginCondition
 
 REQUEST = GlobalContext(request_id="1")
 PAYLOAD = ToolPreInvokePayload(name="t")
@@ -218,7 +218,7 @@ class TestLoadFailure:
         assert manager.plugin_count == 1
         assert f"Failed to load plugin p: {{{text}}}" in caplog.messages
         assert "Skipping plugin p because fail_on_plugin_error is disabled" in caplog.messages
-        assert manager.load_failures == [("p", config.kind, phase, text)]
+        assert manager.load_failures == [("p", config.kind, phase, text, None)]
         assert manager.executor._not_loaded["tool_pre_invoke"] == (
             ExecutionReport("p", "", "tool_pre_invoke", "sequential", "not_loaded", detail=text),
         )
@@ -353,3 +353,14 @@ async def test_b30_settings_of_the_file_allow_directories(tmp_path: Path, monkey
     assert manager.load_failures == []
     assert manager._loader.plugin_dirs == [str(plugins)]
     assert plugin_settings(manager.executor.config) == {"allowed_dirs": [str(tmp_path)]}
+
+
+async def test_conditions_changed_in_place_count_when_a_plugin_is_registered_next() -> None:
+    """docs/compatibility.md, "Smaller things": the engine compiles them."""
+    conditional = entry("a", conditions=[PluginCondition(tools={"other"})])
+    manager = manager_of(conditional)
+    await manager.initialize()
+    assert (await manager.invoke_hook("tool_pre_invoke", PAYLOAD, REQUEST))[0].metadata == {}
+    conditional.conditions.clear()
+    manager._registry.register(Allow(entry("b")))
+    assert (await manager.invoke_hook("tool_pre_invoke", PAYLOAD, REQUEST))[0].metadata == {"a": "ran", "b": "ran"}

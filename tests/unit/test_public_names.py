@@ -97,6 +97,7 @@ LAZY_NAMES = [
     "MessageHookType",
     "MessagePayload",
     "MessageResult",
+    "MessageView",
     "Role",
     "TextContent",
     "TokenDelegateResult",
@@ -104,12 +105,15 @@ LAZY_NAMES = [
 
 SUBMODULES = [
     "base",
+    "cmf",
     "constants",
     "decorator",
     "errors",
     "extensions",
     "hooks.agents",
     "hooks.http",
+    "hooks.identity",
+    "hooks.message",
     "hooks.policies",
     "hooks.prompts",
     "hooks.registry",

@@ -187,7 +187,7 @@ fn copy_list<'py>(list: &Bound<'py, PyList>, depth: usize) -> PyResult<Bound<'py
 }
 
 /// A deep copy; what cannot be copied is shared, and said so.
-fn deep_copy<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn deep_copy<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     if is_atom(value) {
         return Ok(value.clone());
     }

@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyString};
 
 use crate::classes::classes;
 use crate::model::{copy_with, fields_of, is_a};
-use crate::payload::untracked;
+use crate::payload::{deep_copy, untracked};
 
 /// Applies the changes of writable fields to `apply_to`, or to the original.
 ///
@@ -69,11 +69,9 @@ fn compare<'py>(
     let mut dropped = Vec::new();
     for name in declared.keys() {
         let Some(new) = after.get_item(&name)? else { continue };
-        let unchanged = match before.get_item(&name)? {
-            Some(old) => is_equal(&old, &new)?,
-            None => false,
-        };
-        if unchanged || is_handed_back(shown.as_ref(), &name, &new)? {
+        if let Some(old) = before.get_item(&name)?
+            && (is_equal(&old, &new)? || is_handed_back(shown.as_ref(), &name, &old, &new)?)
+        {
             continue;
         }
         if writable_fields.contains(&name)? {
@@ -85,18 +83,18 @@ fn compare<'py>(
     Ok((accepted, dropped))
 }
 
-/// Is this what the plugin was given, and something that is only equal to itself, so never to the original?
+/// Is this what the plugin was given, of a kind whose copies never equal the original?
+///
+/// Such a value holds something that is only equal to itself. For any other, being different from the original means
+/// that it was edited in place.
 fn is_handed_back(
     shown: Option<&Bound<'_, PyDict>>,
     name: &Bound<'_, PyAny>,
+    old: &Bound<'_, PyAny>,
     new: &Bound<'_, PyAny>,
 ) -> PyResult<bool> {
-    let Some(given) = shown.map(|shown| shown.get_item(name)).transpose()?.flatten() else {
-        return Ok(false);
-    };
-    let equality = intern!(new.py(), "__eq__");
-    let by_identity = new.py().get_type::<PyAny>().getattr(equality)?;
-    Ok(given.is(new) && new.get_type().getattr(equality)?.is(&by_identity))
+    let given = shown.map(|shown| shown.get_item(name)).transpose()?.flatten();
+    Ok(given.is_some_and(|given| given.is(new)) && !is_equal(old, &deep_copy(old)?)?)
 }
 
 fn is_equal(old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -9,26 +9,25 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from cpex.framework._unavailable import (
+    NotLoaded,
+    UnavailablePlugin,
+    forget_missing,
+    guard,
+    must_not_be_missing,
+    note_missing,
+    stand_in,
+    step_aside,
+)
 from cpex.framework.base import Plugin
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
-from cpex.framework.loader.config import plugin_settings
+from cpex.framework.loader.config import place_of, plugin_settings
 from cpex.framework.loader.plugin import PluginLoader
-from cpex.framework.models import (
-    Config,
-    ExecutionReport,
-    OnError,
-    PluginConfig,
-    PluginContext,
-    PluginMode,
-    PluginPayload,
-    PluginResult,
-    PluginViolation,
-)
+from cpex.framework.models import Config, PluginConfig, PluginMode
 from cpex.framework.registry import PluginInstanceRegistry
 
-UNAVAILABLE_CODE = "PLUGIN_UNAVAILABLE"
+__all__ = ["LoadFailure", "PluginLoading", "UnavailablePlugin", "failure_text"]
 
-_BLOCKING_MODES = (PluginMode.SEQUENTIAL, PluginMode.CONCURRENT)
 _SECRET_KEY = re.compile(r"auth|cookie|credential|dsn|key|passw|pwd|private|secret|token", re.IGNORECASE)
 _URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _VALIDATION_INPUT = re.compile(r"input_value=.*?(?=, input_type=)", re.DOTALL)
@@ -38,46 +37,15 @@ _MASK = "***"
 class LoadFailure(NamedTuple):
     """A configured plugin that is not running.
 
-    `phase` is `import`, `construct`, `initialize` or `register`; `error` names no secret of the plugin's configuration.
+    `phase` is `import`, `construct`, `initialize` or `register`; `error` names no secret of the plugin's configuration;
+    `where` is the file, line and column of its entry, None if it was not read from a file.
     """
 
     name: str
     kind: str
     phase: str
     error: str
-
-
-class UnavailablePlugin(Plugin):
-    """Answers the hooks of a plugin that could not be loaded, with a denial."""
-
-    def __init__(self, config: PluginConfig) -> None:
-        """Stand in for a plugin.
-
-        Args:
-            config: The plugin's entry of the configuration. A mode that can't block becomes sequential.
-        """
-        mode = config.mode if config.mode in _BLOCKING_MODES else PluginMode.SEQUENTIAL
-        super().__init__(config.model_copy(update={"mode": mode, "on_error": OnError.FAIL}))
-
-    async def invoke_hook(self, hook_type: str, payload: PluginPayload, context: PluginContext) -> PluginResult[Any]:
-        """Deny.
-
-        Args:
-            hook_type: Name of the hook.
-            payload: Ignored.
-            context: Ignored.
-
-        Returns:
-            A denial with code `PLUGIN_UNAVAILABLE`.
-        """
-        return PluginResult(
-            continue_processing=False,
-            violation=PluginViolation(
-                reason="Plugin unavailable",
-                description=f"Plugin '{self.name}' could not be loaded and hook '{hook_type}' requires it",
-                code=UNAVAILABLE_CODE,
-            ),
-        )
+    where: str | None = None
 
 
 class PluginLoading:
@@ -99,8 +67,7 @@ class PluginLoading:
             fail_on_plugin_error: Asked at each failure whether it ends the pass.
         """
         self.failures: list[LoadFailure] = []
-        self.not_loaded: dict[str, tuple[ExecutionReport, ...]] = {}
-        """What every report of a hook says about plugins that are missing from it."""
+        self.not_loaded: NotLoaded = {}
         self._loader = loader
         self._registry = registry
         self._logger = logger
@@ -118,6 +85,7 @@ class PluginLoading:
         Raises:
             RuntimeError: If a plugin can't be loaded that may not be missing.
         """
+        self.not_loaded = guard(config, self._registry)
         self._add_plugin_dirs(config)
         loaded = 0
         for plugin_config in config.plugins or ():
@@ -127,7 +95,7 @@ class PluginLoading:
             try:
                 await self._load(plugin_config)
             except _LoadError as error:
-                self._fail(plugin_config, error)
+                self._fail(plugin_config, error, place_of(plugin_config, config))
             else:
                 loaded += 1
         return loaded
@@ -154,7 +122,10 @@ class PluginLoading:
         try:
             # An external plugin's configuration is complete only now: its server has added to it.
             trusted = plugin.config.model_copy() if config.kind == EXTERNAL_PLUGIN_TYPE else config
+            # No `await` in between: at no time do its hooks go without it.
+            step_aside(plugin.name, self._registry)
             self._registry.register(plugin, trusted_config=trusted)
+            forget_missing(self.not_loaded, config)
         except Exception as error:
             await self._discard(plugin)
             raise _LoadError("register", error) from error
@@ -166,34 +137,25 @@ class PluginLoading:
         except Exception as error:
             self._logger.error("Error shutting down plugin %s: %s", plugin.name, error)
 
-    def _fail(self, config: PluginConfig, failed: _LoadError) -> None:
+    def _fail(self, config: PluginConfig, failed: _LoadError, where: str | None) -> None:
         """Record a failure, and go on without the plugin if it may be missing.
 
         Raises:
             RuntimeError: If it may not.
         """
         text = failure_text(failed.error, config)
-        self._logger.error("Failed to load plugin %s: {%s}", config.name, text)
-        self.failures.append(LoadFailure(config.name, config.kind, failed.phase, text))
-        for hook in config.hooks:
-            missing = ExecutionReport(config.name, "", hook, config.mode.value, "not_loaded", detail=text)
-            self.not_loaded[hook] = (*self.not_loaded.get(hook, ()), missing)
-        ends_loading = RuntimeError(f"Plugin initialization failed: {config.name} - {text}")
-        if config.required or self._fail_on_plugin_error():
-            raise ends_loading from failed.error
-        if config.on_missing != "deny":
+        at = f" ({where})" if where else ""
+        self._logger.error("Failed to load plugin %s: {%s}%s", config.name, text, at)
+        self.failures.append(LoadFailure(config.name, config.kind, failed.phase, text, where))
+        note_missing(self.not_loaded, config, text)
+        # A plugin that names no hook, or whose name is taken, can't be stood in for: it must not pass silently.
+        denied = must_not_be_missing(config) and stand_in(config, self._registry)
+        if config.required or self._fail_on_plugin_error() or (config.on_missing == "deny" and not denied):
+            raise RuntimeError(f"Plugin initialization failed: {config.name} - {text}{at}") from failed.error
+        if denied:
+            self._logger.warning("Plugin %s is missing: its hooks %s are denied", config.name, config.hooks)
+        else:
             self._logger.warning("Skipping plugin %s because fail_on_plugin_error is disabled", config.name)
-            return
-        stand_in = UnavailablePlugin(config)
-        if not stand_in.hooks:
-            # Which hooks the plugin would have answered is not known: none can be denied in its place.
-            raise ends_loading from failed.error
-        try:
-            self._registry.register(stand_in, trusted_config=stand_in.config)
-        except ValueError:
-            # The name is taken: nothing can answer for this entry, and it must not pass silently.
-            raise ends_loading from failed.error
-        self._logger.warning("Plugin %s is missing: its hooks %s are denied", config.name, config.hooks)
 
 
 class _LoadError(Exception):

@@ -9,6 +9,8 @@ from starlette.responses import JSONResponse
 class ORJSONResponse(JSONResponse):
     """Renders its content with orjson."""
 
+    media_type = "application/json"
+
     def render(self, content: Any) -> bytes:
         """Renders the body.
 

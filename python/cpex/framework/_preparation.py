@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, get_args
+from weakref import WeakSet
 
 from pydantic import BaseModel
 
@@ -17,6 +18,9 @@ from cpex import _core
 from cpex.framework.hooks.registry import get_hook_registry
 from cpex.framework.models import GlobalContext, PluginContext, PluginErrorModel, PluginResult
 from cpex.framework.utils import StructuredData
+
+_built: WeakSet[type] = WeakSet()
+"""Models that need no second look, whichever manager prepares its hooks next."""
 
 
 def prepare_hooks(hooks: Iterable[str]) -> None:
@@ -45,10 +49,17 @@ def _build(annotation: Any, seen: set[type]) -> None:
     """Build the models of an annotation and those their fields are made of, except the ones that were seen before."""
     for argument in get_args(annotation):
         _build(argument, seen)
-    if not isinstance(annotation, type) or not issubclass(annotation, BaseModel) or annotation in seen:
+    if (
+        not isinstance(annotation, type)
+        or not issubclass(annotation, BaseModel)
+        or annotation in seen
+        or annotation in _built
+    ):
         return
     seen.add(annotation)
     with suppress(Exception):
         annotation.model_rebuild(raise_errors=False, _types_namespace={})
     for field in annotation.model_fields.values():
         _build(field.annotation, seen)
+    if annotation.__pydantic_complete__:
+        _built.add(annotation)

@@ -213,57 +213,107 @@ class PluginsSettings(BaseSettings):
     model_config = _CONFIG
 
     enabled: bool = False
+    """Whether `get_plugin_manager()` gives a manager."""
     default_hook_policy: Literal["allow", "deny"] = "allow"
+    """Whether hooks without a policy take changes of the payload."""
     config_file: str = "plugins/config.yaml"
+    """Configuration file of the host."""
     log_level: str = "INFO"
+    """Log level of the plugin servers."""
     skip_ssl_verify: bool = False
+    """Whether MCP clients without a `tls` section skip the check of certificates."""
     ssrf_protection_enabled: bool = True
+    """Whether URLs of plugins may not point to private addresses."""
     plugin_timeout: int = 30
+    """Seconds a plugin may take, for the manager of `get_plugin_manager()`."""
     fail_on_plugin_error: bool = False
+    """Whether a plugin that cannot be loaded makes `initialize()` fail."""
     execution_pool: int = Field(default=10, ge=0)
+    """How many concurrent plugins, and how many background plugins, of one call run at a time; 0 for any number."""
     httpx_max_connections: int = 200
+    """Connections of an MCP client."""
     httpx_max_keepalive_connections: int = 100
+    """Idle connections it keeps."""
     httpx_keepalive_expiry: float = 30.0
+    """Seconds an idle connection is kept."""
     httpx_connect_timeout: float = 5.0
+    """Seconds to connect."""
     httpx_read_timeout: float = 120.0
+    """Seconds to wait for data."""
     httpx_write_timeout: float = 30.0
+    """Seconds to send data."""
     httpx_pool_timeout: float = 10.0
+    """Seconds to wait for a free connection."""
     cli_completion: bool = False
+    """Whether `cpex` offers to install shell completion."""
     cli_markup_mode: Literal["markdown", "rich", "disabled"] | None = None
+    """How `cpex` renders its help."""
     client_mtls_certfile: str | None = None
+    """Certificate of MCP clients without a `tls` section."""
     client_mtls_keyfile: str | None = None
+    """Its private key."""
     client_mtls_ca_bundle: str | None = None
+    """Authorities their servers' certificates must come from."""
     client_mtls_keyfile_password: SecretStr | None = None
+    """Password of the private key."""
     client_mtls_verify: bool | None = None
+    """Whether servers' certificates are checked."""
     client_mtls_check_hostname: bool | None = None
+    """Whether these must name the host."""
     server_ssl_keyfile: str | None = None
+    """Private key of the MCP server."""
     server_ssl_certfile: str | None = None
+    """Certificate of the MCP server."""
     server_ssl_ca_certs: str | None = None
+    """Authorities its clients' certificates must come from."""
     server_ssl_keyfile_password: SecretStr | None = None
+    """Password of the private key."""
     server_ssl_cert_reqs: int | None = None
+    """Client certificates: 0 not asked for, 1 optional, 2 required."""
     server_host: str | None = None
+    """Address the MCP server listens on, without `server_settings` in its file."""
     server_port: int | None = None
+    """Port of the MCP server."""
     server_uds: str | None = None
+    """Unix socket of the MCP server."""
     server_ssl_enabled: bool | None = None
+    """Whether the MCP server speaks TLS."""
     config_path: str | None = None
+    """Configuration file of a plugin server."""
     transport: str | None = None
+    """`stdio` or `http`, for the MCP server."""
     grpc_client_mtls_certfile: str | None = None
+    """Certificate of gRPC clients without a `tls` section."""
     grpc_client_mtls_keyfile: str | None = None
+    """Its private key."""
     grpc_client_mtls_ca_bundle: str | None = None
+    """Authorities their servers' certificates must come from."""
     grpc_client_mtls_keyfile_password: SecretStr | None = None
+    """Password of the private key."""
     grpc_client_mtls_verify: bool | None = None
+    """Whether servers' certificates are checked."""
     grpc_server_ssl_keyfile: str | None = None
+    """Private key of the gRPC server."""
     grpc_server_ssl_certfile: str | None = None
+    """Certificate of the gRPC server."""
     grpc_server_ssl_ca_certs: str | None = None
+    """Authorities its clients' certificates must come from."""
     grpc_server_ssl_keyfile_password: SecretStr | None = None
+    """Password of the private key."""
     grpc_server_ssl_client_auth: str | None = None
+    """Client certificates: `none`, `optional` or `require`."""
     grpc_server_host: str | None = None
+    """Address the gRPC server listens on, without `grpc_server_settings` in its file."""
     grpc_server_port: int | None = None
+    """Port of the gRPC server."""
     grpc_server_uds: str | None = None
+    """Unix socket of the gRPC server."""
     grpc_server_ssl_enabled: bool | None = None
+    """Whether the gRPC server speaks TLS."""
     unix_socket_path: str | None = Field(
         default=None, validation_alias=AliasChoices("PLUGINS_UNIX_SOCKET_PATH", "UNIX_SOCKET_PATH")
     )
+    """Socket of the Unix plugin server."""
 
     @field_validator(
         "client_mtls_verify",

@@ -6,6 +6,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from cpex.framework._background import BackgroundTasks
 from cpex.framework._executor import (
     DEFAULT_PLUGIN_TIMEOUT,
     MAX_PAYLOAD_SIZE,
@@ -19,6 +20,7 @@ from cpex.framework._initlock import InitLock
 from cpex.framework._loading import LoadFailure, PluginLoading
 from cpex.framework._preparation import prepare_hooks
 from cpex.framework._signature import plugin_error
+from cpex.framework._unavailable import guard
 from cpex.framework._views import ManagerView
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
 from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy
@@ -29,6 +31,7 @@ from cpex.framework.models import (
     GlobalContext,
     PluginContext,
     PluginContextTable,
+    PluginMode,
     PluginPayload,
     PluginResult,
 )
@@ -81,6 +84,7 @@ class PluginManager(ManagerView):
     __lock: ClassVar[threading.Lock] = threading.Lock()
 
     _async_lock: InitLock | None = None
+    _background: BackgroundTasks = BackgroundTasks()
     _loader: PluginLoader = PluginLoader()
     _registry: PluginInstanceRegistry = PluginInstanceRegistry()
 
@@ -114,6 +118,7 @@ class PluginManager(ManagerView):
             if loaded is not None:
                 self._config, self._config_path = loaded, config
             self._executor = executor
+            self._guard()
 
     def _join(
         self,
@@ -153,6 +158,7 @@ class PluginManager(ManagerView):
             cls.__shared_state.clear()
             PluginManager._registry = PluginInstanceRegistry()
             PluginManager._loader = PluginLoader()
+            PluginManager._background = BackgroundTasks()
             PluginManager._config = None
             PluginManager._config_path = None
             PluginManager._executor = None
@@ -162,6 +168,9 @@ class PluginManager(ManagerView):
 
     async def initialize(self) -> None:
         """Load the configured plugins, and build what their hooks need. Does nothing if they are loaded.
+
+        Until a plugin that is `required`, or whose `on_missing` is `deny`, is loaded, its hooks are denied: before this
+        was called, while it runs, after it failed and after `shutdown()`.
 
         Raises:
             RuntimeError: If a plugin can't be loaded that is `required`, or any with `PLUGINS_FAIL_ON_PLUGIN_ERROR`.
@@ -186,17 +195,41 @@ class PluginManager(ManagerView):
             logger.info("Plugin manager initialized with %s plugins", loaded)
 
     async def shutdown(self) -> None:
-        """Shut the plugins down, the last loaded first. The configuration stays: `initialize()` works again."""
+        """Shut the plugins down, the last loaded first. The configuration stays: `initialize()` works again.
+
+        Before that, fire-and-forget plugins may finish what they do, each within its time limit; what is then still
+        running is cancelled.
+        """
         async with self._initialization():
             if not self._initialized:
                 logger.debug("Plugin manager not initialized, nothing to shutdown")
                 return
             logger.info("Shutting down plugin manager")
             try:
+                await self._background.finish(self._background_limit())
                 await self._registry.shutdown()
+                await self._background.finish(0)
+                # The engine lets go of the plugins when it is next asked about some.
+                self._get_executor()._eligible([], None, GlobalContext(request_id=""), "")
             finally:
                 self._initialized = False
+                self._guard()
             logger.info("Plugin manager shutdown complete")
+
+    def _background_limit(self) -> float:
+        """The longest time limit of a background plugin, in seconds; plugins without any get the default."""
+        general = self._get_executor().timeout
+        configs = [ref.trusted_config for ref in self._registry.get_all_plugins()]
+        limits = [
+            general if config.timeout_ms is None else config.timeout_ms / 1000
+            for config in configs
+            if config.mode == PluginMode.FIRE_AND_FORGET
+        ]
+        return max((DEFAULT_PLUGIN_TIMEOUT if limit is None else limit for limit in limits), default=0)
+
+    def _guard(self) -> None:
+        """Have the hooks denied that must not go without their plugin."""
+        self._get_executor()._not_loaded = guard(self._config, self._registry)
 
     def _initialization(self) -> InitLock:
         """The lock that `initialize` and `shutdown` take."""
@@ -245,7 +278,10 @@ class PluginManager(ManagerView):
             extensions,
         )
         # A call under way keeps its result; a replaced `execute` returns it.
-        return call if isinstance(call, tuple) else await call or call.result()
+        finished = call if isinstance(call, tuple) else await call or call.result()
+        if self._registry.has_background:
+            self._background.add(finished[0].background_tasks or ())
+        return finished
 
     async def invoke_hook_for_plugin(
         self,
@@ -322,4 +358,6 @@ class TenantPluginManager(PluginManager):
         self._load_failures = ()
         self._registry = PluginInstanceRegistry()
         self._loader = PluginLoader()
+        self._background = BackgroundTasks()
         self._async_lock = None
+        self._guard()

@@ -26,6 +26,14 @@ class CopyOnWriteList(list[_T]):
 
     _modified = False
 
+    def __init__(self, original: list[_T]) -> None:
+        """Takes a snapshot.
+
+        Args:
+            original: The items.
+        """
+        super().__init__(original)
+
     def has_modifications(self) -> bool:
         """Tells whether a mutator was called, even one that raised."""
         return self._modified

@@ -174,3 +174,7 @@ def __getattr__(name: str) -> Any:
         _adopt(found)
         globals().update(found)
     return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

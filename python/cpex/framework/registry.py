@@ -9,7 +9,7 @@ from cpex import _core
 from cpex.framework.base import ExternalHookRef, HookRef, Plugin, PluginRef
 from cpex.framework.decorator import get_hook_metadata
 from cpex.framework.hooks import registry as hook_registry
-from cpex.framework.models import PluginConfig
+from cpex.framework.models import PluginConfig, PluginMode
 
 __all__ = ["PluginInstanceRegistry"]
 
@@ -30,6 +30,8 @@ class PluginInstanceRegistry:
         self._hooks_by_name: dict[str, dict[str, HookRef]] = {}
         self._priority_cache: dict[str, list[HookRef]] = {}
         self._lock = threading.Lock()
+        self.has_background = False
+        """Whether a plugin was registered that runs in the background."""
 
     def register(self, plugin: Plugin, trusted_config: PluginConfig | None = None) -> None:
         """Add a plugin with all its hooks, or, if one of them is invalid, nothing.
@@ -50,6 +52,7 @@ class PluginInstanceRegistry:
             if name in self._plugins:
                 raise ValueError(f"Plugin {name} already registered")
             self._plugins[name] = plugin_ref
+            self.has_background = self.has_background or plugin_ref.mode == PluginMode.FIRE_AND_FORGET
             self._hooks_by_name[name] = hook_refs
             for hook, hook_ref in hook_refs.items():
                 self._hooks.setdefault(hook, []).append(hook_ref)

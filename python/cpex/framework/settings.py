@@ -66,6 +66,10 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module("cpex.framework._settings"), name)
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 @cache
 def get_settings() -> "PluginsSettings":
     """Reads every variable.

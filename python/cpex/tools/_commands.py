@@ -16,10 +16,15 @@ from rich.console import Console
 
 from cpex.framework import PluginMode
 from cpex.framework.models import Config
+from cpex.framework.settings import settings
 
+from ._bootstrap import bootstrap
+from ._check import check
+from ._inspect import inspect
 from ._json import JsonReport, private_stdout
 from ._load import load_config, open_manager, stand_ins
 from ._log import shown_log
+from ._plugins.command import plugin
 from ._problem import Problem, UnusableError
 from ._report import Reading, Report, print_problems
 from ._run import Decision, Replay
@@ -31,11 +36,14 @@ EXIT_UNPROCESSED = 1
 EXIT_UNUSABLE = 2
 EXIT_INTERRUPTED = 130
 
+markup_mode = settings.cli_markup_mode or "markdown"
+
 app = typer.Typer(
     name="cpex",
-    help="Plugins and policies for AI agents: see what a plugin config decides.",
+    help="Plugins and policies for AI agents: create, install and check them, and see what they decide.",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    add_completion=settings.cli_completion,
+    rich_markup_mode=None if markup_mode == "disabled" else markup_mode,
     pretty_exceptions_show_locals=False,
 )
 
@@ -47,11 +55,17 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def _root(
+def callback(
     show_version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None: ...
+
+
+app.command()(bootstrap)
+app.command()(check)
+app.command()(inspect)
+app.command()(plugin)
 
 
 @app.command()

@@ -21,7 +21,7 @@ from ._problem import Problem, UnusableError, describe_error, nearest
 
 
 def load_config(path: Path) -> Config:
-    """Reads a plugin config; its folder joins the import path, behind what is installed.
+    """Reads a plugin config; its folder joins the import path, behind what is installed (see `import_roots`).
 
     Args:
         path: The YAML file.
@@ -38,7 +38,7 @@ def load_config(path: Path) -> Config:
         config = ConfigLoader.load_config(where)
     except OSError as error:
         what = (error.strerror or str(error)).lower()
-        raise UnusableError([Problem(where, f"cannot read the config: {what}", _neighbours(path))]) from error
+        raise UnusableError([Problem(where, f"cannot read the config: {what}", neighbours(path))]) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
@@ -48,8 +48,23 @@ def load_config(path: Path) -> Config:
     except Exception as error:  # templates and the file's encoding fail with types of their own
         lines = str(error).splitlines() or [type(error).__name__]
         raise UnusableError([_located(line, where) for line in lines]) from error
-    sys.path.append(str(path.resolve().parent))
+    sys.path += import_roots(path.resolve().parent)
     return config
+
+
+def import_roots(folder: Path) -> list[str]:
+    """Says from where the plugins beside a config are imported.
+
+    Args:
+        folder: The config's folder.
+
+    Returns:
+        The folder and, if it is a package, the folder from which the package is imported.
+    """
+    root = folder
+    while (root / "__init__.py").is_file():
+        root = root.parent
+    return [str(folder)] if root == folder else [str(folder), str(root)]
 
 
 async def open_manager(config: Config, path: Path) -> TenantPluginManager:
@@ -90,7 +105,7 @@ def stand_ins(manager: TenantPluginManager, config: Config, path: Path) -> Itera
         One problem for each plugin with `on_missing: deny` that is missing.
     """
     for plugin, reason in _missing(manager, config):
-        what, hint = _diagnose(plugin, reason)
+        what, hint = diagnose(plugin, reason)
         yield Problem(f"{path}: plugin {plugin.name!r}", f"{what}; on_missing: deny, so its hooks are denied", hint)
 
 
@@ -101,7 +116,8 @@ def _located(text: str, where: str) -> Problem:
     return Problem(where, text, 'the top level is a mapping with "plugins:"')
 
 
-def _neighbours(path: Path) -> str:
+def neighbours(path: Path) -> str:
+    """Returns what might have been meant by a path where nothing is: names like it, or those that there are."""
     folder = path.parent
     if not folder.is_dir():
         return f"there is no folder {folder}"
@@ -122,7 +138,7 @@ def _invalid(error: ValidationError, where: str) -> Iterator[Problem]:
 def _failures(manager: TenantPluginManager, config: Config, path: Path) -> Iterator[Problem]:
     for plugin, reason in _missing(manager, config):
         if plugin.on_missing is None:
-            what, hint = _diagnose(plugin, reason)
+            what, hint = diagnose(plugin, reason)
             yield Problem(f"{path}: plugin {plugin.name!r}", what, hint)
 
 
@@ -132,7 +148,16 @@ def _missing(manager: TenantPluginManager, config: Config) -> Iterator[tuple[Plu
         yield entries[failure.name, failure.kind], failure.error
 
 
-def _diagnose(plugin: PluginConfig, reason: str) -> tuple[str, str]:
+def diagnose(plugin: PluginConfig, reason: str) -> tuple[str, str]:
+    """Explains why a plugin cannot be loaded.
+
+    Args:
+        plugin: Its entry of the config.
+        reason: What the manager says of it.
+
+    Returns:
+        What is wrong and what would be right; the latter may be empty.
+    """
     if plugin.kind in (EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE):
         return reason.removeprefix(f"Plugin {plugin.name!r}: "), ""
     module_name, _, class_name = plugin.kind.rpartition(".")
@@ -145,7 +170,7 @@ def _diagnose(plugin: PluginConfig, reason: str) -> tuple[str, str]:
         if missing != module_name and not module_name.startswith(f"{missing}."):
             return f"module {module_name!r} needs the module {missing!r}, which is not installed", ""
         return f"no module named {missing!r} (kind: {plugin.kind})", _where_modules_are(missing)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return f"module {module_name!r} fails on import: {type(error).__name__}: {error}", ""
     found = getattr(module, class_name, None)
     if found is None:

@@ -54,6 +54,13 @@ class _LineError(Exception):
         self.what, self.hint, self.column = what, hint, column
 
 
+def register_all_hooks() -> None:
+    """Makes the hook registry know the hooks of CPEX that register themselves only when they are imported."""
+    for module in _ON_DEMAND_HOOKS:
+        with suppress(ModuleNotFoundError):
+            import_module(module)
+
+
 def read_session(lines: Iterable[bytes], source: str) -> Iterator[Recorded | Problem]:
     """Reads invocations one by one; a line that cannot be read becomes a `Problem` and the rest goes on.
 
@@ -66,9 +73,7 @@ def read_session(lines: Iterable[bytes], source: str) -> Iterator[Recorded | Pro
     Yields:
         An invocation or a problem for each line, in order.
     """
-    for module in _ON_DEMAND_HOOKS:
-        with suppress(ModuleNotFoundError):
-            import_module(module)
+    register_all_hooks()
     for number, raw in enumerate(lines, start=1):
         if not raw.strip():
             continue

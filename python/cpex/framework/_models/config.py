@@ -30,13 +30,21 @@ class PluginCondition(BaseModel, defer_build=True):
     """When a plugin runs. Every set given must match; an empty or absent one is not tested."""
 
     server_ids: set[str] | None = None
+    """Servers of the request (`GlobalContext.server_id`)."""
     tenant_ids: set[str] | None = None
+    """Tenants of the request (`GlobalContext.tenant_id`)."""
     tools: set[str] | None = None
+    """Names of tools; looked at on tool hooks only."""
     prompts: set[str] | None = None
+    """Identifiers of prompts; looked at on prompt hooks only."""
     resources: set[str] | None = None
+    """URIs of resources; looked at on resource hooks only."""
     agents: set[str] | None = None
+    """Identifiers of agents; looked at on agent hooks only."""
     user_patterns: list[str] | None = None
+    """Texts of which one is part of the user's name."""
     content_types: list[str] | None = None
+    """Media types of the request, without parameters."""
 
     @field_validator("content_types")
     @classmethod
@@ -68,39 +76,53 @@ class BaseTemplate(BaseModel, defer_build=True):
     """What every template of ``applied_to`` has."""
 
     context: list[str] | None = None
+    """What of the context is meant."""
     extensions: dict[str, Any] | None = None
+    """What of the extensions is meant."""
 
 
 class ToolTemplate(BaseTemplate):
     """A tool a plugin is applied to."""
 
     tool_name: str
+    """Name of the tool."""
     fields: list[str] | None = None
+    """Fields of its arguments or result."""
     result: bool = False
+    """Whether its result is meant, not its arguments."""
 
 
 class PromptTemplate(BaseTemplate):
     """A prompt a plugin is applied to."""
 
     prompt_name: str
+    """Name of the prompt."""
     fields: list[str] | None = None
+    """Fields of its arguments or result."""
     result: bool = False
+    """Whether its result is meant, not its arguments."""
 
 
 class ResourceTemplate(BaseTemplate):
     """A resource a plugin is applied to."""
 
     resource_uri: str
+    """URI of the resource."""
     fields: list[str] | None = None
+    """Fields of its content."""
     result: bool = False
+    """Whether its content is meant, not the request."""
 
 
 class AppliedTo(BaseModel, defer_build=True):
     """What a plugin is applied to."""
 
     tools: list[ToolTemplate] | None = None
+    """Tools the plugin is meant for."""
     prompts: list[PromptTemplate] | None = None
+    """Prompts the plugin is meant for."""
     resources: list[ResourceTemplate] | None = None
+    """Resources the plugin is meant for."""
 
 
 class PluginConfig(BaseModel, defer_build=True):
@@ -112,27 +134,50 @@ class PluginConfig(BaseModel, defer_build=True):
     model_config = ConfigDict(frozen=True)
 
     name: str
+    """Name of the plugin, unique in the file."""
     description: str | None = None
+    """What it is for."""
     author: str | None = None
+    """Who wrote it."""
     kind: str
+    """`package.module.Class`, `external` or `isolated_venv`."""
     namespace: str | None = None
+    """Where the plugin comes from."""
     version: str | None = None
+    """Version of the plugin, as text."""
     hooks: list[str] = Field(default_factory=list)
+    """Hooks it attaches to."""
     tags: list[str] = Field(default_factory=list)
+    """Words to find it by."""
     mode: PluginMode = PluginMode.SEQUENTIAL
+    """The phase it runs in, and so what it may do. `enforce`, `enforce_ignore_error` and `permissive` of older files
+    are understood."""
     on_error: OnError = OnError.FAIL
+    """What happens when it raises or takes too long."""
     priority: int = 100
+    """Place within its phase: lower runs earlier."""
     max_content_size: int = 10_000_000
+    """Largest request, in characters, that is sent to an isolated plugin."""
     conditions: list[PluginCondition] = Field(default_factory=list)
+    """When it runs: any of these; always, if there are none."""
     applied_to: AppliedTo | None = None
+    """What it is meant for; information for people and tools, nothing is filtered by it."""
     capabilities: frozenset[str] = Field(default_factory=frozenset)
+    """Which extensions it may see and write."""
     config: dict[str, Any] | None = None
+    """Its own settings."""
     mcp: MCPClientConfig | None = None
+    """How an external plugin is reached over MCP."""
     grpc: GRPCClientConfig | None = None
+    """How an external plugin is reached over gRPC."""
     unix_socket: UnixSocketClientConfig | None = None
+    """How an external plugin is reached over a Unix socket."""
     required: bool = Field(default=False, repr=False, exclude_if=_is_unset)
+    """Whether the manager refuses to start without it."""
     on_missing: Literal["deny"] | None = Field(default=None, repr=False, exclude_if=_is_unset)
+    """`deny`: if it cannot be loaded, its hooks deny."""
     timeout_ms: int | None = Field(default=None, gt=0, repr=False, exclude_if=_is_unset)
+    """Milliseconds it may take; absent: the manager's timeout."""
 
     @model_validator(mode="before")
     @classmethod
@@ -249,12 +294,19 @@ class PluginConfig(BaseModel, defer_build=True):
 
 
 class Config(BaseModel, defer_build=True):
-    """A whole plugin configuration file."""
+    """A whole plugin configuration file. ``plugin_settings`` appears in dumps only when it is set."""
 
     model_config = ConfigDict(extra="ignore")
 
     plugins: list[PluginConfig] | None = []
+    """The plugins, in the order in which they are loaded."""
     plugin_dirs: list[str] = []
+    """Directories, relative to the working directory, that plugins are imported from."""
     server_settings: MCPServerConfig | None = None
+    """How `ExternalPluginServer` serves these plugins over MCP."""
     grpc_server_settings: GRPCServerConfig | None = None
+    """How they are served over gRPC."""
     unix_socket_server_settings: UnixSocketServerConfig | None = None
+    """How they are served over a Unix socket."""
+    plugin_settings: dict[str, Any] | None = Field(default=None, repr=False, exclude_if=_is_unset)
+    """Switches of the pipeline; see below."""

@@ -3,7 +3,7 @@
 import re
 from typing import Self
 
-from pydantic import BaseModel, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from cpex.framework.validators import validate_plugin_url
 
@@ -142,8 +142,8 @@ class PyPiRepo(BaseModel, defer_build=True):
 class GitRepo(BaseModel, defer_build=True):
     """A plugin in a Git repository."""
 
-    git_repository: str
-    git_branch_tag_commit: str | None
+    git_repository: str = Field(title="URL")
+    git_branch_tag_commit: str | None = Field(title="Branch, tag or commit")
 
     @field_validator("git_repository")
     @classmethod

@@ -82,7 +82,7 @@ def _resource_size(part: Any) -> int | None:
     resource = part.content
     if resource.size_bytes is not None:
         return int(resource.size_bytes)
-    if resource.content is not None:
+    if resource.content:
         return utf8_length(resource.content)
     return len(resource.blob) if resource.blob else None
 

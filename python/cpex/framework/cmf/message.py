@@ -12,7 +12,6 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     Tag,
-    field_serializer,
     model_serializer,
     model_validator,
 )
@@ -135,16 +134,13 @@ class Resource(BaseModel):
             raise ValueError("Resource cannot have both 'content' and 'blob' set")
         return self
 
-    @field_serializer("blob", when_used="json-unless-none")
-    def _encode_blob(self, value: bytes) -> str:
-        return value.decode() if _is_utf8(value) else base64.b64encode(value).decode()
-
+    # An annotated result would take the place of the model in its JSON schema.
     @model_serializer(mode="wrap", when_used="json")
-    def _mark_encoding(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        written: dict[str, Any] = serialize(self)
-        if written.get("blob") is not None and not _is_utf8(self.blob or b""):
-            written["blob_encoding"] = "base64"
-        return written
+    def _encode_blob(self, serialize: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]
+        if self.blob is None or _is_utf8(self.blob):
+            return serialize(self)
+        written = serialize(self.model_copy(update={"blob": base64.b64encode(self.blob)}))
+        return {**written, "blob_encoding": "base64"} if "blob" in written else written
 
 
 class ResourceReference(BaseModel):

@@ -212,7 +212,7 @@ class MessageView(RequestContext):
             True if it matches; False without a URI.
         """
         uri = self.uri
-        return bool(uri) and _uri_pattern(pattern).fullmatch(uri) is not None
+        return _uri_pattern(pattern).fullmatch(uri) is not None if uri else False
 
     def to_dict(self, include_content: bool = True, include_context: bool = True) -> dict[str, Any]:
         """Write down the view for a policy engine or a log. Claims and credential headers are left out.

@@ -6,8 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class LLMExtension(BaseModel):
     """A language model and what it can do."""
 
-    # pydantic reserves the prefix `model_`, and the field is named that way on the wire.
-    model_config = ConfigDict(frozen=True, protected_namespaces=(), defer_build=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     model_id: str | None = None
     provider: str | None = None

@@ -1,9 +1,11 @@
 """Which payload and which result belong to a hook."""
 
+from __future__ import annotations
+
 from functools import cache
 from importlib import import_module
+from typing import Any
 from typing import Dict as Dict  # noqa: UP035 - a public name of 0.1.x
-from typing import Optional
 
 from cpex.framework.models import PluginPayload, PluginResult
 
@@ -23,11 +25,11 @@ def _load_builtin_hooks() -> None:
 class HookRegistry:
     """The hooks this process knows. A singleton: every instance is the same."""
 
-    _instance: Optional["HookRegistry"] = None
+    _instance: HookRegistry | None = None
     _hook_payloads: dict[str, type[PluginPayload]] = {}
-    _hook_results: dict[str, type[PluginResult]] = {}  # type: ignore[type-arg]
+    _hook_results: dict[str, type[PluginResult[Any]]] = {}
 
-    def __new__(cls) -> "HookRegistry":
+    def __new__(cls) -> HookRegistry:
         if cls._instance is None:
             cls._instance = super().__new__(cls)
         return cls._instance
@@ -36,7 +38,7 @@ class HookRegistry:
         self,
         hook_type: str,
         payload_class: type[PluginPayload],
-        result_class: type[PluginResult],  # type: ignore[type-arg]
+        result_class: type[PluginResult[Any]],
     ) -> None:
         """Registers a hook, in place of one of the same name.
 
@@ -52,7 +54,7 @@ class HookRegistry:
         self,
         hook_type: str,
         payload_class: type[PluginPayload],
-        result_class: type[PluginResult],  # type: ignore[type-arg]
+        result_class: type[PluginResult[Any]],
     ) -> None:
         """Registers a built-in hook, unless an application was there first.
 
@@ -76,7 +78,7 @@ class HookRegistry:
         _load_builtin_hooks()
         return self._hook_payloads.get(hook_type)
 
-    def get_result_type(self, hook_type: str) -> type[PluginResult] | None:  # type: ignore[type-arg]
+    def get_result_type(self, hook_type: str) -> type[PluginResult[Any]] | None:
         """Looks up what a hook returns.
 
         Args:
@@ -88,7 +90,7 @@ class HookRegistry:
         _load_builtin_hooks()
         return self._hook_results.get(hook_type)
 
-    def json_to_payload(self, hook_type: str, payload: str | dict) -> PluginPayload:  # type: ignore[type-arg]
+    def json_to_payload(self, hook_type: str, payload: str | dict[str, Any]) -> PluginPayload:
         """Reads a payload.
 
         Args:
@@ -108,7 +110,7 @@ class HookRegistry:
             return payload_type.model_validate_json(payload)
         return payload_type.model_validate(payload)
 
-    def json_to_result(self, hook_type: str, result: str | dict) -> PluginResult:  # type: ignore[type-arg]
+    def json_to_result(self, hook_type: str, result: str | dict[str, Any]) -> PluginResult[Any]:
         """Reads a result.
 
         Args:

@@ -1,4 +1,4 @@
-"""Which keys a plugin configuration file may have: those of the models, and `plugin_settings`."""
+"""Which keys a plugin configuration file may have: those of the models."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from pydantic import BaseModel
 
 from cpex.framework.models import Config
 
-__all__ = ["PLUGIN_SETTINGS", "known_keys"]
-
-PLUGIN_SETTINGS = "plugin_settings"
+__all__ = ["known_keys"]
 
 KnownKeys: TypeAlias = "dict[str, KnownKeys] | list[KnownKeys] | None"
 """A mapping by its keys, a sequence by its item, None where anything goes."""
@@ -25,7 +23,7 @@ def known_keys() -> KnownKeys:
     Returns:
         The keys, in the form of `_core.PositionIndex.unknown_keys`.
     """
-    return {**_fields(Config), PLUGIN_SETTINGS: None}
+    return _fields(Config)
 
 
 def _fields(model: type[BaseModel]) -> dict[str, KnownKeys]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import ValidationError
 
 from cpex import _core
 from cpex.framework._compat import is_compatible
-from cpex.framework.loader._known_keys import PLUGIN_SETTINGS, known_keys
-from cpex.framework.models import Config
+from cpex.framework.loader._known_keys import known_keys
+from cpex.framework.models import Config, PluginConfig
 
 if TYPE_CHECKING:
     from cpex.framework.loader._config_errors import ConfigError as ConfigError
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from cpex.framework.loader._config_errors import ConfigSyntaxError as ConfigSyntaxError
     from cpex.framework.loader._config_errors import ConfigTemplateError as ConfigTemplateError
 
-__all__ = ["ConfigLoader", "ConfigSaver", "plugin_settings"]
+__all__ = ["ConfigLoader", "ConfigSaver", "place_of", "plugin_settings"]
 
 logger = logging.getLogger(__name__)
 
-_SETTINGS_ATTRIBUTE = "_plugin_settings"
+_Places: TypeAlias = "list[tuple[PluginConfig, str]]"
+
+_PLACES_ATTRIBUTE = "_places"
+_CUSTOM_HOOK_CLOSENESS = 0.85
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
 
@@ -40,7 +43,8 @@ class ConfigLoader:
         `PLUGINS_COMPAT=0.1.4` it is escaped for HTML and becomes YAML text, as in that release.
 
         Keys that nothing reads and keys given twice are logged as warnings with file, line and column, or raised if
-        `PLUGINS_STRICT_CONFIG` is true. `plugin_settings` is no field of `Config`: see `plugin_settings()`.
+        `PLUGINS_STRICT_CONFIG` is true. Hooks that nobody registered may be an application's own: those that are nearly
+        one of the registered are logged.
 
         Args:
             config: Path of the file. A file that does not exist is an empty configuration.
@@ -73,8 +77,10 @@ class ConfigLoader:
         except ValidationError as error:
             _annotate(error, path, positions)
             raise
-        if data.get(PLUGIN_SETTINGS):
-            loaded.__dict__[_SETTINGS_ATTRIBUTE] = data[PLUGIN_SETTINGS]
+        places = _places(loaded, path, positions)
+        # Beside the fields: it is nothing that the author wrote.
+        loaded.__dict__[_PLACES_ATTRIBUTE] = places
+        _warn_of_hooks(places)
         return loaded
 
 
@@ -102,9 +108,7 @@ class ConfigSaver:
 
 
 def plugin_settings(config: Config) -> dict[str, Any]:
-    """Give the `plugin_settings` section of the file that a configuration was read from.
-
-    It is kept beside the fields: not dumped, not compared, carried along by `model_copy()`.
+    """Give the `plugin_settings` of a configuration.
 
     Args:
         config: A configuration.
@@ -112,8 +116,21 @@ def plugin_settings(config: Config) -> dict[str, Any]:
     Returns:
         The section; empty if there is none.
     """
-    settings = config.__dict__.get(_SETTINGS_ATTRIBUTE)
-    return settings if isinstance(settings, dict) else {}
+    return config.plugin_settings or {}
+
+
+def place_of(entry: PluginConfig, config: Config) -> str | None:
+    """Tell where a plugin's entry stands.
+
+    Args:
+        entry: One of the plugins of the configuration.
+        config: The configuration.
+
+    Returns:
+        File, line and column, separated by colons; None if the entry was not read from a file.
+    """
+    places: _Places = config.__dict__.get(_PLACES_ATTRIBUTE, [])
+    return next((place for known, place in places if known is entry), None)
 
 
 def __getattr__(name: str) -> Any:
@@ -155,11 +172,36 @@ def _report(problems: Iterable[tuple[str, int, int, str]], path: str) -> None:
 
 def _annotate(error: ValidationError, path: str, positions: _core.PositionIndex) -> None:
     """Says of each error where it stands, in a note and in the log, and never what value stands there."""
-    for detail in error.errors(include_url=False, include_context=False, include_input=False):
-        line, column = positions.locate(detail["loc"]) or (1, 1)
-        text = f"{path}:{line}:{column}: {_name(detail['loc'])}: {detail['msg']}"
+    from cpex.framework.loader._suggest import suggestion
+
+    for detail in error.errors(include_url=False):
+        place = _place(path, positions, detail["loc"])
+        text = f"{place}: {_name(detail['loc'])}: {detail['msg']}{suggestion(detail)}"
         error.add_note(text)
         logger.error("%s", text)
+
+
+def _places(config: Config, path: str, positions: _core.PositionIndex) -> _Places:
+    return [(entry, _place(path, positions, ("plugins", index))) for index, entry in enumerate(config.plugins or ())]
+
+
+def _place(path: str, positions: _core.PositionIndex, loc: Iterable[str | int]) -> str:
+    line, column = positions.locate(loc) or (1, 1)
+    return f"{path}:{line}:{column}"
+
+
+def _warn_of_hooks(places: _Places) -> None:
+    """Log the hooks that are probably misspelt."""
+    from cpex.framework.hooks.registry import get_hook_registry
+    from cpex.framework.loader._suggest import did_you_mean
+
+    # The built-in ones are members of enumerations.
+    registered = [str.__str__(hook) for hook in get_hook_registry().get_registered_hooks()]
+    for entry, place in places:
+        for hook in entry.hooks:
+            probably = did_you_mean(hook, registered, _CUSTOM_HOOK_CLOSENESS)
+            if probably:
+                logger.warning('%s: unknown hook "%s" of plugin %s%s', place, hook, entry.name, probably)
 
 
 def _name(loc: tuple[int | str, ...]) -> str:

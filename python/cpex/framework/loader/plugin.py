@@ -47,6 +47,8 @@ class PluginLoader:
             plugin_dirs: The directories.
             allowed_dirs: Roots accepted besides `ALLOWED_PLUGIN_DIRS` and `PLUGINS_ALLOWED_DIRS`.
         """
+        if not plugin_dirs:
+            return
         from_environment = os.environ.get("PLUGINS_ALLOWED_DIRS", "").split(os.pathsep)
         roots = [
             Path(root).resolve() for root in (*ALLOWED_PLUGIN_DIRS, *allowed_dirs, *filter(None, from_environment))

@@ -1,0 +1,59 @@
+"""Addresses with placeholders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from string import Formatter
+from typing import Any
+from urllib.parse import quote
+
+from cpex.framework._compat import is_compatible
+
+
+class Endpoint:
+    """An address such as `http://opa:8181/v1/data/{tool}/allow`."""
+
+    def __init__(self, template: str) -> None:
+        """Read a template.
+
+        Args:
+            template: The address; `{key}` stands for a value of the input.
+
+        Raises:
+            ValueError: If a brace does not belong to a plain placeholder.
+        """
+        self.template = template
+        try:
+            parts = list(Formatter().parse(template))
+        except ValueError as error:
+            raise ValueError(f"endpoint: {error}; write {{key}} for a value, {{{{ and }}}} for braces") from None
+        for _, name, form, conversion in parts:
+            if name is not None and (not name or set(name) & set(".[]") or form or conversion):
+                raise ValueError(f"endpoint: {{{name}}} is no placeholder; write {{key}}, without '.', '[', '!' or ':'")
+        self._parts = [(literal, name) for literal, name, _, _ in parts]
+
+    def fill(self, values: Mapping[str, Any]) -> str | None:
+        """Put values in place of the placeholders, each encoded as part of one path segment.
+
+        Args:
+            values: The input; only its strings count.
+
+        Returns:
+            The address; None if a value is missing.
+        """
+        encode = str if is_compatible() else _segment
+        filled = []
+        for literal, name in self._parts:
+            filled.append(literal)
+            if name is None:
+                continue
+            value = values.get(name)
+            if not isinstance(value, str):
+                return None
+            filled.append(encode(value))
+        return "".join(filled)
+
+
+def _segment(value: str) -> str:
+    # A dot segment is taken out of a path unless its dots are escaped, which `quote` does not do.
+    return quote(value, safe="") if value.strip(".") else value.replace(".", "%2E")

@@ -1,0 +1,122 @@
+"""Reads a repository through the GitHub REST API: which files there are, and what is in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from .manifests import MANIFEST
+
+if TYPE_CHECKING:
+    import httpx
+
+_JSON = "application/vnd.github+json"
+_RAW = "application/vnd.github.raw+json"
+_TIMEOUT_SECONDS = 30.0
+_PROJECT = "pyproject.toml"
+
+
+class GitHubError(Exception):
+    """A repository cannot be read. The message never holds the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitHubRepository:
+    """One repository at the head of its default branch.
+
+    Attributes:
+        api: Base URL of the API.
+        full_name: ``owner/name``.
+    """
+
+    api: str
+    full_name: str
+
+    @classmethod
+    def at(cls, api: str, repo_url: httpx.URL) -> GitHubRepository:
+        """Names a repository by its web address.
+
+        Args:
+            api: Host or base URL of the API.
+            repo_url: Address of the repository.
+
+        Returns:
+            The repository.
+
+        Raises:
+            GitHubError: If the address does not end in owner and name.
+        """
+        owner_and_name = repo_url.path.strip("/").removesuffix(".git")
+        if owner_and_name.count("/") != 1:
+            raise GitHubError(f"'{repo_url}' is no repository: it should be https://HOST/OWNER/NAME")
+        return cls(api if "://" in api else f"https://{api}", owner_and_name)
+
+    def files(self, headers: dict[str, str]) -> list[str]:
+        """Lists the files.
+
+        Args:
+            headers: What authorises the request.
+
+        Returns:
+            Their paths.
+
+        Raises:
+            GitHubError: If the list cannot be had, or only a part of it.
+        """
+        response = self._get("git/trees/HEAD?recursive=1", headers, _JSON)
+        try:
+            tree: dict[str, Any] = response.json()
+            files = [str(entry["path"]) for entry in tree["tree"] if entry["type"] == "blob"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise GitHubError(f"{self.full_name}: the list of files cannot be read") from error
+        if tree.get("truncated"):
+            raise GitHubError(f"{self.full_name} has more files than the API lists")
+        return files
+
+    def text(self, path: str, headers: dict[str, str]) -> str:
+        """Reads a file.
+
+        Args:
+            path: Its path.
+            headers: What authorises the request.
+
+        Returns:
+            Its text.
+
+        Raises:
+            GitHubError: If it cannot be read.
+        """
+        return self._get(f"contents/{quote(path)}", headers, _RAW).text
+
+    def _get(self, resource: str, headers: dict[str, str], accept: str) -> httpx.Response:
+        import httpx
+
+        url = f"{self.api.rstrip('/')}/repos/{self.full_name}/{resource}"
+        try:
+            response = httpx.get(url, headers={**headers, "Accept": accept}, timeout=_TIMEOUT_SECONDS)
+            return response.raise_for_status()
+        except httpx.HTTPStatusError as error:
+            raise GitHubError(f"{self.full_name}: {resource}: HTTP {error.response.status_code}") from None
+        except httpx.HTTPError as error:
+            raise GitHubError(f"{self.full_name}: {resource}: {type(error).__name__}") from None
+
+
+def members(files: list[str]) -> dict[str, str]:
+    """Finds the plugins of a repository.
+
+    Args:
+        files: Paths of all its files.
+
+    Returns:
+        For each folder with a `pyproject.toml` and a manifest at or below it, the path of the manifest.
+    """
+    projects = {str(PurePosixPath(path).parent) for path in files if PurePosixPath(path).name == _PROJECT}
+    found: dict[str, str] = {}
+    for path in sorted(files, key=lambda path: (path.count("/"), path)):
+        if PurePosixPath(path).name == MANIFEST:
+            owner = next((str(above) for above in PurePosixPath(path).parents if str(above) in projects), None)
+            if owner is not None:
+                found.setdefault(owner, path)
+    return found

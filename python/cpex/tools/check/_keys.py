@@ -1,0 +1,18 @@
+"""Keys that nothing reads, and keys that stand twice."""
+
+from collections.abc import Iterator
+
+from cpex.framework.loader._known_keys import known_keys
+
+from ._codes import Code
+from ._finding import Finding
+from ._reading import Reading
+
+_CODES = {"unknown_key": Code.UNKNOWN_KEY, "duplicate_key": Code.DUPLICATE_KEY}
+
+
+def suspicious_keys(reading: Reading) -> Iterator[Finding]:
+    """Finds both, as the loader of an application does."""
+    for kind, line, column, text in [*reading.suspicious, *reading.positions.unknown_keys(known_keys())]:
+        message, _, hint = text.partition("; ")
+        yield Finding(_CODES[kind], line, column, message, hint)

@@ -1,0 +1,126 @@
+"""Names, hooks and the loading of plugins."""
+
+from collections.abc import Iterator
+
+from cpex.framework import get_hook_registry
+from cpex.framework._loading import LoadFailure
+
+from .._load import diagnose
+from .._problem import nearest
+from ._codes import Code
+from ._finding import Finding
+from ._reading import Entry, Plugin, Reading
+from ._survey import REMOTE_KINDS
+
+_LOAD_CODES = {
+    "import": Code.PLUGIN_IMPORT,
+    "construct": Code.PLUGIN_CONSTRUCT,
+    "initialize": Code.PLUGIN_INITIALIZE,
+    "register": Code.HOOK_METHOD,
+}
+
+_LOAD_PHASES = {"construct": "the constructor fails: ", "initialize": "initialize() fails: "}
+
+
+def duplicate_names(reading: Reading) -> Iterator[Finding]:
+    """Finds names that are taken: a manager loads only the first plugin of a name."""
+    first: dict[str, Entry] = {}
+    for entry in reading.enabled:
+        taken = first.setdefault(entry.name, entry)
+        if taken is entry or not entry.name:
+            continue
+        line, _ = reading.positions.locate(taken.at("name")) or (1, 1)
+        message = f"the name {entry.name!r} is taken by the plugin at line {line}: this one is not loaded"
+        hint = "give each plugin a name of its own"
+        yield reading.finding(Code.DUPLICATE_NAME, entry.at("name"), message, hint, entry.name)
+
+
+def hook_lists(reading: Reading) -> Iterator[Finding]:
+    """Finds plugins without hooks, and hooks listed twice."""
+    for entry in reading.enabled:
+        if not entry.written("hooks") and entry.written("kind") not in REMOTE_KINDS:
+            hint = "name the hooks it answers: hooks: [tool_pre_invoke]"
+            message = f"{entry.name!r} has no hooks: it never runs"
+            yield reading.finding(Code.NO_HOOKS, entry.at("hooks"), message, hint, entry.name)
+        for index, hook in enumerate(entry.hooks):
+            if hook and hook in entry.hooks[:index]:
+                at, message = entry.at("hooks", index), f"{hook} is listed twice"
+                yield reading.finding(Code.REPEATED_HOOK, at, message, "it runs once: leave one out", entry.name)
+
+
+def unknown_hooks(reading: Reading) -> Iterator[Finding]:
+    """Finds hooks that nobody registered and that the plugin, as far as it is known, does not answer."""
+    known = sorted(str(getattr(hook, "value", hook)) for hook in get_hook_registry().get_registered_hooks())
+    for entry in reading.enabled:
+        answered = reading.survey.hook_refs(entry.name) if reading.survey else {}
+        for index, hook in enumerate(entry.hooks):
+            if not hook or hook in known or hook in answered or hook in entry.hooks[:index]:
+                continue
+            hint = nearest(hook, known) or "if the application registers it, the plugin needs a method of that name"
+            at, message = entry.at("hooks", index), f"unknown hook {hook!r}"
+            yield reading.finding(Code.UNKNOWN_HOOK, at, message, hint, entry.name)
+
+
+def load_failures(reading: Reading) -> Iterator[Finding]:
+    """Finds plugins that a manager could not load."""
+    if reading.survey is None:
+        return
+    registry = get_hook_registry()
+    for plugin in reading.plugins:
+        failure = reading.survey.failures.get(plugin.entry.index)
+        if failure is None:
+            continue
+        hook = _hook_of(failure, plugin)
+        if hook is not None and not registry.is_registered(hook):
+            continue  # the hook itself is what is wrong
+        what, hint = diagnose(plugin.config, failure.error)
+        what = f"{_LOAD_PHASES.get(failure.phase, '')}{what}{_consequence(plugin)}"
+        at = plugin.entry.at(*_place(failure, plugin, hook))
+        yield reading.finding(_LOAD_CODES[failure.phase], at, what, hint, plugin.name)
+
+
+def unused_capabilities(reading: Reading) -> Iterator[Finding]:
+    """Finds capabilities that no method can use: extensions are handed only to methods with a third parameter."""
+    for plugin in reading.plugins:
+        refs = reading.survey.hook_refs(plugin.name) if reading.survey else {}
+        if not plugin.config.capabilities or not refs or any(ref.accepts_extensions for ref in refs.values()):
+            continue
+        if callable(getattr(next(iter(refs.values())).plugin_ref.plugin, "invoke_hook", None)):
+            continue
+        at = plugin.entry.at("capabilities")
+        message = f"no hook method of {plugin.name!r} takes the extensions: its capabilities have no effect"
+        hint = "write the method as (self, payload, context, extensions), or leave the capabilities out"
+        yield reading.finding(Code.UNUSED_CAPABILITIES, at, message, hint, plugin.name)
+
+
+def disabled_required(reading: Reading) -> Iterator[Finding]:
+    """Finds plugins that are switched off and yet said to be indispensable."""
+    for entry in reading.entries:
+        if entry.is_enabled:
+            continue
+        for key in ("required", "on_missing"):
+            if entry.written(key):
+                message = f"{entry.name!r} is disabled: {key} has no effect, and requests pass without it"
+                hint = f"choose a mode, or leave {key} out"
+                yield reading.finding(Code.DISABLED_REQUIRED, entry.at(key), message, hint, entry.name)
+
+
+def _hook_of(failure: LoadFailure, plugin: Plugin) -> str | None:
+    if failure.phase != "register":
+        return None
+    named = (
+        hook for hook in plugin.config.hooks if f"hook '{hook}'" in failure.error or f"hook: '{hook}'" in failure.error
+    )
+    return next(named, None)
+
+
+def _place(failure: LoadFailure, plugin: Plugin, hook: str | None) -> tuple[str | int, ...]:
+    if hook is not None:
+        return ("hooks", plugin.config.hooks.index(hook))
+    return ("config",) if failure.phase == "construct" and plugin.config.config else ("kind",)
+
+
+def _consequence(plugin: Plugin) -> str:
+    if plugin.config.required:
+        return "; required: true, so the application does not start"
+    return "; on_missing: deny, so its hooks are denied" if plugin.config.on_missing else ""

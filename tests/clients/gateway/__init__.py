@@ -1,0 +1,1 @@
+"""ContextForge, the gateway that CPEX was written for, between a caller and an MCP server."""
