@@ -10,16 +10,16 @@ from cpex.framework.models import Config
 _DEFAULT = "default"
 
 
-def is_switched(config: Config | None, name: str, value: str) -> bool:
-    """Tell whether a switch is set.
+def switch(config: Config | None, name: str, *values: str) -> str | None:
+    """Read a switch.
 
     Args:
         config: The configuration; None if there is none.
         name: The key under `plugin_settings`; the variable is `PLUGINS_` and the same in capitals.
-        value: The one value, beside `default`, that the switch takes.
+        values: The values, beside `default`, that the switch takes.
 
     Returns:
-        True if it has that value.
+        The one it has; None for the default.
 
     Raises:
         ValueError: If it has another: what is meant to protect must not be misspelt in silence.
@@ -28,6 +28,11 @@ def is_switched(config: Config | None, name: str, value: str) -> bool:
     chosen, origin = os.environ.get(variable, "").strip().lower(), variable
     if not chosen and config is not None:
         chosen, origin = plugin_settings(config).get(name, _DEFAULT), f"plugin_settings.{name}"
-    if chosen not in ("", _DEFAULT, value):
-        raise ValueError(f"{origin} must be '{value}' or '{_DEFAULT}', not {chosen!r}")
-    return bool(chosen == value)
+    if chosen is False and "off" in values:  # how YAML reads the word without quotes
+        chosen = "off"
+    if chosen in ("", _DEFAULT):
+        return None
+    if chosen not in values:
+        choices = " or ".join([", ".join(f"'{value}'" for value in values), f"'{_DEFAULT}'"])
+        raise ValueError(f"{origin} must be {choices}, not {chosen!r}")
+    return str(chosen)
