@@ -1,11 +1,12 @@
 //! The only machine: one payload on its way through the plugins of one hook.
 
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
+use core::ops::Deref;
 
 use crate::action::{Action, Fault, Reply, Settings, Work};
+use crate::buffers::{Buffers, State};
 use crate::capability::{self, Acceptance, Enforcement};
 use crate::condition::Facts;
 use crate::error::Misuse;
@@ -17,14 +18,6 @@ use crate::plan::{Entry, LineUp};
 use crate::record::{Fate, Record, Skip};
 use crate::verdict::{Ending, Verdict, judge};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Due,
-    Running { since_ns: u64 },
-    Cancelling { since_ns: u64 },
-    Over,
-}
-
 enum Ended {
     /// Nothing else has happened.
     Counts { duration_ns: u64 },
@@ -34,9 +27,9 @@ enum Ended {
     Cancelled { duration_ns: u64 },
 }
 
-/// One payload on its way through the plugins of one hook.
-pub struct Invocation<V: Values> {
-    line_up: Arc<LineUp<V::Plugin>>,
+/// One payload on its way through the plugins of one hook. `L` is how it holds on to them.
+pub struct Invocation<V: Values, L = Arc<LineUp<<V as Values>::Plugin>>> {
+    line_up: L,
     settings: Settings,
     states: Vec<State>,
     cursor: usize,
@@ -52,11 +45,26 @@ pub struct Invocation<V: Values> {
     outcome: Outcome<V>,
 }
 
-impl<V: Values> Invocation<V> {
+impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
     /// Chooses who takes part, by the caller's payload and context as they are now.
     #[must_use]
     pub fn start(
-        line_up: Arc<LineUp<V::Plugin>>,
+        line_up: L,
+        settings: Settings,
+        payload: V::Payload,
+        extensions: Option<V::Extensions>,
+        facts: &Facts<'_>,
+        is_disabled: impl FnMut(&V::Plugin) -> bool,
+        now_ns: u64,
+    ) -> Self {
+        Self::start_in(Buffers::default(), line_up, settings, payload, extensions, facts, is_disabled, now_ns)
+    }
+
+    /// As [`start`](Self::start), in the memory of an earlier invocation.
+    #[must_use]
+    pub fn start_in(
+        buffers: Buffers<V>,
+        line_up: L,
         settings: Settings,
         payload: V::Payload,
         extensions: Option<V::Extensions>,
@@ -64,9 +72,12 @@ impl<V: Values> Invocation<V> {
         mut is_disabled: impl FnMut(&V::Plugin) -> bool,
         now_ns: u64,
     ) -> Self {
+        let Buffers { mut states, mut records } = buffers;
         let entries = line_up.entries();
-        let mut states = vec![State::Due; entries.len()];
-        let mut records = Vec::with_capacity(entries.len());
+        states.clear();
+        states.resize(entries.len(), State::Due);
+        records.clear();
+        records.reserve(entries.len());
         for (index, entry) in entries.iter().enumerate() {
             if let Some(skip) = entry.skip(facts, &mut is_disabled) {
                 states[index] = State::Over;
@@ -91,7 +102,7 @@ impl<V: Values> Invocation<V> {
 
     /// The line-up this invocation runs.
     #[must_use]
-    pub fn line_up(&self) -> &Arc<LineUp<V::Plugin>> {
+    pub const fn line_up(&self) -> &L {
         &self.line_up
     }
 
@@ -253,6 +264,12 @@ impl<V: Values> Invocation<V> {
     /// As [`into_outcome`](Self::into_outcome), for a driver that cannot give the invocation away.
     pub fn take_outcome(&mut self) -> Outcome<V> {
         mem::replace(&mut self.outcome, Outcome::empty(Vec::new()))
+    }
+
+    /// As [`into_outcome`](Self::into_outcome), with memory for the next invocation.
+    #[must_use]
+    pub fn into_parts(self) -> (Outcome<V>, Buffers<V>) {
+        (self.outcome, Buffers { states: self.states, records: Vec::new() })
     }
 
     fn has_room_for(&self, runs: Runs) -> bool {

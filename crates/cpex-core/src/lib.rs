@@ -68,6 +68,7 @@
 extern crate alloc;
 
 pub mod action;
+pub mod buffers;
 pub mod capability;
 pub mod condition;
 pub mod error;
@@ -82,6 +83,7 @@ pub mod record;
 pub mod verdict;
 
 pub use action::{Action, Fault, Reply, Settings, Work};
+pub use buffers::Buffers;
 pub use capability::{Capabilities, Capability, Slot, Slots};
 pub use condition::{Condition, Facts};
 pub use error::Misuse;

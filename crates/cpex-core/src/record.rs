@@ -77,6 +77,42 @@ pub enum Skip {
     Ended,
 }
 
+impl Fate {
+    /// How, in the words of the report.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ran => "ran",
+            Self::Denied | Self::Refused => "denied",
+            Self::Suppressed => "suppressed",
+            Self::Failed { .. } | Self::Interrupted => "failed",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Cancelled => "cancelled",
+            Self::Detached => "detached",
+            Self::Skipped(Skip::Disabled) => "disabled",
+            Self::Skipped(Skip::Condition(_) | Skip::Ended) => "skipped",
+        }
+    }
+}
+
+impl Skip {
+    /// Why, in words.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Ended => "an earlier plugin ended the pipeline",
+            Self::Disabled => "disabled",
+            Self::Condition(Unmet::Server) => "condition server_ids does not match",
+            Self::Condition(Unmet::Tenant) => "condition tenant_ids does not match",
+            Self::Condition(Unmet::ContentType) => "condition content_types does not match",
+            Self::Condition(Unmet::User) => "condition user_patterns does not match",
+            Self::Condition(Unmet::Subject) => {
+                "condition on the tool, prompt, resource or agent does not match"
+            }
+        }
+    }
+}
+
 /// How a control ended, in the words of the published execution records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "named as in the published records")]

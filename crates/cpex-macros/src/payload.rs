@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Error, Field, Fields, Result, Type};
+use syn::{Data, DeriveInput, Error, Field, Fields, Ident, Result, Token, Type};
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let Data::Struct(data) = &input.data else {
@@ -50,24 +50,34 @@ fn subject<'a>(fields: impl Iterator<Item = &'a Field>) -> Result<TokenStream> {
         for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("payload")) {
             attribute.parse_nested_meta(|meta| {
                 if !meta.path.is_ident("subject") {
-                    return Err(meta.error("expected `subject`"));
+                    return Err(meta.error("expected `subject` or `subject = opaque`"));
                 }
-                if found.replace(field).is_some() {
+                let mut is_opaque = false;
+                if meta.input.peek(Token![=]) {
+                    let value: Ident = meta.value()?.parse()?;
+                    if value != "opaque" {
+                        return Err(Error::new(value.span(), "expected `opaque`"));
+                    }
+                    is_opaque = true;
+                }
+                if found.replace((field, is_opaque)).is_some() {
                     return Err(meta.error("a payload has one subject"));
                 }
                 Ok(())
             })?;
         }
     }
-    let Some(field) = found else { return Ok(TokenStream::new()) };
+    let Some((field, is_opaque)) = found else { return Ok(TokenStream::new()) };
     let ident = &field.ident;
-    let value = if is_option(&field.ty) {
-        quote!(self.#ident.as_deref())
+    let value = if is_opaque {
+        quote!(::core::option::Option::Some(::cpex::payload::Subject::Opaque))
+    } else if is_option(&field.ty) {
+        quote!(self.#ident.as_deref().map(::cpex::payload::Subject::Text))
     } else {
-        quote!(::core::option::Option::Some(&self.#ident))
+        quote!(::core::option::Option::Some(::cpex::payload::Subject::Text(&self.#ident)))
     };
     Ok(quote! {
-        fn subject(&self) -> ::core::option::Option<&str> {
+        fn subject(&self) -> ::core::option::Option<::cpex::payload::Subject<'_>> {
             #value
         }
     })

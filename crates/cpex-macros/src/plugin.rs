@@ -1,11 +1,11 @@
 //! `#[plugin]`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Result, Token, Type};
+use syn::{Attribute, Error, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Result, Token, Type};
 
 pub(crate) fn expand(mut item: ItemImpl) -> Result<TokenStream> {
     if let Some((path, _)) = &item.trait_ {
@@ -75,28 +75,52 @@ fn take(method: &mut ImplItemFn, name: &str) -> Option<Attribute> {
 fn handler(method: &ImplItemFn, attribute: &Attribute) -> Result<TokenStream> {
     let hooks: Hooks = attribute.parse_args()?;
     let (names, ident) = (&hooks.names, &method.sig.ident);
-    let (payload, takes_context) = parameters(method)?;
-    let context = takes_context.then(|| quote!(, context));
+    let Parameters { payload, context, extensions } = parameters(method)?;
+    if hooks.blocking && method.sig.asyncness.is_some() {
+        let text = "a blocking handler is a plain `fn`: it runs on a thread of its own";
+        return Err(Error::new(method.sig.asyncness.span(), text));
+    }
+    let given = [context.then(|| quote!(, context)), extensions.then(|| quote!(, extensions))];
+    let (context, extensions) = (&given[0], &given[1]);
     let wait = method.sig.asyncness.is_some().then(|| quote!(.await));
-    let runs = Ident::new(if hooks.blocking { "Blocking" } else { "Inline" }, attribute.span());
-    Ok(quote! {
-        for hook in [#(::cpex::hook::name_of(&#names)),*] {
-            handlers.method::<Self, #payload>(hook, &self, ::cpex::plugin::Runs::#runs, |plugin, payload, context| {
-                let _ = &context;
-                ::std::boxed::Box::pin(async move {
-                    ::cpex::plugin::Answer::of(plugin.#ident(payload #context)#wait)
-                })
-            });
+    let sees = Ident::new(if extensions.is_some() { "Extensions" } else { "PayloadOnly" }, attribute.span());
+    let answer = quote_spanned! {method.sig.output.span()=>
+        ::cpex::plugin::Answer::of(plugin.#ident(payload #context #extensions)#wait)
+    };
+    let (add, body) = if hooks.blocking {
+        (quote!(add_blocking), answer)
+    } else {
+        (quote!(add), quote!(::std::boxed::Box::pin(async move { #answer })))
+    };
+    let adds = names.iter().map(|name| {
+        quote_spanned! {name.span()=>
+            handlers.#add::<Self, #payload>(
+                &#name,
+                &self,
+                ::cpex::plugin::Sees::#sees,
+                |plugin, payload, context, extensions| {
+                    let _ = (&context, &extensions);
+                    #body
+                },
+            );
         }
-    })
+    });
+    Ok(adds.collect())
 }
 
-/// The payload's type, and whether a context follows.
-fn parameters(method: &ImplItemFn) -> Result<(&Type, bool)> {
-    let expected = "a handler takes (&self, payload: &Payload) or (&self, payload: &Payload, context: &mut PluginContext)";
+/// What a handler takes beside `&self`.
+struct Parameters<'a> {
+    payload: &'a Type,
+    context: bool,
+    extensions: bool,
+}
+
+fn parameters(method: &ImplItemFn) -> Result<Parameters<'_>> {
+    let expected = "a handler takes (&self, payload: &Payload), then perhaps context: &mut PluginContext, \
+                    then perhaps extensions: &Extensions";
     let mut inputs = method.sig.inputs.iter();
     match inputs.next() {
-        Some(FnArg::Receiver(receiver)) if receiver.mutability.is_none() => {}
+        Some(FnArg::Receiver(receiver)) if matches!(receiver.kind, ReceiverKind::Reference(_, _, None)) => {}
         _ => return Err(Error::new(method.sig.span(), expected)),
     }
     let payload = match inputs.next() {
@@ -106,11 +130,22 @@ fn parameters(method: &ImplItemFn) -> Result<(&Type, bool)> {
         },
         _ => return Err(Error::new(method.sig.span(), expected)),
     };
-    match (inputs.next(), inputs.next()) {
-        (None, _) => Ok((payload, false)),
-        (Some(_), None) => Ok((payload, true)),
-        (_, Some(extra)) => Err(Error::new(extra.span(), expected)),
+    let mut found = Parameters { payload, context: false, extensions: false };
+    for input in inputs {
+        let slot = match input {
+            FnArg::Typed(argument) => match &*argument.ty {
+                Type::Reference(reference) if reference.mutability.is_some() => &mut found.context,
+                Type::Reference(_) if !found.extensions => &mut found.extensions,
+                other => return Err(Error::new(other.span(), expected)),
+            },
+            FnArg::Receiver(_) => return Err(Error::new(input.span(), expected)),
+        };
+        if *slot {
+            return Err(Error::new(input.span(), expected));
+        }
+        *slot = true;
     }
+    Ok(found)
 }
 
 fn lifecycle(method: &ImplItemFn, name: &str) -> Result<TokenStream> {
@@ -120,7 +155,7 @@ fn lifecycle(method: &ImplItemFn, name: &str) -> Result<TokenStream> {
     let (ident, name) = (&method.sig.ident, Ident::new(name, method.sig.ident.span()));
     Ok(quote! {
         fn #name(&self) -> ::cpex::plugin::BoxFuture<'_, ::core::result::Result<(), ::cpex::BoxError>> {
-            ::std::boxed::Box::pin(async move { ::cpex::plugin::done(Self::#ident(self).await) })
+            ::std::boxed::Box::pin(async move { ::cpex::plugin::Done::done(Self::#ident(self).await) })
         }
     })
 }

@@ -421,7 +421,7 @@ impl Engine {
         for entry in line_up.entries() {
             let is_disabled = |control: &Control| is_out_of_service(control, disabled.bind(py));
             let skip = request.with_facts(|facts| entry.skip(facts, is_disabled));
-            eligible.append((&entry.plugin.hook_ref, skip.map(crate::report::skip_text)))?;
+            eligible.append((&entry.plugin.hook_ref, skip.map(cpex_core::record::Skip::text)))?;
         }
         Ok(eligible)
     }

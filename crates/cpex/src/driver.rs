@@ -1,172 +1,161 @@
 //! The tokio driver: carries out what the core says, on the caller's task.
 
-use std::future::Future;
-use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::{Duration, Instant};
 
-use cpex_core::{Action, Fault, Invocation, Misuse, Outcome, Reply, Work};
+use cpex_core::action::Work;
+use cpex_core::{Action, Buffers, Fault, Invocation, LineUp, Misuse, Outcome, Reply};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use serde_json::Map;
-use tokio_util::task::TaskTracker;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
 
-use crate::context::{Context, PluginContext};
+use crate::call::{End, Limit, call};
+use crate::context::PluginContext;
+use crate::detached::Background;
 use crate::error::Failure;
-use crate::host::{Handle, Hosted, Left, RustValues};
+use crate::extensions::{self, Extensions};
+use crate::host::{Handle, Hosted, RustValues};
+use crate::narrator;
 use crate::payload::AnyPayload;
-use crate::plugin::{Answer, Handler};
-use crate::registered::Slot;
+use crate::plan::Slot;
 use crate::reply::Decision;
-use crate::violation::Violation;
 
-/// How a call ended, with what the plugin left.
+/// How a plugin that runs beside others ended, with what it leaves.
 struct Ended {
     entry: usize,
-    left: Left,
-    end: Result<Told, Fault<RustValues<'static>>>,
-}
-
-/// An answer in the words of the core, without lifetimes.
-struct Told {
-    allow: bool,
-    violation: Option<Violation>,
-    payload: Option<Arc<dyn AnyPayload>>,
-    retry_delay_ms: i64,
+    context: PluginContext,
+    end: End,
 }
 
 /// Runs an invocation to its end.
-pub(crate) async fn drive<'a>(
-    mut invocation: Invocation<RustValues<'a>>,
-    host: &mut Hosted<'a>,
-    detached: &TaskTracker,
-) -> Outcome<RustValues<'a>> {
-    let started = Instant::now();
-    let now = || u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-    let mut running = FuturesUnordered::new();
+pub(crate) async fn drive(
+    mut invocation: Invocation<RustValues, &LineUp<Slot>>,
+    host: &mut Hosted<'_>,
+    background: &mut Background<'_>,
+    started: Instant,
+) -> (Outcome<RustValues>, Buffers<RustValues>) {
+    let mut now = started;
+    let mut running = None;
     loop {
         match invocation.poll(host) {
-            Action::Call(work) => {
-                let ended = call(seat(host, &work), host.context, work).await;
-                tell(&mut invocation, host, ended, now());
+            Action::Call(Work { entry, payload, extensions, timeout }) => {
+                let slot = host.slot(entry);
+                let Hosted { hook, original, context, .. } = &mut *host;
+                let (shown, previous) = shown(&payload, *original, hook.types.is_chained());
+                context.begin(slot.plugin.id, previous);
+                let span = narrator::plugin_span(slot.plugin.name());
+                let limit = Limit { since: now, lasts: timeout };
+                let end = call(slot, shown, context, or_none(extensions.as_deref()), &span, limit).await;
+                now = Instant::now();
+                tell(&mut invocation, host, entry, end, nanos(started, now));
             }
-            Action::Spawn(work) => running.push(call(seat(host, &work), host.context, work)),
-            // Dropping a future stops it: all that run are stopped together, and the core names each.
+            Action::Spawn(work) => {
+                running.get_or_insert_with(FuturesUnordered::new).push(beside(host, work));
+            }
             Action::Cancel(entry) => {
-                running.clear();
-                expect(invocation.handle_cancelled(entry, now()));
+                // Dropping a future stops it: all that run are stopped together, and the core names each.
+                running = None;
+                expect(invocation.handle_cancelled(entry, nanos(started, now)));
             }
-            Action::Detach(work) => detach(seat(host, &work), host.context, &work, detached),
+            Action::Detach(work) => background.start(host, work),
             Action::Wait => {
-                let mut ended = running.next().await;
-                while let Some(end) = ended {
-                    tell(&mut invocation, host, end, now());
-                    ended = running.next().now_or_never().flatten();
+                let Some(running) = &mut running else { unreachable!("there is nothing to wait for") };
+                let mut next = running.next().await;
+                now = Instant::now();
+                while let Some(Ended { entry, context, end }) = next {
+                    host.context = context;
+                    tell(&mut invocation, host, entry, end, nanos(started, now));
+                    next = running.next().now_or_never().flatten();
                 }
             }
-            Action::Done => return invocation.into_outcome(),
+            Action::Done => return invocation.into_parts(),
         }
     }
 }
 
-fn seat(host: &Hosted<'_>, work: &Work<RustValues<'_>>) -> Slot {
-    host.line_up.entries()[work.entry].plugin.clone()
-}
-
-/// Calls a plugin and waits for its end.
-async fn call(slot: Slot, context: &Context, work: Work<RustValues<'_>>) -> Ended {
-    let mut given = context.give(slot.plugin.id);
-    let (end, metadata) = run(&*slot.handler, work.payload.get(), &mut given, work.timeout).await;
-    context.keep(slot.plugin.id, &mut given);
-    Ended { entry: work.entry, left: Left { context: given, metadata }, end }
-}
-
-/// Starts a plugin in the background.
-fn detach(slot: Slot, context: &Context, work: &Work<RustValues<'_>>, tracker: &TaskTracker) {
-    let (payload, limit) = (work.payload.to_shared(), work.timeout);
-    let mut given = context.give(slot.plugin.id);
-    tracker.spawn(async move {
-        let (end, _) = run(&*slot.handler, &*payload, &mut given, limit).await;
-        if let Err(fault) = end {
-            let plugin = &slot.plugin.name;
-            match fault {
-                Fault::Error(error) | Fault::Refusal(error) | Fault::Interrupt(error) => {
-                    tracing::warn!(plugin, %error, "failed in the background");
-                }
-                Fault::Timeout(limit) => tracing::warn!(plugin, ?limit, "took too long in the background"),
-            }
-        }
-    });
-}
-
-type End = Result<Told, Fault<RustValues<'static>>>;
-
-/// One call under its time limit. A panic is a failure of the plugin.
-async fn run(
-    handler: &dyn Handler,
-    payload: &dyn AnyPayload,
-    context: &mut PluginContext,
-    limit: Option<Duration>,
-) -> (End, Map<String, serde_json::Value>) {
-    // A closure may panic as soon as it is called, and so inside.
-    let call = async move { handler.call(payload, context).await };
-    let mut future = pin!(AssertUnwindSafe(call).catch_unwind());
-    // Most plugins answer at once; only for others is a timer set.
-    let first = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
-    let answered = match (first, limit) {
-        (Poll::Ready(answered), _) => answered,
-        (Poll::Pending, None) => future.await,
-        (Poll::Pending, Some(limit)) => match tokio::time::timeout(limit, future).await {
-            Ok(answered) => answered,
-            Err(_) => return (Err(Fault::Timeout(Some(limit))), Map::new()),
-        },
-    };
-    match answered {
-        Err(panic) => (Err(Fault::Error(Failure::Panicked(message(&*panic)))), Map::new()),
-        Ok(Answer(Err(error))) => match error.downcast::<Violation>() {
-            Ok(violation) => (Err(Fault::Refusal(Failure::Refused(violation))), Map::new()),
-            Err(error) => (Err(Fault::Error(Failure::Error(error))), Map::new()),
-        },
-        Ok(Answer(Ok(reply))) => {
-            let retry_delay_ms = i64::try_from(reply.retry_after.as_millis()).unwrap_or(i64::MAX);
-            let told = |allow, violation, payload| Told { allow, violation, payload, retry_delay_ms };
-            let told = match reply.decision {
-                Decision::Allow => told(true, None, None),
-                Decision::Modify(payload) => told(true, None, Some(payload)),
-                Decision::Deny(violation) => told(false, Some(violation), None),
-            };
-            (Ok(told), reply.metadata)
-        }
+/// A call that runs while others do. Its time begins when it is first polled: waiting for the pool does not count.
+fn beside<'a>(
+    host: &Hosted<'a>,
+    work: Work<RustValues>,
+) -> impl Future<Output = Ended> + use<'a> {
+    let Work { entry, payload, extensions, timeout } = work;
+    let (slot, original, chained) = (host.slot(entry), host.original, host.hook.types.is_chained());
+    let mut context = PluginContext::new(host.request);
+    async move {
+        let (shown, previous) = shown(&payload, original, chained);
+        context.begin(slot.plugin.id, previous);
+        let span = narrator::plugin_span(slot.plugin.name());
+        let limit = Limit { since: Instant::now(), lasts: timeout };
+        let end = call(slot, shown, &mut context, or_none(extensions.as_deref()), &span, limit).await;
+        Ended { entry, context, end }
     }
 }
 
-fn tell<'a>(invocation: &mut Invocation<RustValues<'a>>, host: &mut Hosted<'a>, ended: Ended, now: u64) {
-    let Ended { entry, left, end } = ended;
-    let plugin = &host.line_up.entries()[entry].plugin.plugin;
-    let told = match end {
-        Ok(Told { allow, mut violation, payload, retry_delay_ms }) => {
-            if let Some(violation) = &mut violation {
-                violation.plugin = plugin.name.clone().into();
+/// What a plugin is shown: the payload as it is now, or, at a hook that returns something else, always what the hook
+/// is about, with what the plugins before it made beside it.
+pub(crate) fn shown<'a>(
+    payload: &'a Handle,
+    original: &'a dyn AnyPayload,
+    chained: bool,
+) -> (&'a dyn AnyPayload, Option<Arc<dyn AnyPayload>>) {
+    match payload {
+        Handle::Original => (original, None),
+        Handle::Made(made) if chained => (&**made, None),
+        Handle::Made(made) => (original, Some(made.clone())),
+    }
+}
+
+pub(crate) fn or_none(extensions: Option<&Extensions>) -> &Extensions {
+    extensions.unwrap_or(&extensions::NONE)
+}
+
+/// Tells the core how a plugin ended, whose context is the host's.
+fn tell(
+    invocation: &mut Invocation<RustValues, &LineUp<Slot>>,
+    host: &mut Hosted<'_>,
+    entry: usize,
+    end: End,
+    now_ns: u64,
+) {
+    host.context.keep_own();
+    let told = match end.and_then(|reply| fitting(host, reply)) {
+        Ok((reply, said)) => {
+            host.said = said;
+            let mut reply = reply;
+            if let Some(violation) = &mut reply.violation {
+                violation.plugin = host.slot(entry).plugin.name().to_owned().into();
             }
-            host.left = Some(left);
-            let payload = payload.map(Handle::Shared);
-            let reply = Reply { allow, violation, payload, extensions: None, retry_delay_ms };
-            invocation.handle_reply(host, entry, reply, now)
+            invocation.handle_reply(host, entry, reply, now_ns)
         }
-        Err(fault) => invocation.handle_fault(host, entry, owned(fault), now),
+        Err(fault) => invocation.handle_fault(host, entry, fault, now_ns),
     };
     expect(told);
 }
 
-fn owned<'a>(fault: Fault<RustValues<'static>>) -> Fault<RustValues<'a>> {
-    match fault {
-        Fault::Error(error) => Fault::Error(error),
-        Fault::Timeout(limit) => Fault::Timeout(limit),
-        Fault::Refusal(error) => Fault::Refusal(error),
-        Fault::Interrupt(error) => Fault::Interrupt(error),
-    }
+/// A reply in the core's words, and its metadata. A payload that the hook does not return is a failure.
+fn fitting(
+    host: &Hosted<'_>,
+    reply: crate::reply::Reply<Arc<dyn AnyPayload>>,
+) -> Result<(Reply<RustValues>, Map<String, Value>), Fault<RustValues>> {
+    let crate::reply::Reply { decision, metadata, extensions, retry_after } = reply;
+    let (allow, violation, payload) = match decision {
+        Decision::Allow => (true, None, None),
+        Decision::Deny(violation) => (false, Some(violation), None),
+        Decision::Modify(made) => {
+            let (returns, found) = (host.hook.types.reply, made.kind());
+            if found != returns {
+                let text = format!("the hook returns {}, the plugin returned {}", returns.name, found.name);
+                return Err(Fault::Error(Failure::Error(text.into())));
+            }
+            (true, None, Some(Handle::Made(made)))
+        }
+    };
+    let retry_delay_ms = i64::try_from(retry_after.as_millis()).unwrap_or(i64::MAX);
+    Ok((Reply { allow, violation, payload, extensions, retry_delay_ms }, metadata))
+}
+
+fn nanos(started: Instant, now: Instant) -> u64 {
+    u64::try_from(now.duration_since(started).as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The driver tells the end of each plugin it was asked to start, once.
@@ -174,9 +163,4 @@ fn expect(told: Result<(), Misuse>) {
     if let Err(misuse) = told {
         unreachable!("{misuse}");
     }
-}
-
-fn message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message").to_owned()
 }

@@ -1,15 +1,15 @@
-//! Hooks: a name, and the type of what it is about.
+//! Hooks: a name, and the types of what it is about and what it returns.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use serde_json::Value;
 
-use crate::payload::{AnyPayload, Json, Payload};
-use crate::plugin::Kind;
+use crate::hooks;
+use crate::payload::{AnyPayload, Json, Kind, Payload};
 
 /// A named point where an application can be intercepted, about a `P`, of which plugins may make an `R`.
 ///
@@ -26,52 +26,34 @@ pub struct Hook<P, R = P> {
 
 impl<P: Payload, R: Payload> Hook<P, R> {
     /// A hook with a name that is known when the program is written.
+    ///
+    /// ```
+    /// const PING: cpex::Hook<cpex::Json> = cpex::Hook::new("ping");
+    /// ```
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self { name: Cow::Borrowed(name), types: PhantomData }
     }
 
+    /// A hook with a name that is made at run time.
+    ///
+    /// ```
+    /// let hook = cpex::Hook::<cpex::Json>::named(format!("app.{}", "ping"));
+    /// assert_eq!(hook.name(), "app.ping");
+    /// ```
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: Cow::Owned(name.into()), types: PhantomData }
+    }
+
     /// The name.
+    ///
+    /// ```
+    /// assert_eq!(cpex::hooks::TOOL_PRE_INVOKE.name(), "tool_pre_invoke");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
-    }
-}
-
-impl Hook<Json> {
-    /// A hook without a type of its own.
-    #[must_use]
-    pub fn dynamic(name: impl Into<String>) -> Self {
-        Self { name: Cow::Owned(name.into()), types: PhantomData }
-    }
-}
-
-/// What names a hook in `#[hook(...)]`: a text, or a [`Hook`].
-#[doc(hidden)]
-pub fn name_of(hook: &(impl HookName + ?Sized)) -> &str {
-    hook.hook_name()
-}
-
-#[doc(hidden)]
-pub trait HookName {
-    fn hook_name(&self) -> &str;
-}
-
-impl HookName for str {
-    fn hook_name(&self) -> &str {
-        self
-    }
-}
-
-impl HookName for &str {
-    fn hook_name(&self) -> &str {
-        self
-    }
-}
-
-impl<P: Payload, R: Payload> HookName for Hook<P, R> {
-    fn hook_name(&self) -> &str {
-        self.name()
     }
 }
 
@@ -87,26 +69,101 @@ impl<P, R> fmt::Debug for Hook<P, R> {
     }
 }
 
+/// What names a hook in `#[hook(...)]` whose handler takes a `P`: a text, or a [`Hook`] about that.
+#[diagnostic::on_unimplemented(
+    message = "this hook does not carry `{P}`",
+    label = "the handler below takes `{P}`",
+    note = "a handler takes a reference to what its hook carries"
+)]
+#[doc(hidden)]
+pub trait Names<P> {
+    fn hook_name(&self) -> &str;
+    /// The types, if the name is more than a text.
+    fn hook_type(&self) -> Option<HookType>;
+}
+
+impl<P> Names<P> for &str {
+    fn hook_name(&self) -> &str {
+        self
+    }
+
+    fn hook_type(&self) -> Option<HookType> {
+        None
+    }
+}
+
+impl<P: Payload, R: Payload> Names<P> for Hook<P, R> {
+    fn hook_name(&self) -> &str {
+        self.name()
+    }
+
+    fn hook_type(&self) -> Option<HookType> {
+        Some(HookType::of::<P, R>())
+    }
+}
+
+/// What a hook carries and returns, without the types.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct HookType {
+    pub(crate) payload: Kind,
+    pub(crate) reply: Kind,
+    pub(crate) read_payload: Reader,
+    pub(crate) read_reply: Reader,
+}
+
+/// Makes a payload of JSON, or says where it is none.
+type Reader = fn(Value) -> Result<Arc<dyn AnyPayload>, serde_path_to_error::Error<serde_json::Error>>;
+
+impl HookType {
+    pub(crate) fn of<P: Payload, R: Payload>() -> Self {
+        Self {
+            payload: Kind::of::<P>(),
+            reply: Kind::of::<R>(),
+            read_payload: read::<P>,
+            read_reply: read::<R>,
+        }
+    }
+
+    /// Does it return what it carries? If not, what one plugin makes is nothing the next could take.
+    pub(crate) fn is_chained(&self) -> bool {
+        self.payload == self.reply
+    }
+}
+
+fn read<P: Payload>(value: Value) -> Result<Arc<dyn AnyPayload>, serde_path_to_error::Error<serde_json::Error>> {
+    Ok(Arc::new(serde_path_to_error::deserialize::<_, P>(value)?))
+}
+
 /// The hooks whose types are known, by name.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct HookTypes {
     known: HashMap<String, HookType>,
 }
 
-/// The types of one hook.
-#[derive(Clone, Copy)]
-pub(crate) struct HookType {
-    pub(crate) payload: Kind,
-    pub(crate) read: fn(Value) -> serde_json::Result<Arc<dyn AnyPayload>>,
+impl Default for HookTypes {
+    fn default() -> Self {
+        let mut types = Self { known: HashMap::new() };
+        hooks::each(&mut |name, hook| types.add(name, hook));
+        types
+    }
 }
 
 impl HookTypes {
-    pub(crate) fn add<P: Payload, R: Payload>(&mut self, hook: &Hook<P, R>) {
-        let read = |value| Ok(Arc::new(serde_json::from_value::<P>(value)?) as Arc<dyn AnyPayload>);
-        self.known.insert(hook.name().to_owned(), HookType { payload: Kind::of::<P>(), read });
+    pub(crate) fn add(&mut self, name: &str, hook: HookType) {
+        self.known.insert(name.to_owned(), hook);
     }
 
-    pub(crate) fn get(&self, hook: &str) -> Option<HookType> {
-        self.known.get(hook).copied()
+    /// The types of a hook; of one that nobody has named types for, those of a hook about JSON.
+    pub(crate) fn get(&self, name: &str) -> HookType {
+        self.known.get(name).copied().unwrap_or_else(HookType::of::<Json, Json>)
+    }
+
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.known.contains_key(name)
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.known.keys().map(String::as_str)
     }
 }

@@ -1,127 +1,177 @@
 //! One invocation in Rust terms: the core's questions, answered.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
+use cpex_core::capability::{Breach, Change, Shown};
 use cpex_core::host::{Event, Restriction};
 use cpex_core::payload::Relation;
-use cpex_core::{Host, LineUp, Values};
+use cpex_core::{Host, Slots, Values};
 use serde_json::{Map, Value};
 
 use crate::context::{Context, PluginContext};
 use crate::error::Failure;
+use crate::extensions::{self, Extensions};
+use crate::health::Health;
+use crate::narrator;
 use crate::payload::{AnyPayload, Restricted};
-use crate::registered::{Health, Slot};
+use crate::plan::{HookPlan, Slot};
 use crate::violation::Violation;
 
 /// What this host calls its things.
-pub(crate) struct RustValues<'a>(PhantomData<&'a ()>);
+pub(crate) struct RustValues;
 
-impl<'a> Values for RustValues<'a> {
+impl Values for RustValues {
     type Plugin = Slot;
-    type Payload = Handle<'a>;
-    type Extensions = ();
-    type Violation = Violation;
+    type Payload = Handle;
+    type Extensions = Arc<Extensions>;
+    type Violation = Box<Violation>;
     type Error = Failure;
 }
 
 /// The caller's payload, or one that a plugin made.
 #[derive(Clone)]
-pub(crate) enum Handle<'a> {
-    Borrowed(&'a dyn AnyPayload),
-    Shared(Arc<dyn AnyPayload>),
-}
-
-impl Handle<'_> {
-    pub(crate) fn get(&self) -> &dyn AnyPayload {
-        match self {
-            Self::Borrowed(payload) => *payload,
-            Self::Shared(payload) => &**payload,
-        }
-    }
-
-    /// A handle that outlives the call.
-    pub(crate) fn to_shared(&self) -> Arc<dyn AnyPayload> {
-        match self {
-            Self::Borrowed(payload) => payload.to_shared(),
-            Self::Shared(payload) => payload.clone(),
-        }
-    }
+pub(crate) enum Handle {
+    Original,
+    Made(Arc<dyn AnyPayload>),
 }
 
 /// The state of one invocation.
 pub(crate) struct Hosted<'a> {
-    pub(crate) line_up: &'a LineUp<Slot>,
-    pub(crate) hook: &'a str,
-    pub(crate) context: &'a Context,
+    pub(crate) hook: &'a HookPlan,
+    pub(crate) original: &'a dyn AnyPayload,
+    pub(crate) request: &'a Context,
     pub(crate) health: &'a Health,
-    /// The fields that the hook's policy lets plugins write.
-    pub(crate) writable: &'a [String],
     pub(crate) metadata: Map<String, Value>,
-    /// What the plugin that has just answered leaves.
-    pub(crate) left: Option<Left>,
-}
-
-/// What a plugin leaves beside its decision.
-pub(crate) struct Left {
+    /// What the plugin sees of the request that runs now, or has just ended.
     pub(crate) context: PluginContext,
-    pub(crate) metadata: Map<String, Value>,
+    /// The metadata of its reply.
+    pub(crate) said: Map<String, Value>,
+    /// What plugins were shown of the extensions, by the slots they may see.
+    views: Vec<(Arc<Extensions>, Slots, Arc<Extensions>)>,
 }
 
-impl Hosted<'_> {
-    fn plugin(&self, entry: usize) -> &Slot {
-        &self.line_up.entries()[entry].plugin
+impl<'a> Hosted<'a> {
+    pub(crate) fn new(
+        hook: &'a HookPlan,
+        original: &'a dyn AnyPayload,
+        request: &'a Context,
+        health: &'a Health,
+    ) -> Self {
+        Self {
+            hook,
+            original,
+            request,
+            health,
+            metadata: Map::new(),
+            context: PluginContext::new(request),
+            said: Map::new(),
+            views: Vec::new(),
+        }
+    }
+
+    pub(crate) fn get<'b>(&'b self, payload: &'b Handle) -> &'b dyn AnyPayload {
+        match payload {
+            Handle::Original => self.original,
+            Handle::Made(payload) => &**payload,
+        }
+    }
+
+    pub(crate) fn slot(&self, entry: usize) -> &'a Slot {
+        &self.hook.line_up.entries()[entry].plugin
     }
 }
 
-impl<'a> Host<RustValues<'a>> for Hosted<'a> {
-    fn share(&self, payload: &Handle<'a>) -> Handle<'a> {
+impl Host<RustValues> for Hosted<'_> {
+    fn share(&self, payload: &Handle) -> Handle {
         payload.clone()
     }
 
-    fn is_same(&self, a: &Handle<'a>, b: &Handle<'a>) -> bool {
-        std::ptr::addr_eq(a.get(), b.get())
+    fn is_same(&self, a: &Handle, b: &Handle) -> bool {
+        match (a, b) {
+            (Handle::Original, Handle::Original) => true,
+            (Handle::Made(a), Handle::Made(b)) => std::ptr::addr_eq(Arc::as_ptr(a), Arc::as_ptr(b)),
+            (Handle::Original, Handle::Made(_)) | (Handle::Made(_), Handle::Original) => false,
+        }
     }
 
-    fn is_open_container(&self, _: &Handle<'a>) -> bool {
+    fn is_open_container(&self, _: &Handle) -> bool {
         false
     }
 
     /// Plugins are given `&P`: nothing they do reaches the payload.
-    fn isolate(&mut self, payload: &Handle<'a>) -> Result<Handle<'a>, Failure> {
+    fn isolate(&mut self, payload: &Handle) -> Result<Handle, Failure> {
         Ok(payload.clone())
     }
 
-    fn relation(&self, target: &Handle<'a>, proposed: &Handle<'a>) -> Relation {
-        if target.get().is_kind_of(proposed.get()) { Relation::SameKind } else { Relation::OtherPayload }
+    fn relation(&self, target: &Handle, proposed: &Handle) -> Relation {
+        if self.get(target).kind() == self.get(proposed).kind() {
+            Relation::SameKind
+        } else {
+            Relation::OtherPayload
+        }
     }
 
-    fn restrict(&mut self, target: &Handle<'a>, proposed: &Handle<'a>) -> Result<Restriction<Handle<'a>>, Failure> {
-        let Restricted { payload, trimmed } = target.get().restrict_any(proposed.get(), &|field| self.writable.iter().any(|name| name == field));
-        Ok(Restriction { payload: payload.map(Handle::Shared), trimmed })
+    fn restrict(&mut self, target: &Handle, proposed: &Handle) -> Result<Restriction<Handle>, Failure> {
+        let writable = |field: &str| self.hook.writable.iter().any(|name| name == field);
+        let Restricted { payload, trimmed } = self.get(target).restrict_any(self.get(proposed), &writable);
+        Ok(Restriction { payload: payload.map(Handle::Made), trimmed })
     }
 
     fn merge_state(&mut self, _: usize) -> Result<(), Failure> {
-        if let Some(left) = &self.left {
-            self.context.write_back(&left.context);
-        }
+        self.context.write_back();
         Ok(())
     }
 
     fn merge_metadata(&mut self, _: usize) -> Result<(), Failure> {
-        if let Some(left) = &mut self.left
-            && !left.metadata.is_empty()
-        {
-            self.metadata.append(&mut left.metadata);
+        if !self.said.is_empty() {
+            self.metadata.append(&mut self.said);
         }
         Ok(())
     }
 
-    fn disable(&mut self, entry: usize) {
-        self.health.disable(&self.plugin(entry).plugin.name);
+    fn show(&mut self, extensions: &Arc<Extensions>, slots: Slots) -> Result<Arc<Extensions>, Failure> {
+        let known = self.views.iter().find(|(of, shown, _)| Arc::ptr_eq(of, extensions) && *shown == slots);
+        if let Some((_, _, view)) = known {
+            return Ok(view.clone());
+        }
+        let view = Arc::new(extensions::show(extensions, slots));
+        self.views.push((extensions.clone(), slots, view.clone()));
+        Ok(view)
     }
 
-    fn observe(&mut self, entry: usize, event: Event<'_, RustValues<'a>>) {
-        crate::narrator::tell(self.hook, &self.plugin(entry).plugin.name, &event);
+    fn compare(
+        &mut self,
+        slot: cpex_core::Slot,
+        shown: Shown<'_, Arc<Extensions>>,
+        written: &Arc<Extensions>,
+    ) -> Result<Change, Failure> {
+        let shown = match shown {
+            Shown::All(shown) => Shown::All(&**shown),
+            Shown::Nothing(hidden) => Shown::Nothing(hidden.map(|hidden| &**hidden)),
+        };
+        Ok(extensions::compare(slot, &shown, written))
+    }
+
+    fn merge(
+        &mut self,
+        current: Option<&Arc<Extensions>>,
+        written: &Arc<Extensions>,
+        slots: Slots,
+    ) -> Result<Arc<Extensions>, Failure> {
+        Ok(Arc::new(extensions::merge(current.map(|current| &**current), written, slots)))
+    }
+
+    fn breach(&mut self, entry: usize, breach: Breach) -> Failure {
+        let policy = breach.slot.policy();
+        let (plugin, path, tier) = (self.slot(entry).plugin.name(), policy.path, policy.tier);
+        Failure::Error(format!("plugin '{plugin}' violated {tier} tier on '{path}': {breach}").into())
+    }
+
+    fn disable(&mut self, entry: usize) {
+        self.health.disable(self.slot(entry).plugin.name());
+    }
+
+    fn observe(&mut self, entry: usize, event: Event<'_, RustValues>) {
+        narrator::tell(&self.hook.name, self.slot(entry).plugin.name(), &event);
     }
 }

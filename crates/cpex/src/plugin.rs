@@ -1,26 +1,58 @@
-//! Plugins and their handlers.
+//! Plugins, and the handlers they register.
 
-use std::any::{Any, TypeId, type_name};
-use std::fmt;
 use std::future::{Future, ready};
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::context::PluginContext;
 use crate::error::BoxError;
+use crate::extensions::Extensions;
+use crate::handler::{Blocking, Bound, Handler};
+use crate::hook::{HookType, Names};
 use crate::payload::{AnyPayload, Payload};
 use crate::reply::{IntoReply, Reply};
 
 /// A future that may go to another thread.
+///
+/// ```
+/// let future: cpex::plugin::BoxFuture<'_, u8> = Box::pin(async { 1 });
+/// # drop(future);
+/// ```
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Something that answers hooks. Written with [`#[plugin]`](cpex_macros::plugin) on an `impl` block.
+/// Something that answers hooks. Written with [`#[plugin]`](macro@crate::plugin) on an `impl` block.
+///
+/// ```
+/// use cpex::hooks::{TOOL_PRE_INVOKE, ToolPreInvoke};
+/// use cpex::{Reply, Violation, plugin};
+///
+/// struct Allowlist {
+///     tools: Vec<String>,
+/// }
+///
+/// #[plugin]
+/// impl Allowlist {
+///     #[hook(TOOL_PRE_INVOKE)]
+///     async fn check(&self, call: &ToolPreInvoke) -> Reply<ToolPreInvoke> {
+///         if self.tools.contains(&call.name) {
+///             Reply::allow()
+///         } else {
+///             Reply::deny(Violation::new("TOOL_DENIED", "not on the list"))
+///         }
+///     }
+/// }
+/// # fn is_plugin(_: impl cpex::Plugin) {}
+/// # is_plugin(Allowlist { tools: Vec::new() });
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a plugin",
+    label = "expected a type with `#[plugin]` on an `impl` block"
+)]
 pub trait Plugin: Send + Sync + 'static {
     /// Names the methods that answer hooks.
     fn handlers(self: Arc<Self>, handlers: &mut Handlers);
 
-    /// Called once, before the first hook.
+    /// Called once, before the first hook. What it returns as an error keeps the plugin from being loaded.
     fn initialize(&self) -> BoxFuture<'_, Result<(), BoxError>> {
         Box::pin(ready(Ok(())))
     }
@@ -31,62 +63,108 @@ pub trait Plugin: Send + Sync + 'static {
     }
 }
 
-/// The handlers of one plugin.
+/// The handlers of one plugin. Filled by [`#[plugin]`](macro@crate::plugin).
+///
+/// ```
+/// assert!(format!("{:?}", cpex::Handlers::default()).contains("[]"));
+/// ```
 #[derive(Default)]
 pub struct Handlers {
-    pub(crate) list: Vec<Named>,
+    list: Vec<Registration>,
 }
 
 /// A handler and the hook it answers.
-pub(crate) struct Named {
+pub(crate) struct Registration {
     pub(crate) hook: Box<str>,
+    /// The types of the hook: as the plugin knows them, or as its handler lets one think.
+    pub(crate) types: HookType,
+    /// The plugin knows them.
+    pub(crate) is_certain: bool,
     pub(crate) handler: Arc<dyn Handler>,
 }
 
-/// How a handler runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Runs {
-    /// On the caller's task.
-    #[default]
-    Inline,
-    /// On the blocking pool, for what computes long.
-    Blocking,
-}
+/// A method of `T` that answers a hook about `P`.
+#[doc(hidden)]
+pub type Method<T, P> =
+    for<'a> fn(&'a T, &'a P, &'a mut PluginContext, &'a Extensions) -> BoxFuture<'a, Answer>;
+
+/// The same on the blocking pool.
+#[doc(hidden)]
+pub type BlockingMethod<T, P> = fn(&T, &P, &mut PluginContext, &Extensions) -> Answer;
 
 impl Handlers {
-    /// Adds a method.
-    pub fn method<T, P>(&mut self, hook: &str, plugin: &Arc<T>, runs: Runs, method: Method<T, P>)
+    /// Adds a method that runs on the caller's task.
+    #[doc(hidden)]
+    pub fn add<T, P>(&mut self, hook: &impl Names<P>, plugin: &Arc<T>, sees: Sees, method: Method<T, P>)
     where
         T: Send + Sync + 'static,
         P: Payload,
     {
-        let handler = Arc::new(Bound { plugin: plugin.clone(), method, runs });
-        self.list.push(Named { hook: hook.into(), handler });
+        self.register(hook, Arc::new(Bound { plugin: plugin.clone(), method, sees }));
+    }
+
+    /// Adds a method that runs on the blocking pool.
+    #[doc(hidden)]
+    pub fn add_blocking<T, P>(
+        &mut self,
+        hook: &impl Names<P>,
+        plugin: &Arc<T>,
+        sees: Sees,
+        method: BlockingMethod<T, P>,
+    ) where
+        T: Send + Sync + 'static,
+        P: Payload,
+    {
+        self.register(hook, Arc::new(Blocking { plugin: plugin.clone(), method, sees }));
+    }
+
+    pub(crate) fn register<P: Payload>(&mut self, hook: &impl Names<P>, handler: Arc<dyn Handler>) {
+        let known = hook.hook_type();
+        self.list.push(Registration {
+            hook: hook.hook_name().into(),
+            types: known.unwrap_or_else(HookType::of::<P, P>),
+            is_certain: known.is_some(),
+            handler,
+        });
+    }
+
+    /// Those of a plugin.
+    pub(crate) fn of(plugin: Arc<dyn Plugin>) -> Vec<Registration> {
+        let mut handlers = Self::default();
+        plugin.handlers(&mut handlers);
+        handlers.list
     }
 }
 
-/// A method of `T` that answers a hook about `P`.
-pub type Method<T, P> = for<'a> fn(&'a T, &'a P, &'a mut PluginContext) -> BoxFuture<'a, Answer>;
+impl std::fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.list.iter().map(|registration| &registration.hook)).finish()
+    }
+}
+
+/// Whether a handler takes extensions: those that do not are shown none, which is cheaper.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sees {
+    /// Those that its capabilities let it see.
+    Extensions,
+    /// Only the payload and the context.
+    PayloadOnly,
+}
 
 /// What a handler came to, without the type of its payload.
+#[doc(hidden)]
 pub struct Answer(pub(crate) Result<Reply<Arc<dyn AnyPayload>>, BoxError>);
 
 impl Answer {
     /// Takes what a handler returned.
     pub fn of(returned: impl IntoReply) -> Self {
-        Self(returned.into_reply().map(|reply| reply.map(|payload| Arc::new(payload) as Arc<dyn AnyPayload>)))
+        let reply = returned.into_reply();
+        Self(reply.map(|reply| reply.map(|payload| Arc::new(payload) as Arc<dyn AnyPayload>)))
     }
 }
 
 /// What a lifecycle method may return: nothing, or a `Result` of nothing.
-///
-/// # Errors
-/// The method's own.
-#[doc(hidden)]
-pub fn done(returned: impl Done) -> Result<(), BoxError> {
-    returned.done()
-}
-
 #[doc(hidden)]
 pub trait Done {
     #[allow(clippy::missing_errors_doc, reason = "hidden")]
@@ -103,89 +181,4 @@ impl<E: Into<BoxError>> Done for Result<(), E> {
     fn done(self) -> Result<(), BoxError> {
         self.map_err(Into::into)
     }
-}
-
-/// What a handler takes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kind {
-    id: TypeId,
-    name: &'static str,
-}
-
-impl Kind {
-    pub(crate) fn of<P: Payload>() -> Self {
-        Self { id: TypeId::of::<P>(), name: type_name::<P>() }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-/// One hook of one plugin.
-pub(crate) trait Handler: Send + Sync {
-    fn takes(&self) -> Kind;
-
-    fn runs(&self) -> Runs;
-
-    /// Exactly one allocation: the future.
-    fn call<'a>(&'a self, payload: &'a dyn AnyPayload, context: &'a mut PluginContext) -> BoxFuture<'a, Answer>;
-}
-
-struct Bound<T, P> {
-    plugin: Arc<T>,
-    method: Method<T, P>,
-    runs: Runs,
-}
-
-impl<T: Send + Sync, P: Payload> Handler for Bound<T, P> {
-    fn takes(&self) -> Kind {
-        Kind::of::<P>()
-    }
-
-    fn runs(&self) -> Runs {
-        self.runs
-    }
-
-    fn call<'a>(&'a self, payload: &'a dyn AnyPayload, context: &'a mut PluginContext) -> BoxFuture<'a, Answer> {
-        match (payload as &dyn Any).downcast_ref() {
-            Some(payload) => (self.method)(&self.plugin, payload, context),
-            None => Box::pin(ready(mismatch::<P>(payload))),
-        }
-    }
-}
-
-/// A closure that answers a hook about `P`.
-pub(crate) struct Closure<P, F> {
-    pub(crate) closure: F,
-    pub(crate) takes: PhantomData<fn(P)>,
-}
-
-impl<P, F, T> Handler for Closure<P, F>
-where
-    P: Payload,
-    F: Fn(&P, &mut PluginContext) -> T + Send + Sync + 'static,
-    T: IntoReply,
-{
-    fn takes(&self) -> Kind {
-        Kind::of::<P>()
-    }
-
-    fn runs(&self) -> Runs {
-        Runs::Inline
-    }
-
-    fn call<'a>(&'a self, payload: &'a dyn AnyPayload, context: &'a mut PluginContext) -> BoxFuture<'a, Answer> {
-        let answer = match (payload as &dyn Any).downcast_ref() {
-            Some(payload) => Answer::of((self.closure)(payload, context)),
-            None => mismatch::<P>(payload),
-        };
-        Box::pin(ready(answer))
-    }
-}
-
-fn mismatch<P: Payload>(payload: &dyn AnyPayload) -> Answer {
-    Answer(Err(format!("the hook carries {}, this plugin takes {}", payload.type_name(), type_name::<P>()).into()))
 }

@@ -1,25 +1,9 @@
-//! Plugins as the manager knows them.
+//! Which plugins `on_error: disable` took out of service.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::plugin::{Handler, Plugin};
-
-/// A plugin that was loaded.
-pub(crate) struct Registered {
-    pub(crate) id: u64,
-    pub(crate) name: String,
-    pub(crate) plugin: Arc<dyn Plugin>,
-}
-
-/// A plugin at a hook.
-#[derive(Clone)]
-pub(crate) struct Slot {
-    pub(crate) plugin: Arc<Registered>,
-    pub(crate) handler: Arc<dyn Handler>,
-}
-
-/// The plugins that `on_error: disable` took out of service.
+/// The plugins out of service, by name, for every hook.
 #[derive(Default)]
 pub(crate) struct Health {
     /// False as long as none is: the common case asks nothing else.
@@ -37,12 +21,16 @@ impl Health {
         self.any.load(Ordering::Acquire) && self.lock().is_disabled(plugin)
     }
 
+    pub(crate) fn enable(&self, plugin: &str) {
+        self.lock().enable(plugin);
+    }
+
     pub(crate) fn reset(&self) {
         self.lock().reset();
         self.any.store(false, Ordering::Release);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, cpex_core::health::Health> {
+    fn lock(&self) -> MutexGuard<'_, cpex_core::health::Health> {
         self.disabled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
