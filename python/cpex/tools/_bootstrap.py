@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from subprocess import CalledProcessError
+from subprocess import DEVNULL, PIPE, CalledProcessError
 from types import ModuleType
 from typing import Annotated
 
@@ -66,10 +66,10 @@ def git_user_email() -> str:
 
 def _git_setting(key: str) -> str:
     try:
-        run = _cli().subprocess.run(["git", "config", key], capture_output=True, text=True, check=True)
-    except (OSError, CalledProcessError):
+        run = _cli().subprocess.run(["git", "config", key], stdout=PIPE, stderr=DEVNULL, check=False)
+    except OSError:
         return ""
-    return str(run.stdout).strip()
+    return "" if run.returncode else str(run.stdout.decode(errors="replace")).strip()
 
 
 def _complete_type(incomplete: str) -> Iterator[tuple[str, str]]:
