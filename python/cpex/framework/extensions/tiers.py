@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
+from cpex.framework._lazy import names_from
 from cpex.framework.extensions.constants import (
     FIELD_AGENT,
     FIELD_CLAIMS,
@@ -74,6 +75,15 @@ __all__ = [
     "merge_extensions",
     "validate_tier_constraints",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.extensions.extensions": ("Extensions",),
+            "cpex.framework.extensions.security": ("SecurityExtension", "SubjectExtension"),
+        },
+    )
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
