@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, CalledProcessError
+from subprocess import DEVNULL, PIPE, SubprocessError
 from types import ModuleType
 from typing import Annotated
 
@@ -67,7 +67,7 @@ def git_user_email() -> str:
 def _git_setting(key: str) -> str:
     try:
         run = _cli().subprocess.run(["git", "config", key], stdout=PIPE, stderr=DEVNULL, check=False)
-    except OSError:
+    except (OSError, SubprocessError):
         return ""
     return "" if run.returncode else str(run.stdout.decode(errors="replace")).strip()
 
