@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, SubprocessError
+from subprocess import DEVNULL, PIPE, CalledProcessError, SubprocessError
 from types import ModuleType
 from typing import Annotated
 
