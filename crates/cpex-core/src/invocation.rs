@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::action::{Action, Fault, Reply, Settings, Work};
+use crate::capability::{self, Acceptance, Enforcement};
 use crate::condition::Facts;
 use crate::error::Misuse;
 use crate::host::{Event, Host, Values};
 use crate::outcome::{End, Outcome};
-use crate::payload::{self, Acceptance};
+use crate::payload;
 use crate::phase::{Phase, Runs};
 use crate::plan::{Entry, LineUp};
 use crate::record::{Fate, Record, Skip};
@@ -47,6 +48,7 @@ pub struct Invocation<V: Values> {
     told_of_halt: bool,
     now_ns: u64,
     original: V::Payload,
+    extensions: Option<V::Extensions>,
     outcome: Outcome<V>,
 }
 
@@ -57,6 +59,7 @@ impl<V: Values> Invocation<V> {
         line_up: Arc<LineUp<V::Plugin>>,
         settings: Settings,
         payload: V::Payload,
+        extensions: Option<V::Extensions>,
         facts: &Facts<'_>,
         mut is_disabled: impl FnMut(&V::Plugin) -> bool,
         now_ns: u64,
@@ -81,6 +84,7 @@ impl<V: Values> Invocation<V> {
             told_of_halt: false,
             now_ns,
             original: payload,
+            extensions,
             outcome: Outcome::empty(records),
         }
     }
@@ -107,6 +111,12 @@ impl<V: Values> Invocation<V> {
     #[must_use]
     pub fn payload(&self) -> &V::Payload {
         self.outcome.payload.as_ref().unwrap_or(&self.original)
+    }
+
+    /// The extensions the caller gave.
+    #[must_use]
+    pub const fn extensions(&self) -> Option<&V::Extensions> {
+        self.extensions.as_ref()
     }
 
     /// What to do next. Call it again after every answer but [`Action::Wait`] and [`Action::Done`].
@@ -259,8 +269,20 @@ impl<V: Values> Invocation<V> {
         } else {
             host.share(shown)
         };
-        let timeout = self.line_up.entries()[entry].timeout.or(self.settings.timeout);
-        Ok(Work { entry, payload, timeout })
+        let Entry { timeout, shown, .. } = &self.line_up.entries()[entry];
+        let extensions = match self.extensions_for(phase) {
+            Some(extensions) if !shown.is_empty() => Some(host.show(extensions, *shown)?),
+            _ => None,
+        };
+        Ok(Work { entry, payload, extensions, timeout: timeout.or(self.settings.timeout) })
+    }
+
+    /// What the plugins of a phase are shown some slots of: what the chain has made of the extensions, if what it
+    /// makes is checked, or else what the caller gave.
+    fn extensions_for(&self, phase: Phase) -> Option<&V::Extensions> {
+        let chain = self.outcome.extensions.as_ref();
+        let goes_on = self.settings.enforcement == Enforcement::Enforce && phase != Phase::FireAndForget;
+        chain.filter(|_| goes_on).or(self.extensions.as_ref())
     }
 
     fn launch(&mut self, work: Work<V>, runs: Runs) -> Action<V> {
@@ -305,7 +327,6 @@ impl<V: Values> Invocation<V> {
         reply: Reply<V>,
     ) -> Result<(), V::Error> {
         let (phase, on_error) = self.kind_of(record.entry);
-        let rules = phase.rules();
         let merged = self.merge(host, record.entry);
         let ending = if reply.allow { Ending::Allowed } else { Ending::Denied };
         match judge(phase, on_error, ending) {
@@ -326,12 +347,13 @@ impl<V: Values> Invocation<V> {
             Verdict::Proceed | Verdict::Ignore | Verdict::Disable | Verdict::Raise => {
                 merged?;
                 record.violation = reply.violation;
+                let returned = reply.extensions.is_some();
+                let extensions = self.accept_extensions(host, record, phase, reply.extensions)?;
                 self.take_payload(host, record, phase, reply.payload)?;
                 self.outcome.retry_delay_ms = self.outcome.retry_delay_ms.max(reply.retry_delay_ms);
-                record.extensions_modified = reply.extensions.is_some() && rules.runs == Runs::Serial;
-                if rules.may_modify && reply.extensions.is_some() {
-                    self.outcome.extensions = reply.extensions;
-                }
+                // An observer that returns extensions is recorded as if they had been taken, as published.
+                record.extensions_modified = extensions.is_some() || phase == Phase::Audit && returned;
+                self.outcome.extensions = extensions.or(self.outcome.extensions.take());
             }
         }
         Ok(())
@@ -356,7 +378,7 @@ impl<V: Values> Invocation<V> {
         proposed: Option<V::Payload>,
     ) -> Result<(), V::Error> {
         let Some(proposed) = proposed else { return Ok(()) };
-        let Acceptance { payload, trimmed } =
+        let payload::Acceptance { payload, trimmed } =
             payload::accept(host, self.settings.rule, phase, self.payload(), proposed)?;
         if !trimmed.is_empty() {
             host.observe(record.entry, Event::Trimmed(&trimmed));
@@ -377,6 +399,27 @@ impl<V: Values> Invocation<V> {
             }
         }
         Ok(())
+    }
+
+    /// Which part of the extensions a plugin returned is taken. Nothing comes of it yet: what else it answered may
+    /// still be a failure.
+    fn accept_extensions(
+        &mut self,
+        host: &mut impl Host<V>,
+        record: &mut Record<V>,
+        phase: Phase,
+        written: Option<V::Extensions>,
+    ) -> Result<Option<V::Extensions>, V::Error> {
+        let Some(written) = written else { return Ok(None) };
+        let (index, enforcement) = (record.entry, self.settings.enforcement);
+        let (entry, current) = (&self.line_up.entries()[index], self.extensions_for(phase));
+        let Acceptance { extensions, refused } =
+            capability::accept(host, index, entry, enforcement, current, written)?;
+        if !refused.is_empty() {
+            host.observe(index, Event::Refused(&refused));
+            record.refused = refused;
+        }
+        Ok(extensions)
     }
 
     fn take_fault(&mut self, host: &mut impl Host<V>, mut record: Record<V>, fault: Fault<V>) {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::action::Fault;
+use crate::capability::{Refusal, Slot};
 use crate::condition::Unmet;
 use crate::host::Values;
 use crate::payload::Discard;
@@ -18,12 +19,14 @@ pub struct Record<V: Values> {
     pub fate: Fate,
     /// A payload change was taken.
     pub payload_modified: bool,
-    /// It returned extensions.
+    /// A change of extensions was taken; of an observer: it returned some.
     pub extensions_modified: bool,
     /// Why its payload change was not taken, if it proposed one.
     pub discarded: Option<Discard>,
     /// The changed fields that the policy dropped.
     pub trimmed: Vec<Box<str>>,
+    /// The slots of the extensions whose change broke the rules, and why.
+    pub refused: Vec<(Slot, Refusal)>,
     /// The failure that was passed over; one that ended the pipeline is in [`End::Raised`](crate::End).
     pub fault: Option<Fault<V>>,
     /// What it said about why, where that does not halt the pipeline.
@@ -115,6 +118,7 @@ impl<V: Values> Record<V> {
             extensions_modified: false,
             discarded: None,
             trimmed: Vec::new(),
+            refused: Vec::new(),
             fault: None,
             violation: None,
             duration_ns: 0,

@@ -94,11 +94,21 @@ impl Slot {
 impl Shape {
     /// A new instance of this shape around the values of its fields.
     pub(crate) fn build<'py>(&self, fields: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
-        let made = bare(self.class.bind(fields.py()))?;
-        set_fields(&made, fields)?;
-        fill_slots(&made, &set_copy(self.fields_set.bind(fields.py()))?)?;
-        Ok(made)
+        let py = fields.py();
+        instance(self.class.bind(py), fields, &set_copy(self.fields_set.bind(py))?)
     }
+}
+
+/// A new instance of a class around the values of its fields, of which these count as set.
+pub(crate) fn instance<'py>(
+    class: &Bound<'py, PyType>,
+    fields: &Bound<'py, PyDict>,
+    fields_set: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let made = bare(class)?;
+    set_fields(&made, fields)?;
+    fill_slots(&made, fields_set)?;
+    Ok(made)
 }
 
 /// Makes an unfinished instance into one of this shape.

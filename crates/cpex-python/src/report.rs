@@ -1,5 +1,7 @@
 //! What became of each plugin, for the caller: execution records in the published shape, and the full report.
 
+use cpex_core::Slot;
+use cpex_core::capability::Refusal;
 use cpex_core::condition::Unmet;
 use cpex_core::payload::Discard;
 use cpex_core::phase::Runs;
@@ -147,6 +149,7 @@ impl Report {
         kwargs.set_item("outcome", outcome(record.fate))?;
         kwargs.set_item("detail", self.detail(py, record))?;
         kwargs.set_item("trimmed_fields", PyTuple::new(py, record.trimmed.iter().map(AsRef::as_ref))?)?;
+        kwargs.set_item("refused_extensions", PyTuple::new(py, refused_texts(&record.refused))?)?;
         kwargs.set_item("discarded", record.discarded.map(discarded))?;
         kwargs.set_item("duration_ns", record.duration_ns)?;
         classes(py)?.report.bind(py).call((), Some(&kwargs))
@@ -252,6 +255,11 @@ pub(crate) const fn skip_text(skip: Skip) -> &'static str {
         Unmet::User => "condition user_patterns does not match",
         Unmet::Subject => "condition on the tool, prompt, resource or agent does not match",
     }
+}
+
+/// `http: plugin lacks 'write_headers' capability`
+pub(crate) fn refused_texts(refused: &[(Slot, Refusal)]) -> Vec<String> {
+    refused.iter().map(|(slot, why)| format!("{}: {}", slot.policy().path, why.text(*slot))).collect()
 }
 
 const fn discarded(why: Discard) -> &'static str {

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from cpex import _core
-from cpex.framework._switches import is_switched
+from cpex.framework._compat import is_compatible
+from cpex.framework._switches import switch
 from cpex.framework.base import HookRef
 from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy
 from cpex.framework.models import (
@@ -99,8 +100,10 @@ class PluginExecutor(_core.Engine):
         self.observability = observability
         self.hook_policies = hook_policies or {}
         self.default_hook_policy = DefaultHookPolicy(default_hook_policy or manager.settings.default_hook_policy)
-        self._isolates_always = is_switched(config, "isolation", "always")
-        self._full_detail = is_switched(config, "execution_detail", "full")
+        self._isolates_always = switch(config, "isolation") is not None
+        self._full_detail = switch(config, "execution_detail") is not None
+        tiers = switch(config, "extension_tiers")
+        self._extension_tiers = tiers or ("off" if is_compatible() else "enforce")
         self._runtime_disabled = set()
         self._not_loaded: dict[str, tuple[ExecutionReport, ...]] = {}
         self._note_replacements()

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from cpex.framework.loader.config import plugin_settings
 from cpex.framework.models import Config
 
 _DEFAULT = "default"
 
+SWITCHES: Final = {
+    "isolation": ("always",),
+    "execution_detail": ("full",),
+    "extension_tiers": ("enforce", "warn", "off"),
+}
+"""The values that each switch takes, beside `default`."""
 
-def is_switched(config: Config | None, name: str, value: str) -> bool:
-    """Tell whether a switch is set.
+
+def switch(config: Config | None, name: str) -> str | None:
+    """Read a switch.
 
     Args:
         config: The configuration; None if there is none.
-        name: The key under `plugin_settings`; the variable is `PLUGINS_` and the same in capitals.
-        value: The one value, beside `default`, that the switch takes.
+        name: One of `SWITCHES`: the key under `plugin_settings`; the variable is `PLUGINS_` and the same in capitals.
 
     Returns:
-        True if it has that value.
+        The one it has; None for the default.
 
     Raises:
         ValueError: If it has another: what is meant to protect must not be misspelt in silence.
     """
+    values = SWITCHES[name]
     variable = f"PLUGINS_{name.upper()}"
+    chosen: object
     chosen, origin = os.environ.get(variable, "").strip().lower(), variable
     if not chosen and config is not None:
         chosen, origin = plugin_settings(config).get(name, _DEFAULT), f"plugin_settings.{name}"
-    if chosen not in ("", _DEFAULT, value):
-        raise ValueError(f"{origin} must be '{value}' or '{_DEFAULT}', not {chosen!r}")
-    return bool(chosen == value)
+    if chosen is False and "off" in values:  # how YAML reads the word without quotes
+        chosen = "off"
+    if chosen in ("", _DEFAULT):
+        return None
+    if chosen not in values:
+        choices = " or ".join([", ".join(f"'{value}'" for value in values), f"'{_DEFAULT}'"])
+        raise ValueError(f"{origin} must be {choices}, not {chosen!r}")
+    return str(chosen)

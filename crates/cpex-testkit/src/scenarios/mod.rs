@@ -37,7 +37,7 @@ pub struct Expected {
     /// Key and last writer of the metadata.
     pub metadata: Vec<(&'static str, &'static str)>,
     /// The extensions handed back.
-    pub extensions: Option<&'static str>,
+    pub extensions: Option<String>,
     /// The delay before a retry.
     pub retry_ms: i64,
     /// Who had which end, in the order of the records.
@@ -85,8 +85,8 @@ impl Expected {
 
     /// With these extensions and this delay before a retry.
     #[must_use]
-    pub fn extensions(self, extensions: Option<&'static str>, retry_ms: i64) -> Self {
-        Self { extensions, retry_ms, ..self }
+    pub fn extensions(self, extensions: Option<&str>, retry_ms: i64) -> Self {
+        Self { extensions: extensions.map(str::to_owned), retry_ms, ..self }
     }
 }
 
@@ -99,7 +99,7 @@ impl From<&Run> for Expected {
             payload: run.outcome.payload.as_ref().map(text),
             state: run.request.state.clone().into_iter().collect(),
             metadata: run.request.metadata.clone().into_iter().collect(),
-            extensions: run.outcome.extensions,
+            extensions: run.outcome.extensions.as_ref().map(ToString::to_string),
             retry_ms: run.outcome.retry_delay_ms,
             fates: run.outcome.records.iter().map(|r| (run.plugin(r.entry).name, r.fate)).collect(),
         }

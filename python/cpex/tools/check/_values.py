@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic_core import ErrorDetails
 
 from cpex.framework import OnError, PluginMode
-from cpex.framework._switches import is_switched
+from cpex.framework._switches import SWITCHES, switch
 from cpex.framework.extensions.tiers import Capability
 from cpex.framework.loader.plugin import PluginLoader
 
@@ -23,7 +23,6 @@ _SPECIAL = (
     (re.compile(r"as 'external' with 'config'"), Code.EXTERNAL_CONFIG, "move it to the config of the plugin server"),
 )
 _NAMES = {"mode": tuple(PluginMode), "on_error": tuple(OnError)}
-_SWITCHES = (("isolation", "always"), ("execution_detail", "full"))
 _CAPABILITIES = sorted(capability.value for capability in Capability)
 
 
@@ -68,12 +67,13 @@ def capabilities_form(reading: Reading) -> Iterator[Finding]:
 
 def invalid_settings(reading: Reading) -> Iterator[Finding]:
     """Finds switches under `plugin_settings` that the manager would refuse."""
-    for name, value in _SWITCHES:
+    for name, values in SWITCHES.items():
         try:
-            is_switched(reading.config, name, value)
+            switch(reading.config, name)
         except (ValueError, TypeError) as error:
             at = ("plugin_settings", name)
-            yield reading.finding(Code.INVALID_SETTING, at, str(error), f"leave it out, or write {name}: {value}")
+            hint = f"leave it out, or write {name}: {values[0]}"
+            yield reading.finding(Code.INVALID_SETTING, at, str(error), hint)
 
 
 def plugin_dirs(reading: Reading) -> Iterator[Finding]:
