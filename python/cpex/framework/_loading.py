@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from cpex.framework._switches import allowed_dirs
 from cpex.framework._unavailable import (
     NotLoaded,
     UnavailablePlugin,
@@ -21,7 +22,7 @@ from cpex.framework._unavailable import (
 )
 from cpex.framework.base import Plugin
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
-from cpex.framework.loader.config import place_of, plugin_settings
+from cpex.framework.loader.config import place_of
 from cpex.framework.loader.plugin import PluginLoader
 from cpex.framework.models import Config, PluginConfig, PluginMode
 from cpex.framework.registry import PluginInstanceRegistry
@@ -101,9 +102,9 @@ class PluginLoading:
         return loaded
 
     def _add_plugin_dirs(self, config: Config) -> None:
-        allowed_dirs = plugin_settings(config).get("allowed_dirs")
-        if allowed_dirs:
-            self._loader.append_to_search_path(config.plugin_dirs, allowed_dirs=allowed_dirs)
+        roots = allowed_dirs(config)
+        if roots:
+            self._loader.append_to_search_path(config.plugin_dirs, allowed_dirs=roots)
         else:
             self._loader.append_to_search_path(config.plugin_dirs)
 

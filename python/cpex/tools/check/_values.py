@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic_core import ErrorDetails
 
 from cpex.framework import OnError, PluginMode
-from cpex.framework._switches import SWITCHES, switch
+from cpex.framework._switches import ALLOWED_DIRS, SWITCHES, allowed_dirs, switch
 from cpex.framework.extensions.tiers import Capability
 from cpex.framework.loader.plugin import PluginLoader
 
@@ -15,7 +15,7 @@ from .._problem import describe_error, nearest
 from ._codes import Code
 from ._finding import Finding
 from ._reading import Reading
-from ._survey import allowed_dirs, is_folder
+from ._survey import is_folder
 
 _SPECIAL = (
     (re.compile(r"SSRF protection"), Code.BLOCKED_URL, "use a public address or a host name"),
@@ -66,7 +66,7 @@ def capabilities_form(reading: Reading) -> Iterator[Finding]:
 
 
 def invalid_settings(reading: Reading) -> Iterator[Finding]:
-    """Finds switches under `plugin_settings` that the manager would refuse."""
+    """Finds what the manager would refuse under `plugin_settings`."""
     for name, values in SWITCHES.items():
         try:
             switch(reading.config, name)
@@ -74,10 +74,18 @@ def invalid_settings(reading: Reading) -> Iterator[Finding]:
             at = ("plugin_settings", name)
             hint = f"leave it out, or write {name}: {values[0]}"
             yield reading.finding(Code.INVALID_SETTING, at, str(error), hint)
+    try:
+        allowed_dirs(reading.config)
+    except ValueError as error:
+        yield reading.finding(Code.INVALID_SETTING, ("plugin_settings", ALLOWED_DIRS), str(error))
 
 
 def plugin_dirs(reading: Reading) -> Iterator[Finding]:
     """Finds directories that are not there, or that the loader drops."""
+    try:
+        roots = allowed_dirs(reading.config)
+    except ValueError:
+        return  # the setting itself is what is wrong
     for index, folder in enumerate(reading.config.plugin_dirs):
         at = ("plugin_dirs", index)
         if not is_folder(folder):
@@ -85,7 +93,7 @@ def plugin_dirs(reading: Reading) -> Iterator[Finding]:
             yield reading.finding(Code.PLUGIN_DIR, at, f"there is no directory {folder!r}", hint)
             continue
         loader = PluginLoader()
-        loader.append_to_search_path([folder], allowed_dirs=allowed_dirs(reading.config))
+        loader.append_to_search_path([folder], allowed_dirs=roots)
         if not loader.plugin_dirs:
             hint = "name it in PLUGINS_ALLOWED_DIRS, or in allowed_dirs under plugin_settings"
             yield reading.finding(Code.PLUGIN_DIR, at, f"directory {folder!r} is not allowed: it is left out", hint)
