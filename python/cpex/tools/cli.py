@@ -96,7 +96,7 @@ DEFAULT_INSTALL_MANIFEST = Path("plugins/install.yaml")
 
 logger = logging.getLogger(__name__)
 
-_EXTRA = frozenset({"cookiecutter", "inquirer", "packaging", "rich", "typer"})
+_EXTRA = frozenset({"cookiecutter", "inquirer", "rich", "typer"})
 _MODULES = frozenset({"inquirer", "typer"})
 _NAMES = {
     "cpex.framework": ("ConfigLoader",),
