@@ -22,6 +22,7 @@ from .isolation import (
     returns_edits,
 )
 from .look import calls_of, models_in, steps_of
+from .tiers import merge_published, writes_extensions
 
 CLOCK_SLACK_SECONDS: Final = 0.1
 
@@ -158,6 +159,7 @@ DIFFERENCES: Final = (
     ),
     Difference(row="B8", applies=_repeats_hook, published_case=_with_hooks_once),
     Difference(row="B8", applies=_doubles_references, normalise=_forget_skipped_count),
+    Difference(row="B9", applies=writes_extensions, reconcile=merge_published),
     Difference(row="B10", applies=has_observers, normalise=forget_observers_containers),
     Difference(row="B10", applies=leaks, normalise=forget_leaked_fields),
     Difference(row="B10", applies=returns_edits, normalise=forget_accepted_payload),

@@ -72,6 +72,23 @@ def statuses(call: Observation) -> Any:
     return [record["fields"]["status"]["value"] for record in call["result"]["fields"]["executions"]]
 
 
+def extended(case: Case) -> Case:
+    """Returns the case with extensions that the caller passes."""
+    case["extensions"] = {"request": {"request_id": "r"}, "security": {"labels": ["A"]}, "custom": {"k": 1}}
+    return case
+
+
+def written(call: Observation) -> Any:
+    """Returns the request ID, the labels and the custom slot in the extensions handed back, or None."""
+    extensions = call["result"]["fields"]["modified_extensions"]
+    if extensions is None:
+        return None
+    fields = extensions["fields"]
+    request, security = fields["request"], fields["security"]
+    labels = security and security["fields"]["labels"]["items"]
+    return request and request["fields"]["request_id"], labels, fields["custom"]
+
+
 SLEEP = Step(do="sleep", ms=50)
 WRITE = Step(do="write", where="global.state", key="del", value=2)
 DELETE = Step(do="delete", where="global.state", key="del")
@@ -81,6 +98,8 @@ EDIT_NESTED = Step(do="edit", path=["args", "deep", "a"], value=9)
 FAIL = Step(do="fail", failure={"kind": "runtime", "message": "no"})
 RETURN_EDITED = Step(do="reply", reply={"kind": "result", "change": {"how": "in_place"}})
 DENY_BRIEFLY = Step(do="reply", reply={"kind": "result", "allow": False, "violation": {"reason": "no", "code": "NO"}})
+WRITE_REQUEST = Step(do="reply", reply={"kind": "result", "slots": {"request_id": "mine"}})
+WRITE_CUSTOM = Step(do="reply", reply={"kind": "result", "custom": {"k": 2}})
 OWN_TIMEOUT = Step(do="fail", failure={"kind": "timeout", "message": "database"})
 
 
@@ -88,6 +107,9 @@ OWN_TIMEOUT = Step(do="fail", failure={"kind": "timeout", "message": "database"}
 TABLE: list[tuple[str, Case, Look, Any, Any]] = [
     ("B1", tool_case(plugin("a", "sequential", 1, DENY_BRIEFLY)), ending, None, "PluginError"),
     ("B8", twice(tool_case(plugin("a", "sequential", 1))), statuses, ["completed"], ["completed"] * 2),
+    ("B9", extended(tool_case(plugin("a", "sequential", 1, WRITE_REQUEST))), written, None, ("mine", None, None)),
+    ("B9", extended(tool_case(plugin("a", "sequential", 1, WRITE_CUSTOM))), written,
+     ("r", ["'A'"], {"k": 2}), (None, None, {"k": 2})),
     ("B10", tool_case(plugin("a", "audit", 1, EDIT)), args, {"a": 1}, {"a": 9}),
     ("B10", tool_case(plugin("a", "concurrent", 1, EDIT)), args, {"a": 1}, {"a": 9}),
     ("B10", guarded(nested_args(tool_case(plugin("a", "sequential", 1, EDIT_NESTED)))), args,

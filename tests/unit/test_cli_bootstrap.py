@@ -204,13 +204,26 @@ def test_what_cookiecutter_is_asked_for(bootstrap: Callable[..., Result], cookie
 
 
 def test_an_unknown_type_is_looked_for_in_the_repository(bootstrap: Callable[..., Result], cookiecutter: Mock) -> None:
-    """L2: as the published command does; a mistyped name is pointed out."""
-    result = bootstrap("-d", "mine", "-t", "extrenal", "--no_input")
+    """L2: as the published command does."""
+    result = bootstrap("-d", "mine", "-t", "wasm", "--no_input")
     assert result.exit_code == 0
-    assert "no template 'extrenal'" in result.output
-    assert "did you mean external?" in result.output
+    assert "There is no template 'wasm' here (native, external, isolated); looking in https://" in result.output
     assert cookiecutter.call_args.kwargs["template"] == cli.DEFAULT_TEMPLATE_URL
-    assert cookiecutter.call_args.kwargs["directory"] == "cpex/templates/extrenal"
+    assert cookiecutter.call_args.kwargs["directory"] == "cpex/templates/wasm"
+
+
+@pytest.mark.parametrize("typed", ["extrenal", "External"])
+def test_a_misspelt_type_is_not_looked_for_elsewhere(
+    typed: str, bootstrap: Callable[..., Result], cookiecutter: Mock
+) -> None:
+    """L2: the status of a template that is nowhere, without the clone of a repository; -u still takes one there."""
+    result = bootstrap("-d", "mine", "-t", typed, "--no_input")
+    assert result.exit_code == 4
+    assert f"no template '{typed}' here; did you mean external? The types are native, external, isolated" in (
+        result.output
+    )
+    cookiecutter.assert_not_called()
+    assert bootstrap("-d", "mine", "-t", typed, "-u", "https://example.org/t.git").exit_code == 0
 
 
 def test_a_template_of_a_repository(bootstrap: Callable[..., Result], tmp_path: Path) -> None:

@@ -252,6 +252,8 @@ CASES = [
         HEAD + "    config: {url: 'https://bob:hunter2@example.com'}",
         HEAD + "    config: {url: 'https://example.com/a@b', api_key: <your key>}",
     ),
+    ("unknown-key", HEAD + "plugin_settings: {isolatoin: always}", HEAD + "plugin_settings: {plugin_timeout: 30}"),
+    ("invalid-setting", HEAD + "plugin_settings: {allowed_dirs: /usr}", HEAD + "plugin_settings: {allowed_dirs: []}"),
     ("plugin-dir", HEAD + "plugin_dirs: [nowhere]", HEAD + "plugin_dirs: []"),
     ("plugin-dir", HEAD + "plugin_dirs: [/usr]", HEAD + "plugin_dirs: [/usr]\nplugin_settings: {allowed_dirs: [/usr]}"),
 ]

@@ -339,3 +339,15 @@ def test_the_report_says_why_a_payload_was_not_taken() -> None:
         "none of the changed fields is writable",
         "a plugin that denies hands no payload on",
     ]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_model_made_without_its_constructor_is_copied_as_it_is(mode: str) -> None:
+    unfinished = ToolPreInvokePayload.__new__(ToolPreInvokePayload)
+    object.__setattr__(unfinished, "__dict__", {"name": "inner", "args": {"a": 1}, "headers": None})
+    seen: list[ToolPreInvokePayload] = []
+    payload = ToolPreInvokePayload(name="t", args={"inner": unfinished})
+    invoke(lambda given, _: seen.append(given.args["inner"]), payload, mode=mode)
+    assert [(inner.name, inner.args) for inner in seen] == [("inner", {"a": 1})]
+    assert (seen[0] is unfinished) is (mode in ("sequential", "transform"))
+    assert not hasattr(seen[0], "__pydantic_fields_set__")

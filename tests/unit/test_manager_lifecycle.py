@@ -355,6 +355,16 @@ async def test_b30_settings_of_the_file_allow_directories(tmp_path: Path, monkey
     assert plugin_settings(manager.executor.config) == {"allowed_dirs": [str(tmp_path)]}
 
 
+async def test_b30_a_single_text_does_not_allow_directories(tmp_path: Path) -> None:
+    """Taken as a list it would be its letters, of which `/` allows every directory."""
+    path = tmp_path / "c.yaml"
+    path.write_text(f"plugin_dirs: [/usr/lib]\nplugin_settings: {{allowed_dirs: {tmp_path}}}\n")
+    manager = TenantPluginManager(str(path))
+    with pytest.raises(ValueError, match="allowed_dirs must be a list of folders"):
+        await manager.initialize()
+    assert manager._loader.plugin_dirs == []
+
+
 async def test_conditions_changed_in_place_count_when_a_plugin_is_registered_next() -> None:
     """docs/compatibility.md, "Smaller things": the engine compiles them."""
     conditional = entry("a", conditions=[PluginCondition(tools={"other"})])

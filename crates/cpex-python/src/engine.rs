@@ -390,7 +390,9 @@ impl Engine {
         hosted.raise_denials = violations_as_exceptions.is_truthy()?;
         let shown = hosted.line_up.entries()[0].shown;
         let extensions = match extensions {
-            Some(extensions) if !shown.is_empty() => Some(hosted.views.show(&extensions, shown)?.unbind()),
+            Some(extensions) if !shown.is_empty() => {
+                Some(hosted.views.show(&extensions, shown, hosted.enforcement)?.unbind())
+            }
             _ => None,
         };
         let targets =

@@ -2,7 +2,7 @@
 //!
 //! Who may do what is the core's to say. Here is only where each slot lives and what its values look like.
 
-use cpex_core::capability::{self, Breach, Capabilities, Change, Refusal, Review, Shown};
+use cpex_core::capability::{self, Breach, Capabilities, Change, Enforcement, Refusal, Review, Shown};
 use cpex_core::{Capability, Slot, Slots};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
@@ -13,6 +13,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use crate::classes::classes;
 use crate::control::plain;
 use crate::model::{attribute, copy_with, fields_of, instance, is_a};
+use crate::payload::{Nested, copy_dict};
 
 /// What plugins were shown, by the slots they may see, as long as the extensions are the same.
 #[derive(Default)]
@@ -22,11 +23,13 @@ pub(crate) struct Views {
 }
 
 impl Views {
-    /// What a plugin sees that may see these slots. The slots' models are shared; `custom` is a new dict.
+    /// What a plugin sees that may see these slots. The slots' models are shared, unless the rules are enforced: then
+    /// what the plugin writes in place reaches nobody.
     pub(crate) fn show<'py>(
         &mut self,
         extensions: &Bound<'py, PyAny>,
         slots: Slots,
+        enforcement: Enforcement,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = extensions.py();
         if !self.of.as_ref().is_some_and(|of| of.is(extensions)) {
@@ -36,13 +39,17 @@ impl Views {
         }
         let known =
             self.made.iter().find(|(seen, _)| *seen == slots).map(|(_, fields)| fields.bind(py).clone());
-        match known {
-            Some(fields) => dressed(&fields),
+        let fields = match known {
+            Some(fields) => fields,
             None => {
                 let fields = visible(extensions, slots)?;
                 self.made.push((slots, fields.clone().unbind()));
-                dressed(&fields)
+                fields
             }
+        };
+        match enforcement {
+            Enforcement::Enforce => dressed(&copy_dict(&fields, Nested::Plain, 0)?),
+            Enforcement::Warn | Enforcement::Off => dressed(&fields),
         }
     }
 
@@ -287,7 +294,8 @@ fn with_labels<'py>(
         return classes(py)?.security.bind(py).call((), Some(&kwargs));
     };
     let fields = fields_of(&security)?.copy()?;
-    let before = part(&security, "labels")?.map_or_else(|| PyFrozenSet::empty(py).map(Bound::into_any), Ok)?;
+    let before =
+        part(&security, "labels")?.map_or_else(|| PyFrozenSet::empty(py).map(Bound::into_any), Ok)?;
     fields.set_item(name, before.call_method1(intern!(py, "union"), (labels,))?)?;
     copy_with(&security, &fields, None, &[name.clone().into_any()])
 }

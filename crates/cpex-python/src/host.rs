@@ -288,7 +288,8 @@ impl Host<PyValues> for Attached<'_, '_> {
     }
 
     fn show(&mut self, extensions: &Py<PyAny>, slots: Slots) -> PyResult<Py<PyAny>> {
-        self.hosted.views.show(extensions.bind(self.py), slots).map(Bound::unbind)
+        let enforcement = self.hosted.enforcement;
+        self.hosted.views.show(extensions.bind(self.py), slots, enforcement).map(Bound::unbind)
     }
 
     fn compare(&mut self, slot: Slot, shown: Shown<'_, Py<PyAny>>, written: &Py<PyAny>) -> PyResult<Change> {

@@ -17,6 +17,7 @@ from cpex.framework._executor import (
     PluginTimeoutError,
 )
 from cpex.framework._initlock import InitLock
+from cpex.framework._lazy import names_from
 from cpex.framework._loading import LoadFailure, PluginLoading
 from cpex.framework._preparation import prepare_hooks
 from cpex.framework._signature import plugin_error
@@ -63,6 +64,26 @@ __all__ = [
     "current_trace_id",
     "settings",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.base": ("HookRef", "Plugin"),
+            "cpex.framework.errors": ("PluginError", "PluginViolationError", "convert_exception_to_error"),
+            "cpex.framework.extensions.extensions": ("Extensions",),
+            "cpex.framework.extensions.tiers": ("filter_extensions",),
+            "cpex.framework.hooks.policies": ("apply_policy",),
+            "cpex.framework.memory": ("copyonwrite", "wrap_payload_for_isolation"),
+            "cpex.framework.models": (
+                "ControlExecutionRecord",
+                "ControlExecutionStatus",
+                "OnError",
+                "PluginErrorModel",
+            ),
+            "cpex.framework.utils": ("payload_matches",),
+        },
+    )
 
 logger = logging.getLogger(__name__)
 

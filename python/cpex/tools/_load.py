@@ -180,7 +180,7 @@ def diagnose(plugin: PluginConfig, reason: str) -> tuple[str, str]:
         return f"module {module_name!r} has no class {class_name!r}", nearest(class_name, classes) or others
     if reason.endswith("already registered"):
         return reason, "give each plugin a name of its own"
-    return reason or _try_out(found, plugin), _meant_hook(plugin) or "check its `config:` and `hooks:`"
+    return reason, _meant_hook(plugin) or "check its `config:` and `hooks:`"
 
 
 def _meant_hook(plugin: PluginConfig) -> str:
@@ -196,11 +196,3 @@ def _where_modules_are(missing: str) -> str:
         return nearest(missing, inside) or f"modules in {package}: {', '.join(inside)}"
     install = f"install the package that provides {missing!r}, or name its folder in plugin_dirs"
     return f"{nearest(missing, packages_distributions())} {install}".strip()
-
-
-def _try_out(plugin_class: type[Plugin], plugin: PluginConfig) -> str:
-    try:
-        plugin_class(plugin)
-    except Exception as error:
-        return f"cannot be made from its config: {type(error).__name__}: {error}"
-    return "failed while it was initialized or registered; run again with --verbose for the log"

@@ -13,6 +13,10 @@ from pydantic import ValidationError
 
 from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
 from cpex.framework.models import GitRepo, PluginManifest, PluginPackageInfo, PyPiRepo
+from cpex.framework.models import PluginVersionInfo as PluginVersionInfo
+from cpex.framework.models import PluginVersionRegistry as PluginVersionRegistry
+from cpex.framework.utils import find_package_path as find_package_path
+from cpex.framework.utils import manifest_filename_for_class as manifest_filename_for_class
 
 from ._plugins.environment import Environment
 from ._plugins.index import PackageIndexes
@@ -35,6 +39,7 @@ from .integrity import (
     find_matching_hash,
     verify_package_integrity,
 )
+from .integrity import fetch_pypi_package_hashes as fetch_pypi_package_hashes
 from .settings import get_catalog_settings
 
 __all__ = [

@@ -6,16 +6,23 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel
 
 from cpex.framework._models.config import PluginConfig
 from cpex.framework._models.enums import PluginInstallationType, PluginMode
 from cpex.framework._models.sources import GitRepo, Monorepo, PyPiRepo
-from cpex.framework._versions import Version
 
 logger = logging.getLogger("cpex.framework.models")
 
 _REGISTRY_FILE = "installed-plugins.json"
+
+
+def _parsed(version: str) -> Version | None:
+    try:
+        return Version(version)
+    except InvalidVersion:
+        return None
 
 
 class PluginManifest(BaseModel, defer_build=True):
@@ -82,7 +89,7 @@ class PluginVersionInfo(BaseModel, defer_build=True):
     min_max_framework_version: str | None = "0.1.0,0.1.0"
 
     def _accepts(self, framework: Version) -> bool:
-        bounds = [Version.parse(bound) for bound in (self.min_max_framework_version or "").split(",")]
+        bounds = [_parsed(bound) for bound in (self.min_max_framework_version or "").split(",")]
         if len(bounds) != 2:
             return False
         low, high = bounds
@@ -113,12 +120,12 @@ class PluginVersionRegistry(BaseModel, defer_build=True):
         Returns:
             The version, or None if there is none or the framework version is not one.
         """
-        framework = Version.parse(framework_version)
+        framework = _parsed(framework_version)
         if framework is None:
             logger.warning("Invalid framework version format: %s", framework_version)
             return None
         compatible = [info for info in self.versions if info._accepts(framework)]
-        dated = [(parsed, info) for info in compatible if (parsed := Version.parse(info.version)) is not None]
+        dated = [(parsed, info) for info in compatible if (parsed := _parsed(info.version)) is not None]
         if dated:
             return max(dated, key=lambda entry: entry[0])[1]
         return compatible[0] if compatible else None

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from cpex import _core
+from cpex.framework._lazy import names_from
 from cpex.framework.extensions.constants import (
     FIELD_AGENT,
     FIELD_CLAIMS,
@@ -73,6 +74,15 @@ __all__ = [
     "validate_tier_constraints",
 ]
 
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.extensions.extensions": ("Extensions",),
+            "cpex.framework.extensions.security": ("SecurityExtension", "SubjectExtension"),
+        },
+    )
+
 
 class Capability(str, Enum):
     """What a plugin's configuration may grant it."""
@@ -129,7 +139,7 @@ def _policies() -> dict[SlotName, SlotPolicy]:
     for path, tier, read, write in _core.extension_slots():
         if path in names:  # The engine has a rule for what has no name here, too.
             access = AccessPolicy.CAPABILITY_GATED if read else AccessPolicy.UNRESTRICTED
-            caps = [cap and Capability(cap) for cap in (read, write)]
+            caps = [Capability(cap) if cap else None for cap in (read, write)]
             policies[names[path]] = SlotPolicy(MutabilityTier(tier), access, *caps)
     return policies
 
@@ -239,6 +249,6 @@ def validate_tier_constraints(
             raise _violation(plugin_name, slot, "slot has no write capability and cannot be modified")
         if policy.write_cap not in capabilities:
             raise _violation(plugin_name, slot, f"plugin lacks '{policy.write_cap.value}' capability")
-        if policy.tier is MutabilityTier.MONOTONIC and old is not None:
-            if new is None or not _core.only_grew(before, after, slot.value):
-                raise _violation(plugin_name, slot, "monotonic slot had elements removed")
+        may_differ = old is None or policy.tier is not MutabilityTier.MONOTONIC
+        if not may_differ and (new is None or not _core.only_grew(before, after, slot.value)):
+            raise _violation(plugin_name, slot, "monotonic slot had elements removed")

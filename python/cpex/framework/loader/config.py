@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from cpex import _core
 from cpex.framework._compat import is_compatible
-from cpex.framework.loader._known_keys import known_keys
+from cpex.framework._switches import plugin_settings
+from cpex.framework.loader._known_keys import suspicious_keys
 from cpex.framework.models import Config, PluginConfig
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class ConfigLoader:
         if not data:
             return Config()
         _check_top(data, path, positions)
-        _report([*problems, *positions.unknown_keys(known_keys())], path)
+        _report([*problems, *suspicious_keys(data, positions)], path)
         try:
             loaded = Config(**data)
         except ValidationError as error:
@@ -105,18 +106,6 @@ class ConfigSaver:
                 yaml.safe_dump(config.model_dump(mode="json"), file)
         except OSError as error:
             raise RuntimeError(f"Error saving PluginConfig to {config_path}") from error
-
-
-def plugin_settings(config: Config) -> dict[str, Any]:
-    """Give the `plugin_settings` of a configuration.
-
-    Args:
-        config: A configuration.
-
-    Returns:
-        The section; empty if there is none.
-    """
-    return config.plugin_settings or {}
 
 
 def place_of(entry: PluginConfig, config: Config) -> str | None:

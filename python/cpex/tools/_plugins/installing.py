@@ -12,7 +12,7 @@ from cpex.tools.settings import get_catalog_settings, get_plugin_registry_path
 
 from .config_file import check_plugins_config_yaml
 from .folder import version_key
-from .rollback import files_restored_on_failure
+from .records import records_changed_together
 from .views import installation_type
 
 if TYPE_CHECKING:
@@ -52,9 +52,8 @@ def install(
     if cli._should_skip_reinstall(source, kind, catalog):
         return
     try:
-        check_plugins_config_yaml()
-        files = (Path(cli.settings.config_file), get_plugin_registry_path())
-        with files_restored_on_failure(*files), catalog.transaction():
+        with records_changed_together(), catalog.transaction():
+            check_plugins_config_yaml()
             if kind == MONOREPO:
                 cli._install_from_monorepo(source, catalog, assume_yes=assume_yes, convert=convert)
             elif kind == "git":

@@ -1,14 +1,12 @@
 """`cpex plugin uninstall`: the entry, the package, the record."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from cpex.tools import cli
-from cpex.tools.settings import get_plugin_registry_path
 
-from .rollback import files_restored_on_failure
+from .records import records_changed_together
 
 if TYPE_CHECKING:
     from cpex.tools.catalog import PluginCatalog
@@ -25,8 +23,7 @@ def uninstall(plugin_name: str, catalog: "PluginCatalog", assume_yes: bool = Fal
     Raises:
         typer.Exit: 3 if it is not installed or not in the catalog, 4 if it cannot be removed.
     """
-    registry = cli.PluginRegistry()
-    installed = registry.get(plugin_name)
+    installed = cli.PluginRegistry().get(plugin_name)
     if installed is None:
         cli.console.print(f":x: Plugin '{escape(plugin_name)}' is not installed.")
         raise cli.typer.Exit(cli.EXIT_NOT_FOUND)
@@ -42,9 +39,9 @@ def uninstall(plugin_name: str, catalog: "PluginCatalog", assume_yes: bool = Fal
         return
     package = manifest.package_info.pypi_package if manifest.package_info else manifest.name
     try:
-        with files_restored_on_failure(Path(cli.settings.config_file), get_plugin_registry_path()):
+        with records_changed_together():
             cli.remove_from_plugins_config_yaml(manifest)
-            registry.remove(plugin_name)
+            cli.PluginRegistry().remove(plugin_name)
             if not catalog.uninstall_package(package, manifest):
                 raise RuntimeError(f"Failed to remove the package {package}")
     except (OSError, RuntimeError) as error:

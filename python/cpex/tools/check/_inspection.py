@@ -205,12 +205,8 @@ def describe_condition(condition: PluginCondition) -> str:
 
 
 def _hooks(reading: Reading) -> list[str]:
-    """The hooks that loaded plugins answer, the registered ones first, in the order of their registration."""
-    if reading.survey is None:
-        return []
-    used = list(reading.survey.manager._registry._hooks)
-    known = [str(getattr(hook, "value", hook)) for hook in get_hook_registry().get_registered_hooks()]
-    return [hook for hook in known if hook in used] + [hook for hook in used if hook not in known]
+    """The hooks that loaded plugins answer, in the order in which the config first names them."""
+    return [] if reading.survey is None else list(reading.survey.manager._registry._hooks)
 
 
 def _hook(reading: Reading, hook: str, request: Request) -> HookView:

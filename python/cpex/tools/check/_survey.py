@@ -11,10 +11,10 @@ from typing import Any
 
 from cpex.framework import Plugin, PluginConfig, PluginContext, PluginPayload, PluginResult, TenantPluginManager
 from cpex.framework._loading import LoadFailure, PluginLoading, UnavailablePlugin
+from cpex.framework._switches import ALLOWED_DIRS, allowed_dirs
 from cpex.framework.base import HookRef
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE
 from cpex.framework.hooks.policies import HookPayloadPolicy
-from cpex.framework.loader.config import plugin_settings
 from cpex.framework.loader.plugin import PluginLoader
 from cpex.framework.models import Config
 from cpex.framework.utils import import_module, parse_class_name
@@ -67,11 +67,11 @@ async def survey(
         What came of it.
 
     Raises:
-        ValueError: If a variable of the environment that the manager reads has a value that it does not take.
+        ValueError: If a switch, of the environment or under `plugin_settings`, has a value that it does not take.
     """
     alone = Config(
         plugin_dirs=[folder for folder in config.plugin_dirs if is_folder(folder)],
-        plugin_settings={"allowed_dirs": allowed_dirs(config)},
+        plugin_settings={ALLOWED_DIRS: allowed_dirs(config)},
     )
     manager = TenantPluginManager(alone, hook_policies=policies)
     manager._loader = PluginLoader() if start else _Constructor()
@@ -89,12 +89,6 @@ async def survey(
         if len(loading.failures) > known:
             failures[index] = loading.failures[-1]
     return Survey(manager, failures, start)
-
-
-def allowed_dirs(config: Config) -> list[str]:
-    """Returns the roots that a config accepts for its `plugin_dirs`."""
-    roots = plugin_settings(config).get("allowed_dirs")
-    return [root for root in roots if isinstance(root, str)] if isinstance(roots, list) else []
 
 
 def is_folder(path: str) -> bool:
