@@ -10,7 +10,10 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         return Err(Error::new(input.span(), "a payload is a struct: its fields are what a policy names"));
     };
     let Fields::Named(fields) = &data.fields else {
-        return Err(Error::new(data.fields.span(), "a payload has named fields: they are what a policy names"));
+        return Err(Error::new(
+            data.fields.span(),
+            "a payload has named fields: they are what a policy names",
+        ));
     };
     let name = &input.ident;
     let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();

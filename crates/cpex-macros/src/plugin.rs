@@ -5,7 +5,9 @@ use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Result, Token, Type};
+use syn::{
+    Attribute, Error, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Result, Token, Type,
+};
 
 pub(crate) fn expand(mut item: ItemImpl) -> Result<TokenStream> {
     if let Some((path, _)) = &item.trait_ {
@@ -22,12 +24,18 @@ pub(crate) fn expand(mut item: ItemImpl) -> Result<TokenStream> {
         }
         for (name, slot) in [("initialize", &mut initialize), ("shutdown", &mut shutdown)] {
             if take(method, name).is_some() && slot.replace(lifecycle(method, name)?).is_some() {
-                return Err(Error::new(method.sig.ident.span(), format!("a plugin has one #[{name}] method")));
+                return Err(Error::new(
+                    method.sig.ident.span(),
+                    format!("a plugin has one #[{name}] method"),
+                ));
             }
         }
     }
     if handlers.is_empty() {
-        return Err(Error::new(item.self_ty.span(), "no method has #[hook(\"name\")]: this plugin would do nothing"));
+        return Err(Error::new(
+            item.self_ty.span(),
+            "no method has #[hook(\"name\")]: this plugin would do nothing",
+        ));
     }
     let (impl_generics, _, where_clause) = item.generics.split_for_impl();
     let plugin = &item.self_ty;

@@ -225,3 +225,8 @@ fn fault_text(py: Python<'_>, fault: &Fault) -> String {
         Fault::Timeout(_) => String::new(),
     }
 }
+
+/// `http: plugin lacks 'write_headers' capability`
+pub(crate) fn refused_texts(refused: &[(Slot, Refusal)]) -> Vec<String> {
+    refused.iter().map(|(slot, why)| format!("{}: {}", slot.policy().path, why.text(*slot))).collect()
+}

@@ -193,7 +193,11 @@ impl Builder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn kind<C, T>(mut self, name: impl Into<String>, make: impl Fn(C) -> T + Send + Sync + 'static) -> Self
+    pub fn kind<C, T>(
+        mut self,
+        name: impl Into<String>,
+        make: impl Fn(C) -> T + Send + Sync + 'static,
+    ) -> Self
     where
         C: DeserializeOwned,
         T: IntoPlugin,

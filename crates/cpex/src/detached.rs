@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cpex_core::action::Work;
-use cpex_core::verdict::{Verdict, judge};
 use cpex_core::phase::Runs;
+use cpex_core::verdict::{Verdict, judge};
 use cpex_core::{Fault, Phase};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -97,7 +97,13 @@ impl<'a> Background<'a> {
     }
 }
 
-fn failed(health: &Health, hook: &str, plugin: &str, on_error: cpex_core::OnError, fault: &Fault<RustValues>) {
+fn failed(
+    health: &Health,
+    hook: &str,
+    plugin: &str,
+    on_error: cpex_core::OnError,
+    fault: &Fault<RustValues>,
+) {
     let error = narrator::cause(fault);
     tracing::warn!(hook, plugin, error, "failed in the background");
     if judge(Phase::FireAndForget, on_error, fault.ending()) == Verdict::Disable {

@@ -74,10 +74,7 @@ pub(crate) async fn drive(
 }
 
 /// A call that runs while others do. Its time begins when it is first polled: waiting for the pool does not count.
-fn beside<'a>(
-    host: &Hosted<'a>,
-    work: Work<RustValues>,
-) -> impl Future<Output = Ended> + use<'a> {
+fn beside<'a>(host: &Hosted<'a>, work: Work<RustValues>) -> impl Future<Output = Ended> + use<'a> {
     let Work { entry, payload, extensions, timeout } = work;
     let (slot, original, chained) = (host.slot(entry), host.original, host.hook.types.is_chained());
     let mut context = PluginContext::new(host.request);

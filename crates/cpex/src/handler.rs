@@ -199,7 +199,8 @@ impl Handler for Dynamic {
     ) -> BoxFuture<'a, Answer> {
         let Self { handler, hook } = self;
         Box::pin(async move {
-            let json = match payload.to_json().map_err(Into::into).and_then(|json| Ok(Json::try_from(json)?)) {
+            let json = match payload.to_json().map_err(Into::into).and_then(|json| Ok(Json::try_from(json)?))
+            {
                 Ok(json) => json,
                 Err(error) => return Answer(Err(error)),
             };

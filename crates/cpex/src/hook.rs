@@ -131,7 +131,9 @@ impl HookType {
     }
 }
 
-fn read<P: Payload>(value: Value) -> Result<Arc<dyn AnyPayload>, serde_path_to_error::Error<serde_json::Error>> {
+fn read<P: Payload>(
+    value: Value,
+) -> Result<Arc<dyn AnyPayload>, serde_path_to_error::Error<serde_json::Error>> {
     Ok(Arc::new(serde_path_to_error::deserialize::<_, P>(value)?))
 }
 
@@ -161,9 +163,5 @@ impl HookTypes {
 
     pub(crate) fn knows(&self, name: &str) -> bool {
         self.known.contains_key(name)
-    }
-
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.known.keys().map(String::as_str)
     }
 }

@@ -156,7 +156,8 @@ async fn load(
     let plugin = match source {
         Source::Ready(plugin) => plugin.clone(),
         Source::Kind => {
-            let factory = rules.kinds.get(&config.kind).ok_or_else(|| (LoadPhase::Find, unknown(config, rules)))?;
+            let factory =
+                rules.kinds.get(&config.kind).ok_or_else(|| (LoadPhase::Find, unknown(config, rules)))?;
             let made = std::panic::catch_unwind(AssertUnwindSafe(|| factory(config)));
             made.unwrap_or_else(|_| Err("its factory panicked".into()))
                 .map_err(|error| (LoadPhase::Construct, error))?
@@ -289,7 +290,11 @@ fn core_entry(hook: &str, slot: Slot) -> Option<CoreEntry<Slot>> {
         timeout: config.timeout,
         capabilities: config.capabilities,
         shown: if sees { config.capabilities.visible() } else { Slots::NONE },
-        conditions: config.conditions.iter().map(|condition| Condition::new(&condition.into(), hook)).collect(),
+        conditions: config
+            .conditions
+            .iter()
+            .map(|condition| Condition::new(&condition.into(), hook))
+            .collect(),
         plugin: slot,
     })
 }
@@ -302,7 +307,10 @@ fn stand_in(hook: Box<str>, config: &Arc<PluginConfig>, types: &HookTypes) -> Op
     let types = types.get(&hook);
     let handler = Arc::new(Unavailable { hook: hook.clone(), types, config: config.clone() });
     let config = Arc::new(unavailable::entry(config));
-    core_entry(&hook, Slot { plugin: Arc::new(Registered { id: 0, config, plugin: Arc::new(Nobody) }), handler })
+    core_entry(
+        &hook,
+        Slot { plugin: Arc::new(Registered { id: 0, config, plugin: Arc::new(Nobody) }), handler },
+    )
 }
 
 impl fmt::Display for LoadFailure {

@@ -342,7 +342,8 @@ impl Manager {
         }
         let Raw { payload, outcome } = self.run(plan, index, payload, context).await?;
         let payload = payload.map(|payload| (payload as Arc<dyn Any + Send + Sync>).downcast());
-        Ok(outcome.with(payload.map(|made| made.unwrap_or_else(|_| unreachable!("the driver looked at its type")))))
+        Ok(outcome
+            .with(payload.map(|made| made.unwrap_or_else(|_| unreachable!("the driver looked at its type")))))
     }
 
     /// The same with JSON, for applications that learn at run time which hooks there are.

@@ -16,7 +16,8 @@ pub(crate) fn count(hook: &HookPlan, outcome: &Outcome<RustValues>) {
             .increment(1);
         if record.duration_ns > 0 {
             let seconds = std::time::Duration::from_nanos(record.duration_ns).as_secs_f64();
-            metrics::histogram!("cpex_plugin_duration_seconds", "plugin" => plugin, "hook" => hook).record(seconds);
+            metrics::histogram!("cpex_plugin_duration_seconds", "plugin" => plugin, "hook" => hook)
+                .record(seconds);
         }
     }
 }

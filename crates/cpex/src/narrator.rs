@@ -24,13 +24,20 @@ pub(crate) fn tell(hook: &str, plugin: &str, event: &Event<'_, RustValues>) {
         Event::Denied(_) => {}
         Event::Halted(violation) => warn!(hook, plugin, code = code(*violation), "denied"),
         Event::Suppressed(violation) => {
-            warn!(hook, plugin, code = code(*violation), "denied in a mode that cannot block; the pipeline goes on");
+            warn!(
+                hook,
+                plugin,
+                code = code(*violation),
+                "denied in a mode that cannot block; the pipeline goes on"
+            );
         }
         Event::Discarded(why @ (Discard::Phase | Discard::Unchanged), _) => {
             debug!(hook, plugin, why = why.text(), "its payload is not taken");
         }
         Event::Discarded(why, _) => warn!(hook, plugin, why = why.text(), "its payload is not taken"),
-        Event::Trimmed(fields) => warn!(hook, plugin, ?fields, "changed fields that the policy does not let it write"),
+        Event::Trimmed(fields) => {
+            warn!(hook, plugin, ?fields, "changed fields that the policy does not let it write")
+        }
         Event::Refused(slots) => {
             for (slot, why) in *slots {
                 let (slot, why) = (slot.policy().path, why.text(*slot));

@@ -147,7 +147,12 @@ impl<P> Reply<P> {
             Decision::Modify(proposed) => Decision::Modify(payload(proposed)),
             Decision::Deny(violation) => Decision::Deny(violation),
         };
-        Reply { decision, metadata: self.metadata, extensions: self.extensions, retry_after: self.retry_after }
+        Reply {
+            decision,
+            metadata: self.metadata,
+            extensions: self.extensions,
+            retry_after: self.retry_after,
+        }
     }
 }
 

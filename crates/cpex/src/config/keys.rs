@@ -4,8 +4,16 @@ use cpex_config::Keys;
 
 /// Those of the whole file. What only the Python host reads is known as well: one file serves both.
 pub(super) fn known() -> Keys {
-    let conditions =
-        ["server_ids", "tenant_ids", "tools", "prompts", "resources", "agents", "user_patterns", "content_types"];
+    let conditions = [
+        "server_ids",
+        "tenant_ids",
+        "tools",
+        "prompts",
+        "resources",
+        "agents",
+        "user_patterns",
+        "content_types",
+    ];
     let plugin = [
         "name",
         "description",

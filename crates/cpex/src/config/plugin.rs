@@ -339,8 +339,16 @@ impl From<OnError> for cpex_core::OnError {
 
 impl From<&Condition> for Spec {
     fn from(condition: &Condition) -> Self {
-        let Condition { server_ids, tenant_ids, tools, prompts, resources, agents, user_patterns, content_types } =
-            condition.clone();
+        let Condition {
+            server_ids,
+            tenant_ids,
+            tools,
+            prompts,
+            resources,
+            agents,
+            user_patterns,
+            content_types,
+        } = condition.clone();
         Self { server_ids, tenant_ids, tools, prompts, resources, agents, user_patterns, content_types }
     }
 }

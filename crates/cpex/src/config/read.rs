@@ -120,8 +120,9 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     ) -> Result<V::Value, ReadError> {
         match self.0.value() {
             Value::Str(text) => visitor.visit_enum(StrDeserializer::new(text)),
-            Value::Map(pairs) => visitor
-                .visit_enum(de::value::MapAccessDeserializer::new(MapDeserializer::new(last_of_each(pairs).into_iter()))),
+            Value::Map(pairs) => visitor.visit_enum(de::value::MapAccessDeserializer::new(
+                MapDeserializer::new(last_of_each(pairs).into_iter()),
+            )),
             other => Err(de::Error::invalid_type(Unexpected::Other(other.kind()), &"a string")),
         }
     }

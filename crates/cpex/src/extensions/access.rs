@@ -122,7 +122,9 @@ fn collected<T: PartialEq + Default>(old: Option<&T>, new: Option<&T>) -> Change
 }
 
 fn labels(old: Option<&Extensions>, written: &Extensions) -> Change {
-    let Some(new) = written.security.as_ref().map(|security| &security.labels) else { return Change::Unchanged };
+    let Some(new) = written.security.as_ref().map(|security| &security.labels) else {
+        return Change::Unchanged;
+    };
     let Some(old) = old.and_then(|old| old.security.as_ref()).map(|security| &security.labels) else {
         return if new.is_empty() { Change::Unchanged } else { Change::Added };
     };
