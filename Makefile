@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet
 LOCKED := $(if $(CI),--locked)
-PURE := -p cpex-core -p cpex-config -p cpex-testkit
+PURE := -p cpex -p cpex-core -p cpex-config -p cpex-macros -p cpex-testkit
 LOGS := .bench/test
 
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
@@ -51,7 +51,7 @@ wheel: dist/release/.built ## Build the release wheel into dist/release
 .PHONY: bench
 bench: .venv-bench/.installed .venv-published/.installed ## Compare with a bare await and with the published package
 	.venv-bench/bin/python benches/python/bench.py --published .venv-published/bin/python $(BENCH_ARGS)
-	cargo bench $(LOCKED) -p cpex-core
+	cargo bench $(LOCKED) -p cpex-core -p cpex
 
 .PHONY: differential
 differential: $(VENV)/.installed .venv-published/.installed ## Many more generated cases against the published package

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cpex_core::action::Work;
-use cpex_core::{Action, Buffers, Fault, Invocation, LineUp, Misuse, Outcome, Reply};
+use cpex_core::{Action, Fault, Invocation, LineUp, Misuse, Reply};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Map, Value};
@@ -29,11 +29,11 @@ struct Ended {
 
 /// Runs an invocation to its end.
 pub(crate) async fn drive(
-    mut invocation: Invocation<RustValues, &LineUp<Slot>>,
+    invocation: &mut Invocation<RustValues, &LineUp<Slot>>,
     host: &mut Hosted<'_>,
     background: &mut Background<'_>,
     started: Instant,
-) -> (Outcome<RustValues>, Buffers<RustValues>) {
+) {
     let mut now = started;
     let mut running = None;
     loop {
@@ -47,7 +47,7 @@ pub(crate) async fn drive(
                 let limit = Limit { since: now, lasts: timeout };
                 let end = call(slot, shown, context, or_none(extensions.as_deref()), &span, limit).await;
                 now = Instant::now();
-                tell(&mut invocation, host, entry, end, nanos(started, now));
+                tell(invocation, host, entry, end, nanos(started, now));
             }
             Action::Spawn(work) => {
                 running.get_or_insert_with(FuturesUnordered::new).push(beside(host, work));
@@ -64,11 +64,11 @@ pub(crate) async fn drive(
                 now = Instant::now();
                 while let Some(Ended { entry, context, end }) = next {
                     host.context = context;
-                    tell(&mut invocation, host, entry, end, nanos(started, now));
+                    tell(invocation, host, entry, end, nanos(started, now));
                     next = running.next().now_or_never().flatten();
                 }
             }
-            Action::Done => return invocation.into_parts(),
+            Action::Done => return,
         }
     }
 }

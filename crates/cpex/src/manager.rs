@@ -1,7 +1,9 @@
 //! The manager: knows the plugins, runs those that answer a hook.
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +13,6 @@ use cpex_core::{End, Facts, Fault, Invocation};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use tracing::Instrument;
 
 use crate::builder::{Builder, Rules};
 use crate::config::{Config, Mode};
@@ -394,7 +395,7 @@ impl Manager {
         let (started, extensions) = (Instant::now(), context.inner().extensions.clone());
         let mut host = Hosted::new(hook, payload, context, health);
         let mut background = Background::new(detached, health);
-        let invocation = {
+        let mut invocation = {
             let is_disabled = |slot: &Slot| health.is_disabled(slot.plugin.name());
             let (buffers, settings) = (memory::take(), hook.settings);
             with_facts(hook, payload, context, |facts| {
@@ -412,9 +413,11 @@ impl Manager {
             })
         };
         let span = narrator::hook_span(hook);
-        let running = drive(invocation, &mut host, &mut background, started);
-        let (outcome, buffers) =
-            if span.is_disabled() { running.await } else { running.instrument(span).await };
+        {
+            let mut running = pin!(drive(&mut invocation, &mut host, &mut background, started));
+            poll_fn(|task| span.in_scope(|| running.as_mut().poll(task))).await;
+        }
+        let (outcome, buffers) = invocation.into_parts();
         let metadata = host.metadata;
         crate::metrics::count(hook, &outcome);
         let report = |records| Report::new(plan, index, records, buffers);
