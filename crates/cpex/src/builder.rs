@@ -130,7 +130,7 @@ impl Builder {
         T: IntoReply + Send + 'static,
     {
         let handler = Arc::new(Closure { closure, takes: PhantomData::<fn(P)> });
-        self.plugin(entry, Single { hook: hook.clone(), handler })
+        self.plugin(entry, Single { hook: *hook, handler })
     }
 
     /// Adds a closure that answers one hook with a future. The future takes what it needs of the payload with it.
@@ -159,7 +159,7 @@ impl Builder {
         Fut: Future<Output: IntoReply> + Send + 'static,
     {
         let handler = Arc::new(AsyncClosure { closure, takes: PhantomData::<fn(P)> });
-        self.plugin(entry, Single { hook: hook.clone(), handler })
+        self.plugin(entry, Single { hook: *hook, handler })
     }
 
     /// Adds a kind of plugin that entries of a configuration can name. It is made of the entry's own settings, which

@@ -1,6 +1,5 @@
 //! Hooks: a name, and the types of what it is about and what it returns.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -20,30 +19,20 @@ use crate::payload::{AnyPayload, Json, Kind, Payload};
 /// assert_eq!(MAIL_PRE_SEND.name(), "mail_pre_send");
 /// ```
 pub struct Hook<P, R = P> {
-    name: Cow<'static, str>,
+    name: &'static str,
     types: PhantomData<fn(P) -> R>,
 }
 
 impl<P: Payload, R: Payload> Hook<P, R> {
-    /// A hook with a name that is known when the program is written.
+    /// A hook. One whose name is only known at run time is invoked with
+    /// [`invoke_json`](crate::Manager::invoke_json).
     ///
     /// ```
     /// const PING: cpex::Hook<cpex::Json> = cpex::Hook::new("ping");
     /// ```
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name: Cow::Borrowed(name), types: PhantomData }
-    }
-
-    /// A hook with a name that is made at run time.
-    ///
-    /// ```
-    /// let hook = cpex::Hook::<cpex::Json>::named(format!("app.{}", "ping"));
-    /// assert_eq!(hook.name(), "app.ping");
-    /// ```
-    #[must_use]
-    pub fn named(name: impl Into<String>) -> Self {
-        Self { name: Cow::Owned(name.into()), types: PhantomData }
+        Self { name, types: PhantomData }
     }
 
     /// The name.
@@ -52,16 +41,18 @@ impl<P: Payload, R: Payload> Hook<P, R> {
     /// assert_eq!(cpex::hooks::TOOL_PRE_INVOKE.name(), "tool_pre_invoke");
     /// ```
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
+    pub const fn name(&self) -> &'static str {
+        self.name
     }
 }
 
 impl<P, R> Clone for Hook<P, R> {
     fn clone(&self) -> Self {
-        Self { name: self.name.clone(), types: PhantomData }
+        *self
     }
 }
+
+impl<P, R> Copy for Hook<P, R> {}
 
 impl<P, R> fmt::Debug for Hook<P, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
