@@ -125,7 +125,7 @@ async fn settings_that_do_not_fit_are_named_by_their_place() {
             "{tools: [a, 5]}",
             "plugins.yaml:2:56: plugins[0].config.tools[1]: expected a string, found an integer",
         ),
-        ("{}", "plugins.yaml:2:43: plugins[0].config: \"tools\" is missing"),
+        ("{}", "plugins.yaml:2:44: plugins[0].config: \"tools\" is missing"),
     ] {
         let (builder, _) =
             builder(&format!("plugins:\n  - {{name: a, kind: app.Allowlist, config: {config}}}\n"));
