@@ -120,7 +120,7 @@ fn tell(
             host.said = said;
             let mut reply = reply;
             if let Some(violation) = &mut reply.violation {
-                violation.plugin = host.slot(entry).plugin.name().to_owned().into();
+                violation.plugin = host.slot(entry).plugin.name().into();
             }
             invocation.handle_reply(host, entry, reply, now_ns)
         }
@@ -129,11 +129,14 @@ fn tell(
     expect(told);
 }
 
-/// A reply in the core's words, and its metadata. A payload that the hook does not return is a failure.
+/// A reply in the core's words, and its metadata.
+type Told = (Reply<RustValues>, Option<Map<String, Value>>);
+
+/// Puts a reply into the core's words. A payload that the hook does not return is a failure.
 fn fitting(
     host: &Hosted<'_>,
     reply: crate::reply::Reply<Arc<dyn AnyPayload>>,
-) -> Result<(Reply<RustValues>, Map<String, Value>), Fault<RustValues>> {
+) -> Result<Told, Fault<RustValues>> {
     let crate::reply::Reply { decision, metadata, extensions, retry_after } = reply;
     let (allow, violation, payload) = match decision {
         Decision::Allow => (true, None, None),
@@ -151,8 +154,10 @@ fn fitting(
     Ok((Reply { allow, violation, payload, extensions, retry_delay_ms }, metadata))
 }
 
+/// Enough for 584 years.
 fn nanos(started: Instant, now: Instant) -> u64 {
-    u64::try_from(now.duration_since(started).as_nanos()).unwrap_or(u64::MAX)
+    let lasted = now.duration_since(started);
+    lasted.as_secs() * 1_000_000_000 + u64::from(lasted.subsec_nanos())
 }
 
 /// The driver tells the end of each plugin it was asked to start, once.

@@ -38,7 +38,7 @@ pub enum InvokeError {
         #[source]
         failure: Failure,
         /// What became of each plugin.
-        report: Report,
+        report: Box<Report>,
     },
     /// A plugin denied, and the manager hands denials out as errors.
     #[error("{violation}")]
@@ -47,7 +47,7 @@ pub enum InvokeError {
         #[source]
         violation: Box<Violation>,
         /// What became of each plugin.
-        report: Report,
+        report: Box<Report>,
     },
     /// The hook carries another payload than it was invoked with.
     #[error("hook {hook:?} carries {expected}, it was invoked with {found}")]

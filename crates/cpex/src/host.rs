@@ -45,7 +45,7 @@ pub(crate) struct Hosted<'a> {
     /// What the plugin sees of the request that runs now, or has just ended.
     pub(crate) context: PluginContext,
     /// The metadata of its reply.
-    pub(crate) said: Map<String, Value>,
+    pub(crate) said: Option<Map<String, Value>>,
     /// What plugins were shown of the extensions, by the slots they may see.
     views: Vec<(Arc<Extensions>, Slots, Arc<Extensions>)>,
 }
@@ -64,7 +64,7 @@ impl<'a> Hosted<'a> {
             health,
             metadata: Map::new(),
             context: PluginContext::new(request),
-            said: Map::new(),
+            said: None,
             views: Vec::new(),
         }
     }
@@ -123,8 +123,8 @@ impl Host<RustValues> for Hosted<'_> {
     }
 
     fn merge_metadata(&mut self, _: usize) -> Result<(), Failure> {
-        if !self.said.is_empty() {
-            self.metadata.append(&mut self.said);
+        if let Some(mut said) = self.said.take() {
+            self.metadata.append(&mut said);
         }
         Ok(())
     }

@@ -241,7 +241,7 @@ pub(crate) fn plan(entries: &[Entry], rules: &Rules) -> Result<Plan, Error> {
     for registered in entries.iter().filter_map(Entry::registered) {
         attached(registered).try_for_each(|handler| settle(registered.name(), &handler, &mut types))?;
     }
-    let mut hooks: HashMap<Box<str>, (Vec<CoreEntry<Slot>>, Vec<Missing>)> = HashMap::new();
+    let mut hooks: HashMap<Box<str>, Attached> = HashMap::new();
     for entry in entries {
         match &entry.state {
             State::Idle => {}
@@ -279,6 +279,9 @@ pub(crate) fn plan(entries: &[Entry], rules: &Rules) -> Result<Plan, Error> {
     });
     Ok(Plan::new(hooks.collect()))
 }
+
+/// Who runs for a hook, and who is missing from it.
+type Attached = (Vec<CoreEntry<Slot>>, Vec<Missing>);
 
 fn core_entry(hook: &str, slot: Slot) -> Option<CoreEntry<Slot>> {
     let config = &slot.plugin.config;

@@ -428,7 +428,8 @@ impl Manager {
         };
         let report = report(outcome.records);
         if let (Some(violation), true) = (&violation, report.raises_denials()) {
-            return Err(InvokeError::Denied { violation: violation.clone(), report });
+            let violation = violation.clone();
+            return Err(InvokeError::Denied { violation, report: Box::new(report) });
         }
         let payload = match outcome.payload {
             Some(Handle::Made(payload)) => Some(payload),
@@ -479,7 +480,7 @@ fn raised(entry: Option<usize>, fault: Fault<RustValues>, report: Report) -> Inv
         Fault::Error(failure) | Fault::Refusal(failure) | Fault::Interrupt(failure) => failure,
         Fault::Timeout(limit) => Failure::TimedOut(limit.unwrap_or_default()),
     };
-    let report = report.raised(entry, &failure);
+    let report = Box::new(report.raised(entry, &failure));
     InvokeError::Plugin { plugin: report.plugin(entry).to_owned(), failure, report }
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn tell(hook: &str, plugin: &str, event: &Event<'_, RustValues>) {
         }
         Event::Discarded(why, _) => warn!(hook, plugin, why = why.text(), "its payload is not taken"),
         Event::Trimmed(fields) => {
-            warn!(hook, plugin, ?fields, "changed fields that the policy does not let it write")
+            warn!(hook, plugin, ?fields, "changed fields that the policy does not let it write");
         }
         Event::Refused(slots) => {
             for (slot, why) in *slots {
@@ -50,8 +50,8 @@ pub(crate) fn tell(hook: &str, plugin: &str, event: &Event<'_, RustValues>) {
     }
 }
 
-fn code(violation: Option<&Box<Violation>>) -> &str {
-    violation.map_or("", |violation| &violation.code)
+fn code(violation: Option<&impl AsRef<Violation>>) -> &str {
+    violation.map_or("", |violation| &violation.as_ref().code)
 }
 
 /// Why a plugin failed, in words.

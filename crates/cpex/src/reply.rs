@@ -22,7 +22,8 @@ use crate::violation::Violation;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply<P> {
     pub(crate) decision: Decision<P>,
-    pub(crate) metadata: Map<String, Value>,
+    /// Mostly nothing, which costs less than an empty map.
+    pub(crate) metadata: Option<Map<String, Value>>,
     pub(crate) extensions: Option<Arc<Extensions>>,
     pub(crate) retry_after: Duration,
 }
@@ -91,7 +92,7 @@ impl<P> Reply<P> {
     /// ```
     #[must_use]
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.metadata.insert(key.into(), value.into());
+        self.metadata.get_or_insert_default().insert(key.into(), value.into());
         self
     }
 
@@ -138,7 +139,7 @@ impl<P> Reply<P> {
     }
 
     fn of(decision: Decision<P>) -> Self {
-        Self { decision, metadata: Map::new(), extensions: None, retry_after: Duration::ZERO }
+        Self { decision, metadata: None, extensions: None, retry_after: Duration::ZERO }
     }
 
     pub(crate) fn map<Q>(self, payload: impl FnOnce(P) -> Q) -> Reply<Q> {

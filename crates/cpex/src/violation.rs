@@ -28,7 +28,7 @@ pub struct Violation {
     pub code: Cow<'static, str>,
     /// More about it.
     #[serde(default)]
-    pub details: Map<String, Value>,
+    pub details: Box<Map<String, Value>>,
     /// The JSON-RPC error code to answer with.
     #[serde(default)]
     pub mcp_error_code: Option<i32>,
@@ -37,10 +37,10 @@ pub struct Violation {
     pub http_status_code: Option<u16>,
     /// HTTP headers to answer with.
     #[serde(default)]
-    pub http_headers: Option<BTreeMap<String, String>>,
+    pub http_headers: Option<Box<BTreeMap<String, String>>>,
     /// Which plugin said it; set by the manager.
     #[serde(skip)]
-    pub plugin: Cow<'static, str>,
+    pub plugin: Box<str>,
 }
 
 impl Violation {

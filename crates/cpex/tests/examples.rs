@@ -1,5 +1,7 @@
 //! The examples, run as programs.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;

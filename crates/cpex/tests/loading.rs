@@ -1,7 +1,7 @@
 //! Configuration, factories, what becomes of plugins that cannot be loaded, and another configuration at run time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cpex::config::{Config, Mode, OnError};
 use cpex::hooks::{TOOL_PRE_INVOKE, ToolPreInvoke};
@@ -34,7 +34,10 @@ impl Allowlist {
 
     #[shutdown]
     async fn close(&self) {
-        self.log.lock().unwrap().push(format!("closed {}", self.settings.tools.join(",")));
+        self.log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(format!("closed {}", self.settings.tools.join(",")));
     }
 
     #[hook(TOOL_PRE_INVOKE)]

@@ -154,7 +154,7 @@ async fn play(Scenario { cites, says, case, expected }: Scenario) {
                 Some(violation) => format!("halted by {}: {}", violation.plugin, violation.reason),
                 None => "completed".to_owned(),
             };
-            (ending, Some(outcome), report)
+            (ending, Some(outcome), Box::new(report))
         }
         Err(InvokeError::Denied { violation, report }) => {
             (format!("halted by {}: {}", violation.plugin, violation.reason), None, report)
@@ -167,7 +167,7 @@ async fn play(Scenario { cites, says, case, expected }: Scenario) {
             };
             (format!("raised by {plugin}: {why}"), None, report)
         }
-        Err(other) => (other.to_string(), None, cpex::Report::default()),
+        Err(other) => (other.to_string(), None, Box::default()),
     };
     assert_eq!(ending, expected.ending, "{case_says}");
     let words: Vec<_> =
