@@ -94,7 +94,7 @@ async fn main() -> Result<(), BoxError> {
     let mut conversation = vec![Message::text(Role::User, "Refund Ann 5000 euros.")];
     let answer = loop {
         let last = MessagePayload::from(conversation[conversation.len() - 1].clone());
-        manager.invoke(&CMF_LLM_INPUT, &last, &context).await?.into_result()?;
+        drop(manager.invoke(&CMF_LLM_INPUT, &last, &context).await?.into_result()?);
         match model(&conversation) {
             Turn::Answer(answer) => break answer,
             Turn::Call(wanted) => {
