@@ -22,7 +22,7 @@ use crate::lifecycle::{Entry, Source};
 use crate::manager::Manager;
 use crate::payload::Payload;
 use crate::plugin::{Handlers, Plugin};
-use crate::reply::IntoReply;
+use crate::reply::ReplyTo;
 
 /// Puts a manager together: plugins, kinds of plugins, and what holds for all of them.
 ///
@@ -127,7 +127,7 @@ impl Builder {
         P: Payload,
         R: Payload,
         F: Fn(&P, &mut PluginContext) -> T + Send + Sync + 'static,
-        T: IntoReply + Send + 'static,
+        T: ReplyTo<R>,
     {
         let handler = Arc::new(Closure { closure, takes: PhantomData::<fn(P)> });
         self.plugin(entry, Single { hook: *hook, handler })
@@ -156,7 +156,7 @@ impl Builder {
         P: Payload,
         R: Payload,
         F: Fn(&P, &mut PluginContext) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: IntoReply> + Send + 'static,
+        Fut: Future<Output: ReplyTo<R>> + Send + 'static,
     {
         let handler = Arc::new(AsyncClosure { closure, takes: PhantomData::<fn(P)> });
         self.plugin(entry, Single { hook: *hook, handler })
@@ -188,7 +188,7 @@ impl Builder {
     /// let yaml = "plugins:\n  - {name: limit, kind: my_app.Limit, required: true, config: {limit: many}}\n";
     /// let builder = Manager::builder().kind("my_app.Limit", |config: Limit| config);
     /// let error = builder.config(Config::parse(yaml, "plugins.yaml")?).start().await.unwrap_err();
-    /// assert!(error.to_string().contains("plugins.yaml:2:72: plugins[0].config.limit: expected an integer"));
+    /// assert!(error.to_string().contains("plugins.yaml:2:71: plugins[0].config.limit: expected an integer"));
     /// # Ok::<(), cpex::Error>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

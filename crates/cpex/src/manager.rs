@@ -96,7 +96,7 @@ pub struct Eligible {
 /// What came of a hook that was invoked with JSON.
 ///
 /// ```
-/// # fn show(outcome: cpex::manager::JsonOutcome) -> Option<serde_json::Value> {
+/// # fn show(outcome: cpex::manager::JsonOutcome) -> Option<std::sync::Arc<serde_json::Value>> {
 /// outcome.payload
 /// # }
 /// ```

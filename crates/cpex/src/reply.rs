@@ -204,3 +204,23 @@ impl<T: IntoReply, E: Into<BoxError>> IntoReply for Result<T, E> {
         self.map_err(Into::into)?.into_reply()
     }
 }
+
+/// What a closure at a hook that returns an `R` may return.
+///
+/// ```
+/// # use cpex::{Json, Reply, reply::ReplyTo};
+/// fn is_reply(_: impl ReplyTo<Json>) {}
+/// is_reply(Reply::allow());
+/// is_reply(());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot return `{Self}` at a hook that returns `{R}`",
+    label = "expected `Reply<{R}>`, a `Result` of one, `Result<(), E>` or `()`"
+)]
+pub trait ReplyTo<R>: IntoReply {}
+
+impl<R: Payload> ReplyTo<R> for Reply<R> {}
+
+impl<R: Payload> ReplyTo<R> for () {}
+
+impl<R: Payload, T: ReplyTo<R>, E: Into<BoxError>> ReplyTo<R> for Result<T, E> {}
