@@ -134,7 +134,7 @@ async fn manager(case: &Case) -> Manager {
     };
     let builder = if case.raise_denials { builder.denials_as_errors() } else { builder };
     let add = |builder: cpex::Builder, script: &Script| builder.plugin(entry(script), Scripted(*script));
-    case.plugins.iter().fold(builder, add).start().await.unwrap()
+    case.plugins.iter().fold(builder, add).start().await.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Who had which end, in the order of the report.
