@@ -195,6 +195,7 @@ class PluginManager(ManagerView):
 
         Raises:
             RuntimeError: If a plugin can't be loaded that is `required`, or any with `PLUGINS_FAIL_ON_PLUGIN_ERROR`.
+            ValueError: If a `PLUGINS_*` variable that the start reads has a value it does not take.
         """
         async with self._initialization():
             if self._initialized:
@@ -203,6 +204,9 @@ class PluginManager(ManagerView):
             if self._registry.plugin_count:
                 logger.debug("Plugin registry not empty before initialize; clearing stale plugins")
                 await self._registry.shutdown()
+            if self._config and self._config.plugins:
+                # Read where a value that it does not take can end the start; its module is slow to import, too.
+                _ = settings.execution_pool
             loading = PluginLoading(self._loader, self._registry, logger, lambda: settings.fail_on_plugin_error)
             try:
                 loaded = await loading.run(self._config) if self._config else 0
