@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from cpex.framework.models import Config, PluginManifest
 from cpex.tools import cli
+from cpex.tools._plugins.environment import Environment
 from cpex.tools.integrity import IntegrityVerificationError
 from cpex.tools.plugin_registry import PluginRegistry
 
@@ -393,3 +394,19 @@ def test_functions_raise_typer_exit(catalog: MagicMock) -> None:
     with pytest.raises(typer.Exit) as caught:
         cli.uninstall("nope", catalog, True)
     assert caught.value.exit_code == cli.EXIT_NOT_FOUND
+
+
+def test_credentials_of_a_source_are_not_repeated(run: Callable[..., Result], catalog: MagicMock) -> None:
+    catalog.install_from_git.side_effect = RuntimeError("cannot clone https://ann:p@ss@host/x")
+    result = run("install", "x @ git+https://ann:p@ss@host/x", "-t", "git")
+    assert result.exit_code == 4
+    assert "cannot clone https://***@host/x" in result.output
+    assert "ss@" not in result.output
+
+
+def test_a_module_of_the_working_directory_is_not_run_for_pip(folder: Path) -> None:
+    (folder / "pip.py").write_text("print('taken')")
+    assert "taken" not in Environment().pip("--version")
+    (folder / "json.py").write_text("raise SystemExit(3)")
+    with Environment().restored_on_failure():
+        pass

@@ -50,7 +50,8 @@ class GitHubRepository:
         """
         owner_and_name = repo_url.path.strip("/").removesuffix(".git")
         if owner_and_name.count("/") != 1:
-            raise GitHubError(f"'{repo_url}' is no repository: it should be https://HOST/OWNER/NAME")
+            shown = repo_url.copy_with(userinfo=b"")
+            raise GitHubError(f"'{shown}' is no repository: it should be https://HOST/OWNER/NAME")
         return cls(api if "://" in api else f"https://{api}", owner_and_name)
 
     def files(self, headers: dict[str, str]) -> list[str]:
@@ -95,7 +96,10 @@ class GitHubRepository:
 
         url = f"{self.api.rstrip('/')}/repos/{self.full_name}/{resource}"
         try:
-            response = httpx.get(url, headers={**headers, "Accept": accept}, timeout=_TIMEOUT_SECONDS)
+            # A repository that was renamed answers with a redirect; httpx sends the token to no other host.
+            response = httpx.get(
+                url, headers={**headers, "Accept": accept}, timeout=_TIMEOUT_SECONDS, follow_redirects=True
+            )
             return response.raise_for_status()
         except httpx.HTTPStatusError as error:
             raise GitHubError(f"{self.full_name}: {resource}: HTTP {error.response.status_code}") from None

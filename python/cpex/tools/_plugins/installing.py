@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from cpex.framework._masking import without_url_credentials
 from cpex.framework.models import PluginManifest
 from cpex.tools import cli
 from cpex.tools.settings import get_catalog_settings, get_plugin_registry_path
@@ -66,8 +67,12 @@ def install(
         raise
     except Exception as error:
         logger.debug("Install error", exc_info=True)
-        cli.console.print(f":x: Installation failed: {escape(str(error))}", soft_wrap=True, highlight=False)
+        cli.console.print(f":x: Installation failed: {_shown(str(error))}", soft_wrap=True, highlight=False)
         raise cli.typer.Exit(cli.EXIT_OPERATION_FAILED) from error
+
+
+def _shown(text: str) -> str:
+    return str(escape(without_url_credentials(text)))
 
 
 def _should_skip_reinstall(source: str, install_type: str | None, catalog: "PluginCatalog") -> bool:
@@ -89,7 +94,7 @@ def _install_from_pypi(source: str, catalog: "PluginCatalog", use_test: bool = F
     verify = get_catalog_settings().VERIFY_PACKAGE_INTEGRITY
     cli.console.log(f"Package integrity verification: {'enabled' if verify else 'disabled'}")
     via = "test-pypi" if use_test else "pypi"
-    with cli.console.status(f"Installing plugin {escape(source)} via {via}", spinner="dots"):
+    with cli.console.status(f"Installing plugin {_shown(source)} via {via}", spinner="dots"):
         manifest, path = catalog.install_from_pypi(
             name, constraint, use_pytest=use_test, verify_integrity=verify, convert=convert
         )
@@ -102,13 +107,13 @@ def _install_from_git(source: str, catalog: "PluginCatalog", use_test: bool = Fa
         cli.console.log("Package integrity verification: enabled (hash will be computed and logged)")
     else:
         cli.console.log("Package integrity verification: disabled")
-    with cli.console.status(f"Installing plugin {escape(source)} via git", spinner="dots"):
+    with cli.console.status(f"Installing plugin {_shown(source)} via git", spinner="dots"):
         manifest, path = catalog.install_from_git(source, verify_integrity=verify, convert=convert)
         cli._finalize_installation(manifest, "git", catalog, path)
 
 
 def _install_from_local(source: str, catalog: "PluginCatalog", use_test: bool = False, convert: bool = True) -> None:
-    with cli.console.status(f"Installing plugin {escape(source)} via local", spinner="dots"):
+    with cli.console.status(f"Installing plugin {_shown(source)} via local", spinner="dots"):
         manifest, path = catalog.install_from_local(Path(source), convert=convert)
         cli._finalize_installation(manifest, "local", catalog, path)
 

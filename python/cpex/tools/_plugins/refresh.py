@@ -133,7 +133,7 @@ class RefreshedCatalog(CatalogFolder):
         files = gh_repo.files(headers)
         path = str(PurePosixPath(members(files).get(member, member)).with_name(VERSIONS))
         if path not in files:
-            logger.info("%s in %s has no %s", name, repo_url, VERSIONS)
+            logger.info("%s in %s has no %s", name, gh_repo.full_name, VERSIONS)
             return
         self._save(_versions_of(gh_repo.text(path, headers)), f"{member}/{VERSIONS}")
 
