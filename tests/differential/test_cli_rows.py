@@ -11,13 +11,11 @@ from tests.integration.plugin_package import wheel
 
 from cpex.framework import get_hook_registry
 
-from .cli_side import CONFIG, CommandLine
+from .cli_side import CONFIG, CPEX, CommandLine
 
 row = pytest.mark.row
 Both = tuple[CommandLine, CommandLine]
-WITHOUT_TYPER = (
-    "import sys; sys.tracebacklimit = 0; sys.modules['typer'] = None; from cpex.tools.cli import main; main()"
-)
+WITHOUT_TYPER = f"import sys; sys.modules['typer'] = None; {CPEX.removeprefix('import sys; ')}"
 ANNOTATIONS = """
 import inspect
 from cpex.tools.catalog import PluginCatalog

@@ -24,7 +24,7 @@ from cpex.framework._signature import plugin_error
 from cpex.framework._unavailable import guard
 from cpex.framework._views import ManagerView
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
-from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy
+from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy, check_policies
 from cpex.framework.loader.config import ConfigLoader
 from cpex.framework.loader.plugin import PluginLoader
 from cpex.framework.models import (
@@ -127,6 +127,7 @@ class PluginManager(ManagerView):
             default_hook_policy: Whether hooks without a policy accept changes; None: as the settings say.
 
         Raises:
+            TypeError: If the policies are none.
             ValueError: If the default policy is neither `allow` nor `deny`, or the configuration is invalid.
         """
         self.__dict__ = self.__shared_state
@@ -158,6 +159,7 @@ class PluginManager(ManagerView):
             )
         if not (hook_policies or default_hook_policy or observability):
             return
+        check_policies(hook_policies or {})
         executor = self._get_executor()
         if timeout != DEFAULT_PLUGIN_TIMEOUT:
             executor.timeout = timeout
@@ -372,6 +374,7 @@ class TenantPluginManager(PluginManager):
             default_hook_policy: Whether hooks without a policy accept changes; None: as the settings say.
 
         Raises:
+            TypeError: If the policies are none.
             ValueError: If the default policy is neither `allow` nor `deny`, or the configuration is invalid.
         """
         if isinstance(config, Config):

@@ -8,12 +8,33 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cpex.framework import ConfigLoader, Plugin, PluginConfig, PluginManager, TenantPluginManager
+from cpex.framework import (
+    ConfigLoader,
+    Plugin,
+    PluginConfig,
+    PluginContext,
+    PluginManager,
+    PluginResult,
+    TenantPluginManager,
+    hook,
+)
+from cpex.framework.hooks.policies import HookPayloadPolicy
 from cpex.framework.models import Config
 
 from .kit import HOOK, Ran, call, entry, invoked, logged, request, started
 
 RAN = f"{Ran.__module__}.Ran"
+
+
+class Changes(Plugin):
+    """Changes the arguments."""
+
+    async def tool_pre_invoke(self, payload: Any, context: PluginContext) -> PluginResult[Any]:
+        return PluginResult[Any](modified_payload=payload.model_copy(update={"args": {"changed": 1}}))
+
+
+class NoPlugin:
+    """Is not derived from `Plugin`."""
 
 
 class FailsToConnect(Plugin):
@@ -160,3 +181,57 @@ def settings_in_config(folder: Path) -> Any:
     """Returns what becomes of `plugin_settings`, and whether a configuration without them has them in its dump."""
     config = Config.model_validate({"plugin_settings": {"isolation": "always"}})
     return [config.model_dump().get("plugin_settings"), "plugin_settings" in Config().model_dump()]
+
+
+def _policy(fields: Any) -> HookPayloadPolicy:
+    return HookPayloadPolicy(fields)
+
+
+async def misused_policies(folder: Path, policies: Any) -> str:
+    """Says where policies of a wrong type are found out: by a plugin that changes something, at the latest."""
+    fields = {hook: _policy(value) if isinstance(value, str) else value for hook, value in policies.items()}
+    try:
+        manager = TenantPluginManager(Config(plugins=[entry(Changes)]), hook_policies=fields)
+    except TypeError:
+        return "made"
+    await manager.initialize()
+    try:
+        result = await invoked(manager)
+    except Exception:
+        return "called"
+    return f"never: {result.modified_payload is not None}"
+
+
+async def misused_timeout(folder: Path) -> str:
+    """Says what comes of a timeout that is no number, with errors ignored."""
+    try:
+        manager = await started(entry(Ran, on_error="ignore"), timeout="soon")
+    except TypeError:
+        return "refused at the start"
+    return "ignored" if (await invoked(manager)).continue_processing else "denied"
+
+
+def hook_names(folder: Path) -> str:
+    """Attaches a method to hooks that are no names."""
+    hook([None])  # type: ignore[list-item]
+    return "taken"
+
+
+def encoding(folder: Path) -> bool:
+    """Says whether the error for a file that is not UTF-8 names the file."""
+    (folder / "plugins.yaml").write_bytes(b"plugins:\n- name: \xe9\n")
+    try:
+        ConfigLoader.load_config(str(folder / "plugins.yaml"))
+    except UnicodeDecodeError as error:
+        return f"{folder}/plugins.yaml:2" in str(error)
+    return False
+
+
+async def no_plugin(folder: Path) -> list[bool]:
+    """Says whether what is logged about a kind that is no plugin says what one is."""
+    with logged(logging.ERROR) as messages:
+        await started(
+            PluginConfig(name="a", kind=f"{NoPlugin.__module__}.NoPlugin", hooks=[HOOK]),
+            PluginConfig(name="b", kind="mistaken", hooks=[HOOK]),
+        )
+    return [any(text in message for message in messages) for text in ("is no class derived from", "a kind is")]

@@ -1,4 +1,4 @@
-"""What is loaded, and from what (B5–B8, B19, B21, B30–B33, C7, C8, C10, C13, C14)."""
+"""What is loaded, and from what (B5–B8, B19, B21, B30–B33, C7, C8, C10, C13, C14, C29)."""
 
 from typing import Any
 
@@ -72,6 +72,12 @@ TABLE: list[Any] = [
         {"name": "a", "kind": "a.B", "mode": "sequential", "on_error": "ignore"},
         marks=row("B33"),
     ),
+    pytest.param(loading.no_plugin, [], [True, True], [False, False], marks=row("C10")),
+    pytest.param(loading.misused_policies, [{"tool_pre_invoke": ["args"]}], "made", "called", marks=row("C29")),
+    pytest.param(loading.misused_policies, [{"tool_pre_invoke": "my_args"}], "made", "never: True", marks=row("C29")),
+    pytest.param(loading.misused_timeout, [], "refused at the start", "ignored", marks=row("C29")),
+    pytest.param(loading.hook_names, [], Raised("TypeError"), "taken", marks=row("C29")),
+    pytest.param(loading.encoding, [], True, False, marks=row("C29")),
     pytest.param(loading.settings_in_config, [], [{"isolation": "always"}, False], [None, False], marks=row("C13")),
 ]
 

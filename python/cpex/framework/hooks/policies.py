@@ -1,6 +1,7 @@
 """Which payload fields plugins may change, hook by hook."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -27,6 +28,26 @@ class HookPayloadPolicy:
     """
 
     writable_fields: frozenset[str]
+
+
+def check_policies(policies: object) -> None:
+    """Refuses policies that could not be followed, before a plugin changes anything.
+
+    Args:
+        policies: What was passed as `hook_policies`.
+
+    Raises:
+        TypeError: If it maps no hook names to policies.
+    """
+    right = "HookPayloadPolicy(writable_fields=frozenset({'args'}))"
+    if not isinstance(policies, Mapping):
+        raise TypeError(f"hook_policies must map hooks to policies, such as {right}, not be {type(policies).__name__}")
+    for hook, policy in policies.items():
+        fields = getattr(policy, "writable_fields", None)
+        if isinstance(policy, str) or (policy is not None and fields is None):
+            raise TypeError(f"hook_policies[{hook!r}] must be a policy such as {right}, not {type(policy).__name__}")
+        if isinstance(fields, str):
+            raise TypeError(f"hook_policies[{hook!r}].writable_fields must be a set such as {{{fields!r}}}, not text")
 
 
 def apply_policy(

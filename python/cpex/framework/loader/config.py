@@ -58,6 +58,7 @@ class ConfigLoader:
             ConfigTemplateError: If a template does not parse or render.
             ConfigSyntaxError: If the text is not YAML; also a `yaml.YAMLError`.
             ConfigKeyError: If there are suspicious keys and `PLUGINS_STRICT_CONFIG` is true.
+            UnicodeDecodeError: If the file is not UTF-8.
             TypeError: If the text is not a mapping with strings as keys.
             pydantic.ValidationError: If a value is not what its key takes. Its notes say where each one stands.
         """
@@ -67,6 +68,10 @@ class ConfigLoader:
                 text = file.read()
         except FileNotFoundError:
             return Config(plugins=[], plugin_dirs=[])
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            error.reason += f"; {path}:{line}: a configuration is UTF-8 text, save it as such"
+            raise
         env = os.environ if use_jinja else None
         data, problems, positions = _core.load_config(text, path, env, is_compatible())
         if not data:

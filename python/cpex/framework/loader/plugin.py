@@ -92,10 +92,15 @@ class PluginLoader:
         else:
             self.__register_plugin_type(config.kind)
             make_plugin = self._plugin_types[config.kind]
-        self.phase = "construct"
-        plugin = make_plugin(config.model_copy())
-        self.phase = "initialize"
-        await plugin.initialize()
+        try:
+            self.phase = "construct"
+            plugin = make_plugin(config.model_copy())
+            self.phase = "initialize"
+            await plugin.initialize()
+        except (AttributeError, TypeError) as error:
+            if not (isinstance(make_plugin, type) and issubclass(make_plugin, Plugin)):
+                _add_hint(error, f"'{config.kind}' is no class derived from cpex.framework.Plugin")
+            raise
         return plugin
 
     async def shutdown(self) -> None:
@@ -122,9 +127,15 @@ class PluginLoader:
         try:
             module_name, class_name = parse_class_name(kind)
             return cast(type[Plugin], getattr(import_module(module_name), class_name))
-        except Exception:
+        except Exception as error:
+            if "." not in kind:
+                _add_hint(error, f"a kind is 'module.Class', not '{kind}'")
             logger.exception("Unable to import plugin type '%s'", kind)
             raise
+
+
+def _add_hint(error: Exception, hint: str) -> None:
+    error.args = (f"{error}; {hint}",)
 
 
 def _external_plugin_type(config: PluginConfig) -> type[Plugin]:
