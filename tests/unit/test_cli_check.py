@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from cpex import _core
-from cpex.framework import GlobalContext, get_hook_registry
+from cpex.framework import GlobalContext
+from cpex.framework.hooks.registry import hook_names, register_all_hooks
 from cpex.framework.models import PluginCondition
-from cpex.tools._session import register_all_hooks
 from cpex.tools.check._checked import RULES, Loading, check
 from cpex.tools.check._codes import Code, Severity
 from cpex.tools.check._conditions import SUBJECTS
@@ -536,7 +536,7 @@ def test_sets_of_names_are_looked_at_where_the_engine_looks_at_them() -> None:
     register_all_hooks()
     payload = SimpleNamespace(name="n", target_name="n", raw_token="n", prompt_id="n", uri="n", agent_id="n")
     context = GlobalContext(request_id="1")
-    for hook in map(str.__str__, get_hook_registry().get_registered_hooks()):
+    for hook in hook_names():
         for key, hooks in SUBJECTS.items():
             condition = PluginCondition.model_validate({key: ["other"]})
             is_looked_at = not _core.payload_matches(payload, hook, [condition], context)

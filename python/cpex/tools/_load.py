@@ -13,8 +13,9 @@ from pkgutil import iter_modules
 import yaml
 from pydantic import ValidationError
 
-from cpex.framework import ConfigLoader, Plugin, PluginConfig, PluginMode, TenantPluginManager, get_hook_registry
+from cpex.framework import ConfigLoader, Plugin, PluginConfig, PluginMode, TenantPluginManager
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE
+from cpex.framework.hooks.registry import hook_names
 from cpex.framework.models import Config
 
 from ._problem import Problem, UnusableError, describe_error, nearest
@@ -184,7 +185,7 @@ def diagnose(plugin: PluginConfig, reason: str) -> tuple[str, str]:
 
 
 def _meant_hook(plugin: PluginConfig) -> str:
-    known = [str(getattr(hook, "value", hook)) for hook in get_hook_registry().get_registered_hooks()]
+    known = hook_names()
     suggestions = (nearest(hook, known) for hook in plugin.hooks if hook not in known)
     return next(filter(None, suggestions), "")
 

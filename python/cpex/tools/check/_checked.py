@@ -8,8 +8,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from cpex.framework import HookPayloadPolicy
+from cpex.framework.hooks.registry import register_all_hooks
 
-from .._session import register_all_hooks
 from ._codes import UNUSABLE, Code
 from ._conditions import dead_conditions, empty_conditions, ignored_conditions, moot_conditions
 from ._finding import Finding, Source

@@ -206,7 +206,7 @@ def describe_condition(condition: PluginCondition) -> str:
 
 def _hooks(reading: Reading) -> list[str]:
     """The hooks that loaded plugins answer, in the order in which the config first names them."""
-    return [] if reading.survey is None else list(reading.survey.manager._registry._hooks)
+    return [] if reading.survey is None else reading.survey.hooks()
 
 
 def _hook(reading: Reading, hook: str, request: Request) -> HookView:

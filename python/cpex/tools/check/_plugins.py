@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from cpex.framework import get_hook_registry
 from cpex.framework._loading import LoadFailure
+from cpex.framework.hooks.registry import hook_names
 
 from .._load import diagnose
 from .._problem import nearest
@@ -50,7 +51,7 @@ def hook_lists(reading: Reading) -> Iterator[Finding]:
 
 def unknown_hooks(reading: Reading) -> Iterator[Finding]:
     """Finds hooks that nobody registered and that the plugin, as far as it is known, does not answer."""
-    known = sorted(str(getattr(hook, "value", hook)) for hook in get_hook_registry().get_registered_hooks())
+    known = sorted(hook_names())
     for entry in reading.enabled:
         answered = reading.survey.hook_refs(entry.name) if reading.survey else {}
         for index, hook in enumerate(entry.hooks):

@@ -40,6 +40,10 @@ class Survey:
     failures: dict[int, LoadFailure]
     started: bool
 
+    def hooks(self) -> list[str]:
+        """Returns the hooks that loaded plugins answer, in the order of their registration."""
+        return list(self.manager._registry._hooks)
+
     def hook_refs(self, plugin: str) -> dict[str, HookRef]:
         """Returns the hooks of a loaded plugin; none if it is not loaded, or runs elsewhere."""
         ref = self.manager._registry.get_plugin(plugin)
