@@ -186,11 +186,10 @@ def _place(path: str, positions: _core.PositionIndex, loc: Iterable[str | int]) 
 
 def _warn_of_hooks(places: _Places) -> None:
     """Log the hooks that are probably misspelt."""
-    from cpex.framework.hooks.registry import get_hook_registry
+    from cpex.framework.hooks.registry import hook_names
     from cpex.framework.loader._suggest import did_you_mean
 
-    # The built-in ones are members of enumerations.
-    registered = [str.__str__(hook) for hook in get_hook_registry().get_registered_hooks()]
+    registered = hook_names()
     for entry, place in places:
         for hook in entry.hooks:
             probably = did_you_mean(hook, registered, _CUSTOM_HOOK_CLOSENESS)

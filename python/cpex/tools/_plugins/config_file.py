@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cpex.framework import ConfigLoader, PluginMode
+from cpex.framework._files import replace_file
 from cpex.framework.models import Config, PluginManifest
 from cpex.tools import cli
 from cpex.tools.settings import get_catalog_settings
 
-from .manifests import replace_file
 from .yaml_edit import UneditableError, YamlList
 
 _FIELDS = ("name", "kind", "description", "author", "version", "hooks", "tags", "mode", "priority", "config")
