@@ -68,6 +68,13 @@ def never_ends(connection: Connection) -> None:
         connection.wfile.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
 
 
+@pytest.mark.parametrize("timeout_ms", [0, -1, float("nan")])
+def test_no_time_to_decide_is_refused(timeout_ms: int) -> None:
+    """C11: with fail_open every answer would be an allow."""
+    with pytest.raises(ValueError, match=r"^timeout_ms: .* leaves no time"):
+        OpaResolver("http://127.0.0.1/x", timeout_ms, fail_open=True)
+
+
 def opa(endpoint: str, timeout_ms: int = GENEROUS_MS, **options: Any) -> OpaResolver:
     """Make a resolver that a slow machine does not run into its deadline."""
     return OpaResolver(endpoint, timeout_ms, **options)
