@@ -12,6 +12,7 @@ from cpex.framework.cmf.message import Message, Resource
 from cpex.framework.cmf.view import iter_views
 from cpex.framework.pdp import OpaResolver
 from cpex.framework.utils import get_attr
+from cpex.framework.validators import validate_plugin_url
 
 from .kit import entry
 
@@ -137,3 +138,9 @@ def malformed_endpoint(folder: Path, endpoint: str, headers: dict[str, str]) -> 
         return f"asked: {asyncio.run(resolver.resolve({})).allowed}"
     except Exception:
         return "asked: error"
+
+
+def private_address(folder: Path, url: str) -> str:
+    """Validates the address of a plugin."""
+    validate_plugin_url(url)
+    return "taken"

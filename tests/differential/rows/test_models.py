@@ -1,4 +1,4 @@
-"""Models, messages, names and decision points (B1, B4, B34, B35, C11, C16, C17, C19, C20)."""
+"""Models, messages, names and decision points (B1, B4, B29, B34, B35, C11, C16, C17, C19, C20)."""
 
 from typing import Any
 
@@ -17,6 +17,11 @@ TABLE: list[Any] = [
     pytest.param(models.promised_names, [], [], list(models.PROMISED), marks=row("B4")),
     pytest.param(models.dotted_name, [], 1, "not found", marks=row("B4")),
     pytest.param(models.binary_resource, [], "/w== base64", Raised("UnicodeDecodeError"), marks=row("B34")),
+    pytest.param(
+        models.private_address, ["http://127.0.0.1/"], Raised("ValueError"), Raised("ValueError"), marks=row("B29")
+    ),
+    pytest.param(models.private_address, ["http://127.1/"], Raised("ValueError"), "taken", marks=row("B29")),
+    pytest.param(models.private_address, ["http://2130706433/"], Raised("ValueError"), "taken", marks=row("B29")),
     pytest.param(models.imported_at_once, [], [False, False, False], [True, True, True], marks=row("B35", "C16")),
     pytest.param(models.names_by_path, [], True, True, marks=row("B35")),
     pytest.param(models.borrowed_name, [], False, True, marks=row("C17")),
