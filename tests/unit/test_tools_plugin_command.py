@@ -173,7 +173,7 @@ def test_no_action_shows_the_help(run: Callable[..., Result]) -> None:
         (("list", "-f", "xml"), "Unknown format 'xml'. Must be one of: text, json"),
         (("install",), "Please specify a plugin name to install."),
         (("uninstall",), "Please specify a plugin name to uninstall."),
-        (("install", "x", "-t", "bogus"), "Unsupported installation type: bogus. Must be one of: git, pypi,"),
+        (("install", "x", "-t", "bogus"), "Unsupported installation type: bogus. Must be one of: monorepo, pypi,"),
     ],
 )
 def test_wrong_arguments(

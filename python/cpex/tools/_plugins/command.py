@@ -10,11 +10,12 @@ from rich.markup import escape
 from cpex.tools import cli
 from cpex.tools._problem import nearest
 
+from .sources import TYPES
+
 if TYPE_CHECKING:
     from cpex.tools.catalog import PluginCatalog
 
 ACTIONS = ("list", "info", "install", "search", "versions", "uninstall")
-TYPES = ("monorepo", "pypi", "test-pypi", "git", "local")
 FORMATS = ("text", "json")
 
 _REFRESHED = ("list", "install", "search", "versions")

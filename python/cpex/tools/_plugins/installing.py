@@ -14,12 +14,11 @@ from cpex.tools.settings import get_catalog_settings, get_plugin_registry_path
 from .config_file import check_plugins_config_yaml
 from .folder import version_key
 from .records import records_changed_together
+from .sources import MONOREPO, TYPES
 from .views import installation_type
 
 if TYPE_CHECKING:
     from cpex.tools.catalog import PluginCatalog
-
-MONOREPO = "monorepo"
 
 logger = logging.getLogger("cpex.tools.cli")
 
@@ -45,10 +44,8 @@ def install(
         typer.Exit: 2 if there is no such type, 4 if the installation failed.
     """
     kind = install_type or MONOREPO
-    if kind not in (MONOREPO, "git", "pypi", "test-pypi", "local"):
-        cli.console.print(
-            f":x: Unsupported installation type: {escape(kind)}. Must be one of: git, pypi, test-pypi, local"
-        )
+    if kind not in TYPES:
+        cli.console.print(f":x: Unsupported installation type: {escape(kind)}. Must be one of: {', '.join(TYPES)}")
         raise cli.typer.Exit(cli.EXIT_INVALID_ARGS)
     if cli._should_skip_reinstall(source, kind, catalog):
         return
