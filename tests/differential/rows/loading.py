@@ -64,6 +64,13 @@ def warnings_of(folder: Path, text: str) -> list[str]:
     return [message.replace(str(folder), "") for message in messages]
 
 
+def absent_file(folder: Path) -> tuple[list[Any], list[str]]:
+    """Returns the plugins of a file that does not exist, and what is logged meanwhile."""
+    with logged() as messages:
+        loaded = ConfigLoader.load_config(str(folder / "absent.yaml"))
+    return loaded.plugins or [], [message.replace(str(folder), "") for message in messages]
+
+
 def refusal(folder: Path, text: str) -> tuple[str, str]:
     """Returns the type and the text of the error that a file is refused with."""
     try:

@@ -1,4 +1,4 @@
-"""What is loaded, and from what (B5–B8, B19, B21, B30–B33, C7, C8, C10, C13, C14, C29)."""
+"""What is loaded, and from what (B5–B8, B19, B21, B30–B33, C7, C8, C10, C13, C14, C29, C30)."""
 
 from typing import Any
 
@@ -40,6 +40,12 @@ def test_keys(run_both: RunBoth, text: str, place: str, hint: str) -> None:
     strictly = run_both(loading.refusal, text, PLUGINS_STRICT_CONFIG="true")
     assert strictly.published == ["", ""]
     assert strictly.ours[0] == "ConfigKeyError" and place in strictly.ours[1]
+
+
+@row("C30")
+def test_a_file_that_does_not_exist(run_both: RunBoth) -> None:
+    warning = "/absent.yaml: there is no such file; the configuration is empty, and no plugin will run"
+    assert run_both(loading.absent_file) == ([[], [warning]], [[], []])
 
 
 TABLE: list[Any] = [

@@ -67,6 +67,7 @@ class ConfigLoader:
             with open(path, encoding="utf-8") as file:
                 text = file.read()
         except FileNotFoundError:
+            logger.warning("%s: there is no such file; the configuration is empty, and no plugin will run", path)
             return Config(plugins=[], plugin_dirs=[])
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1
