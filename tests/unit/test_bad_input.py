@@ -19,6 +19,7 @@ from cpex.framework import (
     ConfigLoader,
     GlobalContext,
     Plugin,
+    PluginConfig,
     PluginContext,
     PluginError,
     PluginManager,
@@ -27,9 +28,13 @@ from cpex.framework import (
     ToolPreInvokePayload,
     hook,
 )
+from cpex.framework._switches import is_strict
+from cpex.framework.base import HookRef, PluginRef
 from cpex.framework.hooks.policies import HookPayloadPolicy
 from cpex.framework.loader.config import ConfigSyntaxError, ConfigTemplateError
+from cpex.framework.manager import PluginExecutor
 from cpex.framework.models import Config
+from cpex.framework.settings import settings
 
 HOOK = "tool_pre_invoke"
 ENTRY = "plugins:\n- name: a\n  kind: a.B\n"
@@ -54,6 +59,36 @@ class LikeAPlugin:
 
     def __init__(self, config: Any) -> None:
         self.config = config
+
+
+class LooksLikeAPlugin:
+    """Has the methods of one, and neither its name nor its `shutdown`."""
+
+    def __init__(self, config: Any) -> None:
+        pass
+
+    async def initialize(self) -> None:
+        pass
+
+    async def tool_pre_invoke(self, payload: Any, context: PluginContext) -> PluginResult[Any]:
+        return PluginResult()
+
+
+class DoesAllOfIt:
+    """Is not derived from `Plugin` and does what the manager asks of one."""
+
+    def __init__(self, config: Any) -> None:
+        self.config, self.name, self.hooks, self.priority = config, config.name, config.hooks, config.priority
+        self.mode, self.tags, self.conditions = config.mode, config.tags, config.conditions
+
+    async def initialize(self) -> None:
+        pass
+
+    async def shutdown(self) -> None:
+        pass
+
+    async def tool_pre_invoke(self, payload: Any, context: PluginContext) -> PluginResult[Any]:
+        return PluginResult(metadata={"did": "all of it"})
 
 
 class Forgets(Plugin):
@@ -176,6 +211,7 @@ def test_a_directory_for_a_file(read: Callable[[str], Any], tmp_path: Path) -> N
         (kind_of(NoPlugin), "construct", f"'{__name__}.NoPlugin' is no class derived from cpex.framework.Plugin"),
         (kind_of(LikeAPlugin), "initialize", f"'{__name__}.LikeAPlugin' is no class derived from"),
         (f"{__name__}.HOOK", "construct", f"'{__name__}.HOOK' is no class derived from cpex.framework.Plugin"),
+        (kind_of(LooksLikeAPlugin), "register", f"'{__name__}.LooksLikeAPlugin' is no class derived from"),
         (kind_of(Forgets), "register", "'Forgets' object has no attribute '_config'"),
         (kind_of(Sync), "register", f"Use 'async def {HOOK}(...)' instead of 'def {HOOK}(...)'."),
         (kind_of(TooFew), "register", "Correct signature: async def tool_pre_invoke(self, payload: PayloadType"),
@@ -192,6 +228,89 @@ async def test_plugins_that_are_none(kind: str, phase: str, text: str, caplog: p
     assert manager.plugin_count == 1
     result, _ = await manager.invoke_hook(HOOK, PAYLOAD, REQUEST)
     assert sorted((entry.plugin, entry.outcome) for entry in result.report) == [("p0", "not_loaded"), ("p1", "ran")]
+
+
+async def test_a_class_that_does_all_that_a_plugin_does_is_one() -> None:
+    """As in the published package."""
+    manager = manager_of(kind_of(DoesAllOfIt))
+    await manager.initialize()
+    result, _ = await manager.invoke_hook(HOOK, PAYLOAD, REQUEST)
+    assert result.metadata == {"did": "all of it"}
+
+
+@pytest.mark.parametrize("answer", [None, {"continue_processing": True}, PAYLOAD, True])
+async def test_answers_that_are_no_result(answer: Any) -> None:
+    """C31"""
+
+    class Answers(Plugin):
+        async def tool_pre_invoke(self, payload: Any, context: PluginContext) -> Any:
+            return answer
+
+    executor = PluginExecutor()
+    plugin = Answers(PluginConfig(name="p", kind="x.Y", hooks=[HOOK]))
+    reference = HookRef(HOOK, PluginRef(plugin))
+    with pytest.raises(PluginError) as raised:
+        await executor.execute([reference], PAYLOAD, REQUEST, HOOK)
+    class_name = type(answer).__name__
+    assert f"; the plugin must return a PluginResult, not {class_name}" in str(raised.value)
+
+
+async def test_policies_that_are_probably_misspelt(caplog: pytest.LogCaptureFixture) -> None:
+    """C32: a hook or field that is like none may be the host's own."""
+    policies = {
+        "tool_pre_invok": POLICY,
+        HOOK: HookPayloadPolicy(frozenset({"argz", "args", "zzz"})),
+        "a_hook_of_mine": HookPayloadPolicy(frozenset({"anything"})),
+    }
+    await manager_of(kind_of(Good), hook_policies=policies).initialize()
+    assert [message for message in caplog.messages if message.startswith("hook_policies")] == [
+        'hook_policies: unknown hook "tool_pre_invok"; did you mean "tool_pre_invoke"?',
+        'hook_policies: tool_pre_invoke: ToolPreInvokePayload has no field "argz"; did you mean "args"?',
+        'hook_policies: tool_pre_invoke: ToolPreInvokePayload has no field "zzz"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "text"),
+    [
+        ("STRICT_CONFIG", "ture", "must be 'true' or 'false', not 'ture'; did you mean \"true\"?"),
+        ("COMPAT", "0.1.5", "must be '0.1.4' or unset, not '0.1.5'"),
+        ("ISOLATION", "alway", "must be 'always' or 'default', not 'alway'; did you mean \"always\"?"),
+    ],
+)
+@pytest.mark.parametrize("make", [lambda path: PluginManager(path), lambda path: TenantPluginManager(path)])
+def test_our_variables_are_checked_before_anything_is_read(
+    make: Callable[[str], Any], variable: str, value: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C33"""
+    monkeypatch.setenv(f"PLUGINS_{variable}", value)
+    with pytest.raises(ValueError, match=f"^{re.escape(f'PLUGINS_{variable} {text}')}$"):
+        make("/")  # a folder, which cannot be read
+    assert PluginManager._PluginManager__shared_state == {}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("value", "strict"), [("", False), (" Yes ", True), ("0", False), ("off", False), ("1", True)])
+def test_values_of_the_strict_switch(value: str, strict: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUGINS_STRICT_CONFIG", value)
+    assert is_strict() is strict
+
+
+async def test_a_malformed_variable_is_named(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """C33: the error is the published package's."""
+    monkeypatch.setenv("PLUGINS_DEFAULT_HOOK_POLICY", "dney")
+    settings.cache_clear()
+    with pytest.raises(ValidationError) as raised:
+        manager_of(kind_of(Good))
+    wanted = "PLUGINS_DEFAULT_HOOK_POLICY: Input should be 'allow' or 'deny'; did you mean \"deny\"?"
+    assert raised.value.__notes__ == [wanted]
+    assert wanted in caplog.messages
+
+
+def test_a_switch_in_a_file_is_refused_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "plugins.yaml"
+    path.write_text("plugins: []\nplugin_settings:\n  isolation: alway\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=re.escape(f"{path}:3:14: plugin_settings.isolation must be 'always' or")):
+        TenantPluginManager(str(path))
 
 
 @pytest.mark.parametrize(
@@ -240,7 +359,8 @@ async def test_a_timeout_below_zero_lets_nobody_run() -> None:
 async def test_contexts_that_are_none(context: Any, policies: Any) -> None:
     manager = manager_of(kind_of(Good), hook_policies=policies)
     await manager.initialize()
-    with pytest.raises(AttributeError, match="the context of a request has a request_id"):
+    wanted = f"the context of a request has a request_id; pass a GlobalContext, not {type(context).__name__}"
+    with pytest.raises(AttributeError, match=wanted):
         await manager.invoke_hook(HOOK, PAYLOAD, context)
 
 

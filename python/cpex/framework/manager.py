@@ -21,10 +21,11 @@ from cpex.framework._lazy import names_from
 from cpex.framework._loading import LoadFailure, PluginLoading
 from cpex.framework._preparation import prepare_hooks
 from cpex.framework._signature import plugin_error
+from cpex.framework._switches import check_variables
 from cpex.framework._unavailable import guard
 from cpex.framework._views import ManagerView
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
-from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy, check_policies
+from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy, check_policies, policy_problems
 from cpex.framework.loader.config import ConfigLoader
 from cpex.framework.loader.plugin import PluginLoader
 from cpex.framework.models import (
@@ -128,13 +129,15 @@ class PluginManager(ManagerView):
 
         Raises:
             TypeError: If the policies are none.
-            ValueError: If the default policy is neither `allow` nor `deny`, or the configuration is invalid.
+            ValueError: If the default policy is neither `allow` nor `deny`, or the configuration or a
+                variable of ours is invalid.
         """
         self.__dict__ = self.__shared_state
         with self.__lock:
             if self.__shared_state:
                 self._join(config, timeout, observability, hook_policies, default_hook_policy)
                 return
+            check_variables()
             loaded = ConfigLoader.load_config(config) if config else None
             executor = PluginExecutor(loaded, timeout, observability, hook_policies, default_hook_policy)
             if loaded is not None:
@@ -218,6 +221,8 @@ class PluginManager(ManagerView):
             hooks = {hook for plugin_ref in self._registry.get_all_plugins() for hook in plugin_ref.hooks}
             if hooks:
                 prepare_hooks(hooks)
+            for problem in policy_problems(self._get_executor().hook_policies, hooks):
+                logger.warning("hook_policies: %s", problem)
             self._initialized = True
             logger.info("Plugin manager initialized with %s plugins", loaded)
 
@@ -375,8 +380,10 @@ class TenantPluginManager(PluginManager):
 
         Raises:
             TypeError: If the policies are none.
-            ValueError: If the default policy is neither `allow` nor `deny`, or the configuration is invalid.
+            ValueError: If the default policy is neither `allow` nor `deny`, or the configuration or a
+                variable of ours is invalid.
         """
+        check_variables()
         if isinstance(config, Config):
             self._config_path, self._config = None, config
         else:

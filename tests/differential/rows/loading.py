@@ -20,6 +20,7 @@ from cpex.framework import (
 )
 from cpex.framework.hooks.policies import HookPayloadPolicy
 from cpex.framework.models import Config
+from cpex.framework.settings import settings
 
 from .kit import HOOK, Ran, call, entry, invoked, logged, request, started
 
@@ -242,3 +243,28 @@ async def no_plugin(folder: Path) -> list[bool]:
             PluginConfig(name="b", kind="mistaken", hooks=[HOOK]),
         )
     return [any(text in message for message in messages) for text in ("is no class derived from", "a kind is")]
+
+
+async def misspelt_policies(folder: Path) -> list[str]:
+    """Returns what is logged about policies for a hook and a field that there are not."""
+    policies = {
+        "tool_pre_invok": HookPayloadPolicy(writable_fields=frozenset({"args"})),
+        HOOK: HookPayloadPolicy(writable_fields=frozenset({"argz"})),
+        "my_own_hook": HookPayloadPolicy(writable_fields=frozenset({"anything"})),
+    }
+    manager = TenantPluginManager(Config.model_validate({"plugins": [entry(Ran)]}), hook_policies=policies)
+    with logged() as messages:
+        await manager.initialize()
+    return messages
+
+
+def manager_with_variables(folder: Path) -> list[str]:
+    """Returns what is logged while a manager is made and its variables are read, and the error that ends it."""
+    with logged() as messages:
+        try:
+            TenantPluginManager(Config())
+            _ = settings.fail_on_plugin_error
+        except ValueError as error:
+            messages.append(type(error).__name__)
+            messages.extend(getattr(error, "__notes__", [str(error)]))
+    return messages

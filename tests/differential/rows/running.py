@@ -230,3 +230,22 @@ async def condition_changed_in_place(folder: Path) -> Any:
     changed = (await invoked(manager)).metadata
     manager._registry.register(Ran(entry(Ran, "b", mode=PluginMode.SEQUENTIAL)))
     return [changed, (await invoked(manager)).metadata]
+
+
+class ReturnsNothing(Plugin):
+    """Forgets to return a result."""
+
+    async def tool_pre_invoke(self, payload: Any, context: PluginContext) -> Any:
+        return None
+
+
+async def failure_without_a_result(folder: Path) -> list[str]:
+    """Returns the failure of a plugin that returns nothing, and that of a call without a context."""
+    failures = []
+    for plugin, context in ((ReturnsNothing, request()), (Ran, None)):
+        manager = await started(entry(plugin))
+        try:
+            await manager.invoke_hook(HOOK, call(), context)  # type: ignore[arg-type]
+        except Exception as error:
+            failures.append(f"{type(error).__name__}: {error}")
+    return failures

@@ -1,4 +1,4 @@
-"""What is loaded, and from what (B5–B8, B19, B21, B30–B33, C7, C8, C10, C13, C14, C29, C30)."""
+"""What is loaded, and from what (B5–B8, B19, B21, B30–B33, C7, C8, C10, C13, C14, C29, C30, C32, C33)."""
 
 from typing import Any
 
@@ -46,6 +46,46 @@ def test_keys(run_both: RunBoth, text: str, place: str, hint: str) -> None:
 def test_a_file_that_does_not_exist(run_both: RunBoth) -> None:
     warning = "/absent.yaml: there is no such file; the configuration is empty, and no plugin will run"
     assert run_both(loading.absent_file) == ([[], [warning]], [[], []])
+
+
+@row("C32")
+def test_misspelt_policies(run_both: RunBoth) -> None:
+    here = [
+        'hook_policies: unknown hook "tool_pre_invok"; did you mean "tool_pre_invoke"?',
+        'hook_policies: tool_pre_invoke: ToolPreInvokePayload has no field "argz"; did you mean "args"?',
+    ]
+    assert run_both(loading.misspelt_policies) == (here, [])
+
+
+@row("C33")
+@pytest.mark.parametrize(
+    ("variable", "value", "text"),
+    [
+        ("STRICT_CONFIG", "ture", "must be 'true' or 'false', not 'ture'; did you mean \"true\"?"),
+        ("COMPAT", "0.1.5", "must be '0.1.4' or unset, not '0.1.5'"),
+        ("ISOLATION", "alway", "must be 'always' or 'default', not 'alway'; did you mean \"always\"?"),
+        ("EXECUTION_DETAIL", "all", "must be 'full' or 'default', not 'all'"),
+        ("EXTENSION_TIERS", "of", "must be 'enforce', 'warn', 'off' or 'default', not 'of'; did you mean \"off\"?"),
+    ],
+)
+def test_our_variables(run_both: RunBoth, variable: str, value: str, text: str) -> None:
+    here = ["ValueError", f"PLUGINS_{variable} {text}"]
+    assert run_both(loading.manager_with_variables, **{f"PLUGINS_{variable}": value}) == (here, [])
+
+
+@row("C33")
+@pytest.mark.parametrize(
+    ("variable", "value", "text"),
+    [
+        ("DEFAULT_HOOK_POLICY", "dney", "Input should be 'allow' or 'deny'; did you mean \"deny\"?"),
+        ("FAIL_ON_PLUGIN_ERROR", "maybe", "Input should be a valid boolean, unable to interpret input"),
+    ],
+)
+def test_variables_of_both(run_both: RunBoth, variable: str, value: str, text: str) -> None:
+    ours, published = run_both(loading.manager_with_variables, **{f"PLUGINS_{variable}": value})
+    says = f"PLUGINS_{variable}: {text}"
+    assert ours == [says, "ValidationError", says]
+    assert published[0] == "ValidationError" and f"PLUGINS_{variable}" not in published[1]
 
 
 TABLE: list[Any] = [

@@ -26,6 +26,7 @@ TABLE: list[Any] = [
     pytest.param(models.names_by_path, [], True, True, marks=row("B35")),
     pytest.param(models.borrowed_name, [], False, True, marks=row("C17")),
     pytest.param(models.malformed_endpoint, ["http://127.0.0.1:9/{tool", {}], "made", "asked: error", marks=row("C11")),
+    pytest.param(models.malformed_endpoint, ["localhost:1/x", {}], "made", "asked: True", marks=row("C11")),
     pytest.param(
         models.malformed_endpoint, ["http://127.0.0.1:9/", {"x": "a\nb"}], "made", "asked: True", marks=row("C11")
     ),

@@ -1,4 +1,4 @@
-"""How plugins are run, and what comes back (B10, B15, B17, B18, B36, C1–C6, C9, C12, C15)."""
+"""How plugins are run, and what comes back (B10, B15, B17, B18, B36, C1–C6, C9, C12, C15, C31)."""
 
 import sys
 from typing import Any
@@ -52,6 +52,20 @@ TABLE: list[Any] = [
         marks=row("C3"),
     ),
     pytest.param(running.types_of_results, [], [False, False, True, True, True], [True] * 5, marks=row("C4")),
+    pytest.param(
+        running.failure_without_a_result,
+        [],
+        [
+            "PluginError: AttributeError(\"'NoneType' object has no attribute 'metadata'; "
+            'the plugin must return a PluginResult, not NoneType")',
+            "AttributeError: the context of a request has a request_id; pass a GlobalContext, not NoneType",
+        ],
+        [
+            "PluginError: AttributeError(\"'NoneType' object has no attribute 'metadata'\")",
+            "AttributeError: 'NoneType' object has no attribute 'request_id'",
+        ],
+        marks=row("C31"),
+    ),
     pytest.param(running.odd_result, [], '{"1": 2}', Raised("TypeError"), marks=row("C9")),
     pytest.param(
         running.background_at_shutdown, [], ["ran on", "shut down"], ["shut down", "ran on"], marks=row("C12")

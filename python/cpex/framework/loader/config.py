@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from cpex import _core
 from cpex.framework._compat import is_compatible
-from cpex.framework._switches import plugin_settings
+from cpex.framework._switches import SETTING_PLACES, SWITCHES, is_strict, plugin_settings
 from cpex.framework.loader._known_keys import suspicious_keys
 from cpex.framework.models import Config, PluginConfig
 
@@ -28,8 +28,6 @@ logger = logging.getLogger(__name__)
 _Places: TypeAlias = "list[tuple[PluginConfig, str]]"
 
 _PLACES_ATTRIBUTE = "_places"
-_CUSTOM_HOOK_CLOSENESS = 0.85
-_TRUE = frozenset({"1", "true", "yes", "on"})
 
 
 class ConfigLoader:
@@ -87,6 +85,10 @@ class ConfigLoader:
         places = _places(loaded, path, positions)
         # Beside the fields: it is nothing that the author wrote.
         loaded.__dict__[_PLACES_ATTRIBUTE] = places
+        settings = SWITCHES.keys() & plugin_settings(loaded).keys()
+        loaded.__dict__[SETTING_PLACES] = {
+            name: _place(path, positions, ("plugin_settings", name)) for name in settings
+        }
         _warn_of_hooks(places)
         return loaded
 
@@ -136,10 +138,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _is_strict() -> bool:
-    return os.environ.get("PLUGINS_STRICT_CONFIG", "").strip().lower() in _TRUE
-
-
 def _check_top(data: Any, path: str, positions: _core.PositionIndex) -> None:
     if not isinstance(data, dict):
         line, column = positions.locate(()) or (1, 1)
@@ -156,7 +154,7 @@ def _check_top(data: Any, path: str, positions: _core.PositionIndex) -> None:
 def _report(problems: Iterable[tuple[str, int, int, str]], path: str) -> None:
     ordered = sorted(problems, key=lambda problem: problem[1:3])
     lines = [f"{path}:{line}:{column}: {message}" for _, line, column, message in ordered]
-    if lines and _is_strict():
+    if lines and is_strict():
         from cpex.framework.loader._config_errors import ConfigKeyError
 
         _, line, column, _ = ordered[0]
@@ -187,13 +185,14 @@ def _place(path: str, positions: _core.PositionIndex, loc: Iterable[str | int]) 
 
 def _warn_of_hooks(places: _Places) -> None:
     """Log the hooks that are probably misspelt."""
+    from cpex.framework.hooks.policies import CUSTOM_HOOK_CLOSENESS
     from cpex.framework.hooks.registry import hook_names
     from cpex.framework.loader._suggest import did_you_mean
 
     registered = hook_names()
     for entry, place in places:
         for hook in entry.hooks:
-            probably = did_you_mean(hook, registered, _CUSTOM_HOOK_CLOSENESS)
+            probably = did_you_mean(hook, registered, CUSTOM_HOOK_CLOSENESS)
             if probably:
                 logger.warning('%s: unknown hook "%s" of plugin %s%s', place, hook, entry.name, probably)
 
