@@ -58,6 +58,9 @@ class Native(Plugin):
         os.write(1, b"native noise\\n")
         return PluginResult()
 
+class NoPlugin:
+    pass
+
 class BadConfig(Plugin):
     def __init__(self, config):
         super().__init__(config)
@@ -127,6 +130,20 @@ def test_shows_each_decision_and_who_made_it(config: Any, session: Any) -> None:
 def test_never_repeats_what_a_plugin_removed(config: Any, session: Any) -> None:
     for flags in [[], ["--json"]]:
         assert "hunter2" not in run(config("Gate"), session(MODIFIED), *flags).output
+
+
+def test_says_why_a_time_is_missing(config: Any, session: Any) -> None:
+    """The engine measures parallel plugins together."""
+    said = "concurrent and background plugins"
+    assert said in run(config("Gate", mode="concurrent"), session(ALLOWED)).stdout
+    assert said not in run(config("Gate"), session(ALLOWED)).stdout
+
+
+def test_a_class_that_is_no_plugin_is_explained(config: Any, session: Any) -> None:
+    result = run(config("NoPlugin"), session(ALLOWED))
+    assert result.exit_code == 2
+    assert "NoPlugin' is no class derived from cpex.framework.Plugin" in result.stderr
+    assert "write class NoPlugin(Plugin)" in result.stderr
 
 
 def test_fits_into_a_hundred_columns(config: Any, session: Any) -> None:
