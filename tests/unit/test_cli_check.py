@@ -422,8 +422,8 @@ def test_a_misspelt_policy_is_a_warning(write: Write) -> None:
     result = run("--policies", f"{module}:MISSPELT", path)
     assert result.exit_code == 0
     assert result.stdout.count("[hook-policy]") == 2
-    assert "did you mean tool_pre_invoke?" in result.stdout
-    assert "did you mean args?" in result.stdout
+    assert 'did you mean "tool_pre_invoke"?' in result.stdout
+    assert 'did you mean "args"?' in result.stdout
     assert " | " not in result.stdout  # no line of the config has to do with it
 
 

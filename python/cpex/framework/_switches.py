@@ -34,11 +34,20 @@ def check_variables() -> None:
         ValueError: If there is one: what is meant to protect must not be misspelt in silence.
     """
     is_strict()
+    check_release()
+    for name in SWITCHES:
+        switch(None, name)
+
+
+def check_release() -> None:
+    """Refuse a release that `PLUGINS_COMPAT` cannot mean.
+
+    Raises:
+        ValueError: If it names another than the published one.
+    """
     release = os.environ.get(VARIABLE, "").strip()
     if release not in ("", COMPATIBLE_RELEASE):
         raise ValueError(f"{VARIABLE} must be '{COMPATIBLE_RELEASE}' or unset, not {release!r}")
-    for name in SWITCHES:
-        switch(None, name)
 
 
 def is_strict() -> bool:

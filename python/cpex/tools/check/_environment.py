@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from cpex.framework import settings as areas
-from cpex.framework._compat import COMPATIBLE_RELEASE
+from cpex.framework._compat import VARIABLE
 from cpex.framework._settings import PluginsSettings
-from cpex.framework._switches import SWITCHES
+from cpex.framework._switches import STRICT_CONFIG, SWITCHES, check_release, is_strict
 
 from .._problem import nearest
 from ..settings import CatalogSettings
@@ -19,14 +19,10 @@ from ._finding import Finding
 from ._reading import Reading
 
 _PREFIX = "PLUGINS_"
-_TRUTHS = ("true", "false", "1", "0", "yes", "no", "on", "off")
-_OWN = {"PLUGINS_STRICT_CONFIG": _TRUTHS, "PLUGINS_COMPAT": (COMPATIBLE_RELEASE,)}
-"""Variables that are read as they stand, and the values that each takes."""
-
 _KNOWN = frozenset(
     f"{_PREFIX}{name.upper()}"
     for name in (*PluginsSettings.model_fields, *CatalogSettings.model_fields, *SWITCHES, "allowed_dirs")
-) | {*_OWN, "PLUGIN_REGISTRY_FILE"}
+) | {STRICT_CONFIG, VARIABLE, "PLUGIN_REGISTRY_FILE"}
 _NEAR = 0.8
 
 _TEMPLATE = re.compile(
@@ -44,12 +40,13 @@ _IN_COMMENT = re.compile(r"(?:^|\s)#")
 
 
 def invalid_variables(reading: Reading) -> Iterator[Finding]:
-    """Finds variables of ours with a value that they do not take. The value may be a secret: it is not repeated."""
-    for name, values in _OWN.items():
-        given = os.environ.get(name, "").strip().lower()
-        if given and given not in values:
-            hint = nearest(given, values) or f"write {' or '.join(values[:2])}, or leave it out"
-            yield reading.finding(Code.INVALID_VARIABLE, (), f"{name} has a value that means nothing", hint)
+    """Finds variables of ours with a value that they do not take. One that may be a secret is not repeated."""
+    for read in (is_strict, check_release):
+        try:
+            read()
+        except ValueError as error:
+            message, _, hint = str(error).partition("; ")
+            yield reading.finding(Code.INVALID_VARIABLE, (), message, hint)
     for area in areas.__all__:
         if not area.startswith("Plugins") or area == PluginsSettings.__name__:
             continue

@@ -4,16 +4,13 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-from cpex.framework import HookPayloadPolicy, get_hook_registry
-from cpex.framework.hooks.registry import hook_names
+from cpex.framework import HookPayloadPolicy
+from cpex.framework.hooks.policies import policy_problems
 
-from .._problem import nearest
 from ._codes import Code
 from ._finding import Finding
 from ._reading import Reading
 from ._survey import import_path
-
-_NEAR = 0.85
 
 
 def load_policies(reference: str) -> dict[str, HookPayloadPolicy]:
@@ -42,20 +39,8 @@ def load_policies(reference: str) -> dict[str, HookPayloadPolicy]:
 
 
 def misspelt_policies(reading: Reading) -> Iterator[Finding]:
-    """Finds policies for hooks that are nearly one of the registered, and fields that the payload does not have."""
-    registry = get_hook_registry()
-    own = {hook for entry in reading.entries for hook in entry.hooks}
-    for hook, policy in reading.policies.items():
-        model = registry.get_payload_type(hook)
-        if model is None:
-            near = nearest(hook, hook_names(), _NEAR)
-            if near and hook not in own:
-                message = f"the host has a policy for the unknown hook {hook!r}"
-                yield reading.finding(Code.HOOK_POLICY, (), message, near)
-            continue
-        if model.model_config.get("extra") == "allow":
-            continue
-        for name in sorted(map(str, policy.writable_fields - model.model_fields.keys())):
-            message = f"the host's policy for {hook} names {name!r}, which is no field of {model.__name__}"
-            hint = nearest(name, model.model_fields) or f"its fields: {', '.join(model.model_fields)}"
-            yield reading.finding(Code.HOOK_POLICY, (), message, hint)
+    """Finds policies for hooks that are nearly one of the known, and fields that the payload does not have."""
+    answered = {hook for entry in reading.entries for hook in entry.hooks}
+    for problem in policy_problems(reading.policies, answered):
+        message, _, hint = problem.partition("; ")
+        yield reading.finding(Code.HOOK_POLICY, (), f"the host's hook policies: {message}", hint)
