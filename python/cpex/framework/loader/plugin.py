@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from cpex.framework.base import Plugin
+from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE as EXTERNAL_PLUGIN_TYPE
 from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
 from cpex.framework.loader._special import SPECIAL_KINDS, special_type
 from cpex.framework.models import PluginConfig
