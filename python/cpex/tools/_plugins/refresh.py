@@ -50,7 +50,12 @@ class RefreshedCatalog(CatalogFolder):
             Whether it **failed**; the log says why.
         """
         if not self.github_token:
-            logger.info("No GitHub token set")
+            logger.warning(
+                "No GitHub token set: PLUGINS_GITHUB_TOKEN is empty, and the catalog is read from %s with one. What %s "
+                "holds is used as it is; -t pypi, git and local need no catalog",
+                ", ".join(self.monorepos),
+                self.catalog_folder,
+            )
             return True
         headers = {"Authorization": f"Bearer {self.github_token}"}
         texts: dict[str, str] = {}
