@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner, Result
 
+from cpex.framework.settings import settings
 from cpex.tools._totals import Tally
 from cpex.tools.cli import app
 
@@ -144,6 +145,17 @@ def test_a_class_that_is_no_plugin_is_explained(config: Any, session: Any) -> No
     assert result.exit_code == 2
     assert "NoPlugin' is no class derived from cpex.framework.Plugin" in result.stderr
     assert "write class NoPlugin(Plugin)" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["PLUGINS_COMPAT", "PLUGINS_STRICT_CONFIG", "PLUGINS_DEFAULT_HOOK_POLICY"])
+def test_a_misspelt_switch_is_explained(config: Any, session: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "dney")
+    settings.cache_clear()
+    result = run(config("Gate"), session(ALLOWED))
+    settings.cache_clear()
+    assert result.exit_code == 2
+    assert name in result.stderr
+    assert "Traceback" not in result.output
 
 
 def test_fits_into_a_hundred_columns(config: Any, session: Any) -> None:

@@ -86,9 +86,14 @@ async def open_manager(config: Config, path: Path) -> TenantPluginManager:
         The initialized manager; the caller shuts it down.
 
     Raises:
-        UnusableError: A plugin cannot be loaded. A replay without it would show decisions nobody will get.
+        UnusableError: A plugin cannot be loaded, or a switch is misspelt. A replay without it would show decisions
+            nobody will get.
     """
-    manager = TenantPluginManager(config)
+    try:
+        manager = TenantPluginManager(config)
+    except ValueError as error:  # that of a settings class says in its notes which variable it is
+        texts = getattr(error, "__notes__", None) or [str(error)]
+        raise UnusableError([Problem(str(path), *text.split("; ", 1)) for text in texts]) from error
     try:
         await manager.initialize()
     except Exception as error:
