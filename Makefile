@@ -34,7 +34,7 @@ demo: .venv-demo/.installed ## Build CPEX and run it on a recorded agent session
 	cd examples/agent-session && ../../.venv-demo/bin/cpex run plugins.yaml session.jsonl
 
 .PHONY: test
-test: check cargo-test pytest driver ## Everything CI runs: check, Rust tests, Python tests, further interpreters
+test: check cargo-test pytest clients-ours driver ## Everything CI runs: check, Rust tests, Python tests, clients, further interpreters
 	@scripts/tally.py $(LOGS)/*.log
 
 .PHONY: check
@@ -108,6 +108,10 @@ cargo-test: | $(LOGS) ## Rust tests of the pure crates
 .PHONY: pytest
 pytest: $(VENV)/.installed .venv-published/.installed | $(LOGS) ## Python tests
 	$(BIN)/python -m pytest tests $(PYTEST_ARGS) 2>&1 | tee $(LOGS)/pytest.log
+
+.PHONY: clients-ours
+clients-ours: $(VENV)/.installed .venv-clients/.installed | $(LOGS) ## ContextForge's gateway and Mellea, on ours
+	CPEX_CLIENTS=$(CURDIR) $(BIN)/python -m pytest tests/clients -k ours 2>&1 | tee $(LOGS)/clients.log
 
 .PHONY: driver
 driver: ## Tests of the driver and of the Python surface on every further CPython that is installed

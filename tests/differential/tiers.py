@@ -1,23 +1,31 @@
 """Row B9: what plugins may write into the extensions, and what the next ones see of it."""
 
+from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
-from .case import Case, Observation
+from .case import Case, Observation, Reply
 from .look import calls_of, models_in, steps_of, walk
 
 _COUNTED = ("extensions_modified", "matched", "applied")
 
 
+def _writing(case: Case) -> Iterator[Reply]:
+    steps = (step for plugin in case["plugins"] for step in steps_of(plugin))
+    replies = (step["reply"] for step in steps if step["do"] == "reply")
+    return (reply for reply in replies if "custom" in reply or "slots" in reply)
+
+
 def writes_extensions(case: Case) -> bool:
     """Says whether a plugin returns extensions (B9)."""
-    steps = (step for plugin in case["plugins"] for step in steps_of(plugin))
-    return any(step["do"] == "reply" and ("custom" in step["reply"] or "slots" in step["reply"]) for step in steps)
+    return any(_writing(case))
 
 
 def merge_published(case: Case, ours: Observation, published: Observation) -> None:
     """Looks away from all of the extensions but `custom`, which everybody may write (B9)."""
     before = case.get("extensions", {}).get("custom")
+    # Who returns extensions without it resets it in the published package: to what was shown, or to None.
+    resets = any("custom" not in reply for reply in _writing(case))
     for told, left, right in zip_longest(case["calls"], calls_of(ours), calls_of(published)):
         if left is None or right is None or "only_plugin" in told:
             continue
@@ -27,7 +35,7 @@ def merge_published(case: Case, ours: Observation, published: Observation) -> No
             extensions = result["fields"]["modified_extensions"]
             custom = extensions and extensions["fields"]["custom"]
             # What is as the caller passed it is no change here.
-            result["fields"]["modified_extensions"] = None if custom == before else {"custom": custom}
+            result["fields"]["modified_extensions"] = None if resets or custom == before else {"custom": custom}
 
 
 def _forget(call: Observation) -> None:

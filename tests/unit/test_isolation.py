@@ -21,7 +21,9 @@ from cpex.framework import (
     TenantPluginManager,
     ToolPreInvokePayload,
 )
+from cpex.framework._switches import switch
 from cpex.framework.hooks.policies import HookPayloadPolicy
+from cpex.framework.loader.config import ConfigLoader
 from cpex.framework.memory import CopyOnWriteDict
 from cpex.framework.models import Config, ControlExecutionStatus
 
@@ -351,3 +353,19 @@ def test_a_model_made_without_its_constructor_is_copied_as_it_is(mode: str) -> N
     assert [(inner.name, inner.args) for inner in seen] == [("inner", {"a": 1})]
     assert (seen[0] is unfinished) is (mode in ("sequential", "transform"))
     assert not hasattr(seen[0], "__pydantic_fields_set__")
+
+
+@pytest.mark.parametrize(("written", "taken"), [("off", "off"), ("'off'", "off"), ("warn", "warn"), ("default", None)])
+def test_extension_tiers_are_read_as_they_are_written(tmp_path: Path, written: str, taken: str | None) -> None:
+    """B9: YAML reads `off` as a truth value."""
+    path = tmp_path / "plugins.yaml"
+    path.write_text(f"plugins: []\nplugin_settings:\n  extension_tiers: {written}\n")
+    assert switch(ConfigLoader.load_config(str(path)), "extension_tiers") == taken
+
+
+def test_misspelt_extension_tiers_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUGINS_EXTENSION_TIERS", "of")
+    with pytest.raises(
+        ValueError, match=r"PLUGINS_EXTENSION_TIERS must be 'enforce', 'warn', 'off' or 'default', not 'of'"
+    ):
+        TenantPluginManager(Config())

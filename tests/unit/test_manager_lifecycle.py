@@ -196,7 +196,7 @@ async def test_shutdown(caplog: pytest.LogCaptureFixture) -> None:
         ("BadConstructor", {}, "construct", "ctor boom"),
         ("BadInitialize", {}, "initialize", "init boom"),
         ("no_such_module_here.Nope", {}, "import", "No module named 'no_such_module_here'"),
-        ("native", {}, "import", "Empty module name"),
+        ("native", {}, "import", "Empty module name; a kind is 'module.Class', not 'native'"),
         ("os.path.X", {}, "import", "Plugin module 'os.path' is blocked for security reasons."),
         (
             "HalfHooks",

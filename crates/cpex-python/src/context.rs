@@ -64,7 +64,12 @@ impl RequestContext {
         let name = intern!(object.py(), "request_id");
         let request_id = match attribute(object, name)? {
             Some(request_id) => request_id.cast_into::<PyString>()?,
-            None => return Err(PyAttributeError::new_err("the context of a request has a request_id")),
+            None => {
+                let class = object.get_type().name()?;
+                return Err(PyAttributeError::new_err(format!(
+                    "the context of a request has a request_id; pass a GlobalContext, not {class}"
+                )));
+            }
         };
         Ok(Self { object: object.clone().unbind(), request_id: request_id.unbind(), seed: None })
     }

@@ -185,15 +185,28 @@ impl Report {
         visit.call(&self.engine)
     }
 
-    /// The entries, as a tuple of `ExecutionReport`.
+    /// The entries, as a tuple of `ExecutionReport`. What stands in for a plugin that is not loaded has its id: it is
+    /// listed once, as not loaded.
     #[pyo3(name = "__call__")]
     pub(crate) fn lines<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let mut lines = self.records.iter().map(|r| self.line(py, r)).collect::<PyResult<Vec<_>>>()?;
+        let mut missing = Vec::new();
+        let mut missing_ids = Vec::new();
         if let Some(not_loaded) = &self.not_loaded {
             for line in not_loaded.bind(py).try_iter()? {
-                lines.push(line?);
+                let line = line?;
+                missing_ids.push(line.getattr(intern!(py, "plugin_id"))?);
+                missing.push(line);
             }
         }
+        let mut lines = Vec::with_capacity(self.records.len() + missing.len());
+        for record in &self.records {
+            let line = self.line(py, record)?;
+            let id = line.getattr(intern!(py, "plugin_id"))?;
+            if !missing_ids.iter().any(|missing_id| missing_id.eq(&id).unwrap_or(false)) {
+                lines.push(line);
+            }
+        }
+        lines.append(&mut missing);
         PyTuple::new(py, lines)
     }
 }

@@ -31,7 +31,8 @@ pub(crate) fn links(run: &Run) -> Vec<Link> {
             let new = written.members(*slot);
             let empties = new.is_empty() && *slot != Slot::Custom;
             let blind = *slot == Slot::Delegation && !new.starts_with(current.members(*slot));
-            may_modify(run, entry) && may_write(run.plugin(entry), *slot) && !empties && !blind
+            let kept = keeps(*slot, shown.members(*slot), new);
+            may_modify(run, entry) && may_write(run.plugin(entry), *slot) && !empties && !blind && kept
         };
         let (allowed, forbidden): (Vec<_>, _) =
             Slot::ALL.into_iter().filter(is_changed).partition(is_allowed);
@@ -71,14 +72,18 @@ pub(crate) fn breaches(run: &Run, entry: usize) -> bool {
     let Some((shown, written)) = writing(run, entry) else { return false };
     let plugin = run.plugin(entry);
     let enforced = run.case.enforcement == Enforcement::Enforce && may_modify(run, entry);
-    let kept = |slot| {
-        let (old, new) = (shown.members(slot), written.members(slot));
-        let in_order = slot == Slot::Delegation;
-        new.is_empty()
-            || if in_order { new.starts_with(old) } else { old.iter().all(|member| new.contains(member)) }
-    };
+    let kept = |slot| keeps(slot, shown.members(slot), written.members(slot));
     enforced
         && [Slot::Labels, Slot::Delegation].into_iter().any(|slot| may_write(plugin, slot) && !kept(slot))
+}
+
+/// Is all there that was, if the slot may only grow? One that is emptied is no case of that.
+fn keeps(slot: Slot, old: &[&str], new: &[&str]) -> bool {
+    match slot {
+        Slot::Labels => new.is_empty() || old.iter().all(|label| new.contains(label)),
+        Slot::Delegation => new.is_empty() || new.starts_with(old),
+        _ => true,
+    }
 }
 
 pub(crate) fn may_read(plugin: Plugin, slot: Slot) -> bool {

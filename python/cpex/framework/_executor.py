@@ -9,7 +9,7 @@ from cpex import _core
 from cpex.framework._compat import is_compatible
 from cpex.framework._switches import switch
 from cpex.framework.base import HookRef
-from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy
+from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy, check_policies
 from cpex.framework.models import (
     Config,
     ExecutionReport,
@@ -91,10 +91,12 @@ class PluginExecutor(_core.Engine):
             default_hook_policy: Whether hooks without a policy accept changes; None: as the settings say.
 
         Raises:
+            TypeError: If the policies are none.
             ValueError: If the default policy is neither `allow` nor `deny`, or a switch has a value it does not take.
         """
         from cpex.framework import manager
 
+        check_policies(hook_policies or {})
         self.config = config
         self.timeout = timeout
         self.observability = observability

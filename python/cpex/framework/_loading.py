@@ -24,7 +24,7 @@ from cpex.framework._unavailable import (
 from cpex.framework.base import Plugin
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
 from cpex.framework.loader.config import place_of
-from cpex.framework.loader.plugin import PluginLoader
+from cpex.framework.loader.plugin import PluginLoader, add_hint, no_plugin
 from cpex.framework.models import Config, PluginConfig, PluginMode
 from cpex.framework.registry import PluginInstanceRegistry
 
@@ -126,15 +126,17 @@ class PluginLoading:
             self._registry.register(plugin, trusted_config=trusted)
             forget_missing(self.not_loaded, config)
         except Exception as error:
-            await self._discard(plugin)
+            await self._discard(plugin, config.name)
+            if isinstance(error, (AttributeError, TypeError)) and not isinstance(plugin, Plugin):
+                add_hint(error, no_plugin(config.kind))
             raise _LoadError("register", error) from error
         self._logger.info("Loaded plugin: %s (mode: %s)", plugin.name, trusted.mode.value)
 
-    async def _discard(self, plugin: Plugin) -> None:
+    async def _discard(self, plugin: Plugin, name: str) -> None:
         try:
             await plugin.shutdown()
         except Exception as error:
-            self._logger.error("Error shutting down plugin %s: %s", plugin.name, error)
+            self._logger.error("Error shutting down plugin %s: %s", name, error)
 
     def _fail(self, config: PluginConfig, failed: _LoadError, where: str | None) -> None:
         """Record a failure, and go on without the plugin if it may be missing.
@@ -146,9 +148,9 @@ class PluginLoading:
         at = f" ({where})" if where else ""
         self._logger.error("Failed to load plugin %s: {%s}%s", config.name, text, at)
         self.failures.append(LoadFailure(config.name, config.kind, failed.phase, text, where))
-        note_missing(self.not_loaded, config, text)
         # A plugin that names no hook, or whose name is taken, can't be stood in for: it must not pass silently.
         denied = must_not_be_missing(config) and stand_in(config, self._registry)
+        note_missing(self.not_loaded, config, self._registry, text)
         if config.required or self._fail_on_plugin_error() or (config.on_missing == "deny" and not denied):
             raise RuntimeError(f"Plugin initialization failed: {config.name} - {text}{at}") from failed.error
         if denied:

@@ -40,9 +40,9 @@ class UnusableError(Exception):
         self.problems = problems
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], closeness: float = 0.6) -> str:
     """Returns "did you mean a or b?" for the names most like `name`, or an empty string."""
-    matches = closest(name, known, count=2)
+    matches = closest(name, known, 2, closeness)
     return f"did you mean {' or '.join(matches)}?" if matches else ""
 
 

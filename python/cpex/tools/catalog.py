@@ -324,4 +324,8 @@ def _project(source: Path) -> Path:
     for folder in (source, *sorted(path for path in source.iterdir() if path.is_dir())):
         if (folder / "pyproject.toml").is_file():
             return folder
-    raise FileNotFoundError(f"pyproject.toml not found in {source} or its immediate subdirectories")
+    raise FileNotFoundError(
+        f"pyproject.toml not found in {source} or its immediate subdirectories: only a Python package can be "
+        "installed. A native project of cpex bootstrap is used as it is: take the entry of its config.yaml over into "
+        "the plugin config of the application, and name the folder around the project under plugin_dirs"
+    )

@@ -11,6 +11,7 @@ mod failures;
 mod halts;
 mod modes;
 mod policies;
+mod tiers;
 
 /// A case, and what the semantics say of it.
 #[derive(Clone, Debug)]
@@ -114,5 +115,13 @@ fn rule(cites: &'static str, says: impl Into<String>, case: Case, expected: Expe
 /// Every scenario.
 #[must_use]
 pub fn all() -> Vec<Scenario> {
-    [modes::table(), halts::table(), failures::table(), concurrent::table(), policies::table()].concat()
+    [
+        modes::table(),
+        halts::table(),
+        failures::table(),
+        concurrent::table(),
+        policies::table(),
+        tiers::table(),
+    ]
+    .concat()
 }

@@ -2,13 +2,13 @@
 
 import logging
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel
 
+from cpex.framework._files import replace_file
 from cpex.framework._models.config import PluginConfig
 from cpex.framework._models.enums import PluginInstallationType, PluginMode
 from cpex.framework._models.sources import GitRepo, Monorepo, PyPiRepo
@@ -16,6 +16,15 @@ from cpex.framework._models.sources import GitRepo, Monorepo, PyPiRepo
 logger = logging.getLogger("cpex.framework.models")
 
 _REGISTRY_FILE = "installed-plugins.json"
+
+
+def registry_path() -> Path:
+    """Says where the registry of installed plugins is.
+
+    Returns:
+        ``installed-plugins.json`` in the folder that ``PLUGIN_REGISTRY_FILE`` names, by default ``data``.
+    """
+    return Path(os.environ.get("PLUGIN_REGISTRY_FILE") or "data") / _REGISTRY_FILE
 
 
 def _parsed(version: str) -> Version | None:
@@ -177,13 +186,6 @@ class InstalledPluginRegistry(BaseModel, defer_build=True):
 
     def save(self) -> None:
         """Replaces the registry file as one step, so that a reader never sees half of it."""
-        path = Path(os.environ.get("PLUGIN_REGISTRY_FILE") or "data") / _REGISTRY_FILE
+        path = registry_path()
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(self.model_dump_json(indent=2))
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        replace_file(path, self.model_dump_json(indent=2))

@@ -3,9 +3,45 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cpex.framework._signature import plugin_error
+from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE
+
+if TYPE_CHECKING:
+    from cpex.framework.models import PluginConfig
+
+SPECIAL_KINDS: Final = frozenset({EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE})
+"""Kinds of plugins that run elsewhere."""
+
+_TRANSPORTS = (
+    ("grpc", "cpex.framework.external.grpc.client", "GrpcExternalPlugin"),
+    ("unix_socket", "cpex.framework.external.unix.client", "UnixSocketExternalPlugin"),
+    ("mcp", "cpex.framework.external.mcp.client", "ExternalPlugin"),
+)
+
+
+def special_type(config: PluginConfig) -> Any:
+    """Import the class that runs a plugin of a special kind.
+
+    Args:
+        config: Its entry of the configuration; `kind` is one of `SPECIAL_KINDS`.
+
+    Returns:
+        The class.
+
+    Raises:
+        PluginError: If this release does not contain it, or a package it needs is not installed.
+        ValueError: If an external plugin names no transport.
+    """
+    if config.kind == ISOLATED_VENV_PLUGIN_TYPE:
+        return import_special(
+            config.name, f"kind '{config.kind}'", "cpex.framework.isolated.client", "IsolatedVenvPlugin"
+        )
+    for transport, module_name, class_name in _TRANSPORTS:
+        if getattr(config, transport):
+            return import_special(config.name, f"external transport '{transport}'", module_name, class_name)
+    raise ValueError(f"External plugin '{config.name}' must have 'mcp', 'grpc', or 'unix_socket' configuration")
 
 
 def import_special(plugin_name: str, what: str, module_name: str, class_name: str) -> Any:

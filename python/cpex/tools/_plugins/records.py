@@ -49,7 +49,10 @@ def _exclusive(folders: Iterable[Path]) -> Iterator[None]:
 def _locked(folder: Path) -> Iterator[None]:
     made = not folder.exists()
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RuntimeError(f"'{folder}' is needed as a folder: {error.strerror}") from error
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             _wait_for(handle)

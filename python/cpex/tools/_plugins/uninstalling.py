@@ -7,6 +7,7 @@ from rich.markup import escape
 from cpex.tools import cli
 
 from .records import records_changed_together
+from .talk import NoTerminalError, ask
 
 if TYPE_CHECKING:
     from cpex.tools.catalog import PluginCatalog
@@ -21,7 +22,8 @@ def uninstall(plugin_name: str, catalog: "PluginCatalog", assume_yes: bool = Fal
         assume_yes: Do not ask.
 
     Raises:
-        typer.Exit: 3 if it is not installed or not in the catalog, 4 if it cannot be removed.
+        typer.Exit: 1 if nobody can be asked, 3 if it is not installed or not in the catalog, 4 if it cannot be
+            removed.
     """
     installed = cli.PluginRegistry().get(plugin_name)
     if installed is None:
@@ -34,7 +36,12 @@ def uninstall(plugin_name: str, catalog: "PluginCatalog", assume_yes: bool = Fal
     cli.console.print(f"Found plugin: {escape(installed.name)} (version {escape(str(installed.version))})")
     cli.console.print(f"Installation type: {installed.installation_type.value}")
     cli.console.print(f"Installation path: {escape(installed.installation_path)}", soft_wrap=True)
-    if not (assume_yes or _confirmed(plugin_name)):
+    try:
+        confirmed = assume_yes or _confirmed(plugin_name)
+    except NoTerminalError as error:
+        cli.console.print(f":x: Uninstall failed: {error}", soft_wrap=True, highlight=False)
+        raise cli.typer.Exit(cli.EXIT_GENERAL_ERROR) from error
+    if not confirmed:
         cli.console.print("Uninstall cancelled.")
         return
     package = manifest.package_info.pypi_package if manifest.package_info else manifest.name
@@ -54,5 +61,5 @@ def _confirmed(plugin_name: str) -> bool:
     question = cli.inquirer.Confirm(
         "confirm", message=f"Are you sure you want to uninstall '{plugin_name}'?", default=False
     )
-    answers = cli.inquirer.prompt([question])
+    answers = ask(question, "--yes uninstalls without confirmation")
     return bool(answers and answers["confirm"])

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic_core import ErrorDetails
 
@@ -23,6 +24,7 @@ _SPECIAL = (
     (re.compile(r"as 'external' with 'config'"), Code.EXTERNAL_CONFIG, "move it to the config of the plugin server"),
 )
 _NAMES = {"mode": tuple(PluginMode), "on_error": tuple(OnError)}
+_ITEM = re.compile(r"[\w./*-]{1,60}")
 _CAPABILITIES = sorted(capability.value for capability in Capability)
 
 
@@ -50,7 +52,17 @@ def _classify(detail: ErrorDetails) -> tuple[Code, str]:
     if key in _NAMES:
         near = nearest(given, _NAMES[key]) if isinstance(given, str) else ""
         return Code.INVALID_VALUE, near or f"one of: {', '.join(_NAMES[key])}"
+    if detail["type"] in ("list_type", "set_type", "frozenset_type"):
+        return Code.INVALID_VALUE, _as_list(str(key), given)
+    if detail["type"] in ("enum", "literal_error") and isinstance(given, str):
+        return Code.INVALID_VALUE, nearest(given, re.findall(r"'([^']*)'", detail["msg"]))
     return Code.INVALID_VALUE, ""
+
+
+def _as_list(key: str, given: Any) -> str:
+    if isinstance(given, str):
+        return f"write a list: {key}: [{given if _ITEM.fullmatch(given) else '…'}]"
+    return "write a list: put a dash before each item" if isinstance(given, dict) else "write a list"
 
 
 def capabilities_form(reading: Reading) -> Iterator[Finding]:
