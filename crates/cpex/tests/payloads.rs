@@ -23,7 +23,7 @@ struct Recorded {
 
 fn there_and_back<T: DeserializeOwned + serde::Serialize>(json: &Value) {
     let value: T = serde_json::from_value(json.clone()).unwrap_or_else(|error| panic!("{error}: {json}"));
-    assert_eq!(serde_json::to_value(&value).unwrap(), *json);
+    assert_eq!(serde_json::to_value(&value).ok().as_ref(), Some(json));
 }
 
 fn payload<T: Payload>(json: &Value) {

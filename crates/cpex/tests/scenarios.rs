@@ -1,5 +1,6 @@
 //! The table of scenarios, played over the tokio driver on a paused clock. What Rust cannot express (a payload of
-//! another class, an answer that cannot be read, an exception that nothing may swallow) is left out, and counted.
+//! another class, an answer that cannot be read, an exception that nothing may swallow) is left out, and so are those
+//! with extensions of the caller, whose slots are texts there and types here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +90,9 @@ fn is_expressible(case: &Case) -> bool {
                 matches!(plugin.phase, Phase::Sequential | Phase::Concurrent | Phase::FireAndForget);
             plain
                 && answer.unreadable.is_none()
+                && answer
+                    .extensions
+                    .is_none_or(|writing| matches!(writing.0, [Some(Edit::Put(Slot::Custom, _)), None, None]))
                 && !denies_without_reason
                 && !allows_with_reason
                 && (!denies_and_modifies || may_lose_it)
@@ -96,7 +100,8 @@ fn is_expressible(case: &Case) -> bool {
         Does::Fail | Does::Refuse | Does::Hang => true,
         Does::Interrupt => false,
     };
-    case.plugins.iter().all(says) && case.aborts_at_ms.is_none() && case.copies.is_none()
+    let is_calm = case.aborts_at_ms.is_none() && case.copies.is_none() && case.extensions.is_none();
+    is_calm && case.plugins.iter().all(says)
 }
 
 fn entry(script: &Script) -> PluginConfig {
