@@ -140,7 +140,8 @@ def test_a_misspelt_switch_is_an_error(variable: str, monkeypatch: pytest.Monkey
 
 def test_a_misspelt_switch_in_the_configuration_is_an_error(tmp_path: Path) -> None:
     config = config_file(tmp_path, "plugin_settings: {isolation: true}\n")
-    with pytest.raises(ValueError, match=r"config\.yaml:1:30: plugin_settings\.isolation must be 'always' or 'default', not True$"):
+    expected = r"config\.yaml:1:30: plugin_settings\.isolation must be 'always' or 'default', not True$"
+    with pytest.raises(ValueError, match=expected):
         TenantPluginManager(config)
 
 
