@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::action::{Action, Fault, Reply, Settings, Work};
-use crate::capability::{self, Acceptance, Enforcement};
 use crate::condition::Facts;
 use crate::error::Misuse;
+use crate::extensions::{self, Acceptance, Enforcement};
 use crate::host::{Event, Host, Values};
 use crate::outcome::{End, Outcome};
 use crate::payload;
@@ -414,7 +414,7 @@ impl<V: Values> Invocation<V> {
         let (index, enforcement) = (record.entry, self.settings.enforcement);
         let (entry, current) = (&self.line_up.entries()[index], self.extensions_for(phase));
         let Acceptance { extensions, refused } =
-            capability::accept(host, index, entry, enforcement, current, written)?;
+            extensions::accept(host, index, entry, enforcement, current, written)?;
         if !refused.is_empty() {
             host.observe(index, Event::Refused(&refused));
             record.refused = refused;

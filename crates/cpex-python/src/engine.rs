@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cpex_core::capability::Enforcement;
 use cpex_core::condition::Facts;
+use cpex_core::extensions::Enforcement;
 use cpex_core::payload::{Isolation, Rule};
 use cpex_core::record::Detail;
 use cpex_core::{LineUp, Phase, Settings};
