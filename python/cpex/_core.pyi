@@ -107,6 +107,7 @@ class Engine:
     _isolates_always: bool
     _full_detail: bool
     _extension_tiers: str
+    _compatible: bool
     _runtime_disabled: set[str]
     def __new__(cls, *args: Any, **kwargs: Any) -> Engine: ...
     def _begin(
@@ -132,6 +133,9 @@ class Engine:
         extensions: Any,
     ) -> Any | HookCall:
         """One plugin, outside a pipeline (`execute_plugin`). A `PluginResult`, or a `HookCall` to be awaited."""
+
+    def _release(self) -> None:
+        """Lets go of the plugins it knows. Calls under way keep theirs until they end."""
 
     def _eligible(
         self, hook_refs: list[Any], payload: Any, global_context: Any, hook_type: str

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use cpex_core::capability::{Breach, Change, Enforcement, Shown};
+use cpex_core::extensions::{Breach, Change, Enforcement, Shown};
 use cpex_core::host::{Event, Restriction};
 use cpex_core::payload::{Isolation, Relation, Rule};
 use cpex_core::{Action, Capabilities, Entry, Facts, Host, Invocation, LineUp, OnError, Outcome, Phase};

@@ -3,7 +3,7 @@
 use core::num::NonZeroUsize;
 use core::time::Duration;
 
-use crate::capability::Enforcement;
+use crate::extensions::Enforcement;
 use crate::host::Values;
 use crate::payload;
 use crate::record::Fate;

@@ -4,7 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::action::Fault;
-use crate::capability::{Breach, Change, Refusal, Shown, Slot, Slots};
+use crate::capability::{Slot, Slots};
+use crate::extensions::{Breach, Change, Refusal, Shown};
 use crate::payload::{Discard, Relation};
 
 /// What a host calls its things. The core moves them and never looks inside.

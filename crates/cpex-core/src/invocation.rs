@@ -7,9 +7,9 @@ use core::ops::Deref;
 
 use crate::action::{Action, Fault, Reply, Settings, Work};
 use crate::buffers::{Buffers, State};
-use crate::capability::{self, Acceptance, Enforcement};
 use crate::condition::Facts;
 use crate::error::Misuse;
+use crate::extensions::{self, Acceptance, Enforcement};
 use crate::host::{Event, Host, Values};
 use crate::outcome::{End, Outcome};
 use crate::payload;
@@ -431,7 +431,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
         let (index, enforcement) = (record.entry, self.settings.enforcement);
         let (entry, current) = (&self.line_up.entries()[index], self.extensions_for(phase));
         let Acceptance { extensions, refused } =
-            capability::accept(host, index, entry, enforcement, current, written)?;
+            extensions::accept(host, index, entry, enforcement, current, written)?;
         if !refused.is_empty() {
             host.observe(index, Event::Refused(&refused));
             record.refused = refused;

@@ -20,7 +20,7 @@
 //!    beside the others.
 //! 3. Tell what came of it: [`Invocation::handle_reply`] or [`Invocation::handle_fault`]. The judgement
 //!    ([`verdict::judge`]), the payload policy ([`payload::Rule`]) and the rules of the extensions
-//!    ([`capability::judge`]) are applied here and nowhere else.
+//!    ([`extensions::judge`]) are applied here and nowhere else.
 //! 4. On [`Action::Cancel`] stop that plugin, and say when it has ended: [`Invocation::handle_cancelled`].
 //! 5. On [`Action::Detach`] start that plugin in the background; its end is nobody's business here.
 //! 6. On [`Action::Wait`] wait for a plugin to end; on [`Action::Done`] take the [`Outcome`].
@@ -72,6 +72,7 @@ pub mod buffers;
 pub mod capability;
 pub mod condition;
 pub mod error;
+pub mod extensions;
 pub mod health;
 pub mod host;
 pub mod invocation;

@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::action::Fault;
-use crate::capability::{Refusal, Slot};
+use crate::capability::Slot;
 use crate::condition::Unmet;
+use crate::extensions::Refusal;
 use crate::host::Values;
 use crate::payload::Discard;
 use crate::phase::Phase;

@@ -1,10 +1,11 @@
 //! The table of extension slots (X1), what capabilities show (X2, X7), and the judgement of each change (B9).
 
-use cpex_core::capability::Change::{
+use cpex_core::capability::Policy;
+use cpex_core::extensions::Change::{
     self, Added, Altered, Blind, Grown, Removed, Replaced, Shrunk, Unchanged,
 };
-use cpex_core::capability::Judgement::{self, Keep, Refuse, Take};
-use cpex_core::capability::{Breach, Policy, Refusal, judge};
+use cpex_core::extensions::Judgement::{self, Keep, Refuse, Take};
+use cpex_core::extensions::{Breach, Refusal, judge};
 use cpex_core::{Capabilities, Capability, Slot, Slots};
 
 const SHRUNK: Change = Shrunk { was: 2, now: 1 };

@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cpex_core::capability::Enforcement;
 use cpex_core::condition::Facts;
+use cpex_core::extensions::Enforcement;
 use cpex_core::payload::{Isolation, Rule};
 use cpex_core::record::Detail;
 use cpex_core::{LineUp, Phase, Settings};
@@ -35,7 +35,6 @@ use crate::values::{Invocation, Work};
 pub(crate) struct Engine {
     settings: Mutex<EngineSettings>,
     line_ups: LineUps,
-    compatible: bool,
 }
 
 /// What tests and applications set on an executor, at any time.
@@ -53,6 +52,7 @@ struct EngineSettings {
     runtime_disabled: Py<PySet>,
     not_loaded: Py<PyDict>,
     overridden: bool,
+    compatible: bool,
 }
 
 impl Engine {
@@ -118,9 +118,10 @@ impl Engine {
         context: &Bound<'_, PyAny>,
     ) -> PyResult<Hosted> {
         let py = slf.py();
-        let (observability, enforcement) = {
+        let (observability, enforcement, overridden, compatible) = {
             let settings = slf.get().settings();
-            (settings.observability.clone_ref(py), settings.enforcement)
+            let observability = settings.observability.clone_ref(py);
+            (observability, settings.enforcement, settings.overridden, settings.compatible)
         };
         let seats = line_up.entries().iter().map(|_| None).collect();
         Ok(Hosted {
@@ -136,8 +137,8 @@ impl Engine {
             writable_fields: None,
             shown: None,
             raise_denials: false,
-            overridden: slf.get().is_overridden(),
-            compatible: slf.get().compatible,
+            overridden,
+            compatible,
             spans: Spans::of_current_trace(py, &observability)?,
             chain_span: None,
             seats,
@@ -186,9 +187,9 @@ impl Engine {
                 runtime_disabled: PySet::empty(py)?.unbind(),
                 not_loaded: PyDict::new(py).unbind(),
                 overridden: false,
+                compatible: false,
             }),
             line_ups: LineUps::default(),
-            compatible: std::env::var("PLUGINS_COMPAT").is_ok_and(|version| version.trim() == "0.1.4"),
         })
     }
 
@@ -273,6 +274,11 @@ impl Engine {
             other => return Err(PyValueError::new_err(format!("extension_tiers cannot be {other:?}"))),
         };
         Ok(())
+    }
+
+    #[setter(_compatible)]
+    fn set_compatible(&self, compatible: bool) {
+        self.settings().compatible = compatible;
     }
 
     #[setter(_full_detail)]
@@ -404,6 +410,11 @@ impl Engine {
             }
             (Progress::Yielded(done) | Progress::Done(done), _) => Ok(done),
         }
+    }
+
+    /// Lets go of the plugins it knows. Calls under way keep theirs until they end.
+    fn _release(&self) {
+        self.line_ups.clear();
     }
 
     /// Every hook reference in execution order, with the reason why it would be skipped.

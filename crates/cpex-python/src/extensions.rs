@@ -2,8 +2,9 @@
 //!
 //! Who may do what is the core's to say. Here is only where each slot lives and what its values look like.
 
-use cpex_core::capability::{self, Breach, Capabilities, Change, Enforcement, Refusal, Review, Shown};
-use cpex_core::{Capability, Slot, Slots};
+use cpex_core::capability::Policy;
+use cpex_core::extensions::{Breach, Change, Enforcement, Refusal, Review, Shown, review};
+use cpex_core::{Capabilities, Capability, Slot, Slots};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -83,7 +84,7 @@ pub(crate) fn merge_extensions<'py>(
     let before = current.clone().unbind();
     let compared = |slot, shown: Shown<'_, Py<PyAny>>| compare(slot, shown, &written);
     let Review { mut taken, refused } =
-        capability::review(Some(&before), capabilities.visible(), capabilities, compared)?;
+        review(Some(&before), capabilities.visible(), capabilities, compared)?;
     for (slot, refusal) in refused {
         if let Refusal::Breach(change) = refusal {
             return Err(violation(current.py(), plugin_name, Breach { slot, change })?);
@@ -119,7 +120,7 @@ type Row = (&'static str, String, Option<&'static str>, Option<&'static str>);
 #[pyfunction]
 pub(crate) fn extension_slots() -> Vec<Row> {
     let row = |slot: Slot| {
-        let capability::Policy { path, tier, read, write } = slot.policy();
+        let Policy { path, tier, read, write } = slot.policy();
         (path, tier.to_string(), read.map(Capability::name), write.map(Capability::name))
     };
     Slot::ALL.into_iter().map(row).collect()
@@ -139,7 +140,7 @@ pub(crate) fn read_capabilities(names: &Bound<'_, PyAny>) -> PyResult<Capabiliti
 /// The error of a plugin that took away from what may only grow.
 pub(crate) fn violation(py: Python<'_>, plugin: &str, breach: Breach) -> PyResult<PyErr> {
     let tiers = py.import(intern!(py, "cpex.framework.extensions.tiers"))?;
-    let capability::Policy { path, tier, .. } = breach.slot.policy();
+    let Policy { path, tier, .. } = breach.slot.policy();
     let tier = tiers.getattr("MutabilityTier")?.call1((tier.to_string(),))?;
     let error = tiers.getattr("TierViolationError")?.call1((plugin, path, tier, breach.to_string()))?;
     Ok(PyErr::from_value(error))

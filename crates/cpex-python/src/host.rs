@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cpex_core::capability::{Breach, Change, Enforcement, Shown};
+use cpex_core::extensions::{Breach, Change, Enforcement, Shown};
 use cpex_core::host::{Event, Restriction};
 use cpex_core::payload::Relation;
 use cpex_core::record::{Fate, Skip};

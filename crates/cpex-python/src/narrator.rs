@@ -1,6 +1,6 @@
 //! Puts what happens in a pipeline into words, for the log.
 
-use cpex_core::capability::{Enforcement, Refusal};
+use cpex_core::extensions::{Enforcement, Refusal};
 use cpex_core::host::Event;
 use cpex_core::payload::Discard;
 use cpex_core::{Phase, Slot};

@@ -1,7 +1,7 @@
 //! What became of each plugin, for the caller: execution records in the published shape, and the full report.
 
 use cpex_core::Slot;
-use cpex_core::capability::Refusal;
+use cpex_core::extensions::Refusal;
 use cpex_core::payload::Discard;
 use cpex_core::phase::Runs;
 use cpex_core::record::{Detail, Fate, Status};

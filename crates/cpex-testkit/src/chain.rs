@@ -1,7 +1,7 @@
 //! What plugins make of the extensions, worked out from what they were shown and what they wrote, and from the
 //! words of the rules, not from the core's.
 
-use cpex_core::capability::Enforcement;
+use cpex_core::extensions::Enforcement;
 use cpex_core::{Capability, Slot};
 
 use crate::extensions::Extensions;

@@ -3,7 +3,7 @@
 use core::num::NonZeroUsize;
 
 use arbitrary::{Result, Unstructured};
-use cpex_core::capability::Enforcement;
+use cpex_core::extensions::Enforcement;
 use cpex_core::payload::{Isolation, Rule};
 use cpex_core::{Capabilities, Capability, OnError, Phase, Slot};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use cpex_core::capability::{Change, Shown};
+use cpex_core::extensions::{Change, Shown};
 use cpex_core::{Slot, Slots};
 
 /// The members of each slot. A slot that is not mentioned says nothing; one without members is emptied.

@@ -2,7 +2,7 @@
 
 use core::num::NonZeroUsize;
 
-use cpex_core::capability::Enforcement;
+use cpex_core::extensions::Enforcement;
 use cpex_core::payload::{Isolation, Rule};
 use cpex_core::{Capability, OnError, Phase, Slot};
 use proptest::collection::vec;

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use cpex_core::capability::Enforcement;
+use cpex_core::extensions::Enforcement;
 use cpex_core::payload::{Discard, Isolation, Rule};
 use cpex_core::record::{Fate, Skip};
 use cpex_core::{End, OnError, Phase, Slot};

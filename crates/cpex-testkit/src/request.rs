@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cpex_core::capability::{Breach, Change, Shown};
+use cpex_core::extensions::{Breach, Change, Shown};
 use cpex_core::host::{Event, Restriction};
 use cpex_core::payload::{Discard, Relation};
 use cpex_core::{Host, LineUp, Slot, Slots};

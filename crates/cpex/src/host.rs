@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cpex_core::capability::{Breach, Change, Shown};
+use cpex_core::extensions::{Breach, Change, Shown};
 use cpex_core::host::{Event, Restriction};
 use cpex_core::payload::Relation;
 use cpex_core::{Host, Slots, Values};

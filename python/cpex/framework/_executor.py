@@ -104,8 +104,8 @@ class PluginExecutor(_core.Engine):
         self.default_hook_policy = DefaultHookPolicy(default_hook_policy or manager.settings.default_hook_policy)
         self._isolates_always = switch(config, "isolation") is not None
         self._full_detail = switch(config, "execution_detail") is not None
-        tiers = switch(config, "extension_tiers")
-        self._extension_tiers = tiers or ("off" if is_compatible() else "enforce")
+        self._compatible = compatible = is_compatible()
+        self._extension_tiers = switch(config, "extension_tiers") or ("off" if compatible else "enforce")
         self._runtime_disabled = set()
         self._not_loaded: dict[str, tuple[ExecutionReport, ...]] = {}
         self._note_replacements()

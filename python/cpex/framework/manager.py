@@ -241,8 +241,7 @@ class PluginManager(ManagerView):
                 await self._background.finish(self._background_limit())
                 await self._registry.shutdown()
                 await self._background.finish(0)
-                # The engine lets go of the plugins when it is next asked about some.
-                self._get_executor()._eligible([], None, GlobalContext(request_id=""), "")
+                self._get_executor()._release()
             finally:
                 self._initialized = False
                 self._guard()

@@ -2,7 +2,7 @@
 
 use cpex_core::Capability::{AppendDelegation, AppendLabels, WriteHeaders};
 use cpex_core::Phase::{Audit, Concurrent, Sequential, Transform};
-use cpex_core::capability::Enforcement;
+use cpex_core::extensions::Enforcement;
 use cpex_core::record::Fate::{Denied, Failed, Ran, Suppressed};
 use cpex_core::{OnError, Slot};
 

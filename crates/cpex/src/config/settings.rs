@@ -1,6 +1,6 @@
 use std::env;
 
-use cpex_core::capability::Enforcement;
+use cpex_core::extensions::Enforcement;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};

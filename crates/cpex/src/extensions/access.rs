@@ -2,7 +2,7 @@
 //!
 //! Who may do what is the core's to say. Here is only where each slot lives.
 
-use cpex_core::capability::{Change, Shown};
+use cpex_core::extensions::{Change, Shown};
 use cpex_core::{Slot, Slots};
 
 use super::{Delegation, Extensions, Security, Subject};

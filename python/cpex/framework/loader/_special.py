@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 SPECIAL_KINDS: Final = frozenset({EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE})
 """Kinds of plugins that run elsewhere."""
 
+NOT_IN_THIS_RELEASE: Final = (
+    "is not part of this release, a later one brings it; a kind 'module.Class' runs in-process today"
+)
+
 _TRANSPORTS = (
     ("grpc", "cpex.framework.external.grpc.client", "GrpcExternalPlugin"),
     ("unix_socket", "cpex.framework.external.unix.client", "UnixSocketExternalPlugin"),
@@ -63,8 +67,6 @@ def import_special(plugin_name: str, what: str, module_name: str, class_name: st
         return getattr(importlib.import_module(module_name), class_name)
     except ImportError as error:
         package = (error.name or str(error)).partition(".")[0]
-        if package == "cpex":
-            reason = "is not part of this release, a later one brings it; a kind 'module.Class' runs in-process today"
-        else:
-            reason = f"needs the package '{package}', which is not installed"
+        missing = f"needs the package '{package}', which is not installed"
+        reason = NOT_IN_THIS_RELEASE if package == "cpex" else missing
         raise plugin_error(f"Plugin '{plugin_name}': {what} {reason}", plugin_name) from error

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cpex.framework._lazy import names_from
 from cpex.framework.pdp._http import Decision, HttpResolver
+from cpex.framework.pdp.base import PdpError as PdpError
+from cpex.framework.pdp.base import PdpResolver as PdpResolver
+from cpex.framework.pdp.base import PdpResult as PdpResult
 
 __all__ = ["AuthZenResolver"]
-
-if not TYPE_CHECKING:
-    __getattr__ = names_from(
-        __name__,
-        {
-            "cpex.framework.pdp.base": ("PdpError", "PdpResolver", "PdpResult"),
-        },
-    )
 
 logger = logging.getLogger(__name__)
 
