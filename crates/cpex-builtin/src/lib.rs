@@ -2,9 +2,23 @@
 
 #![forbid(unsafe_code)]
 
+pub mod text;
+pub mod finding;
+pub mod inspect;
 pub mod denial;
 pub mod error;
+
+pub mod action;
+pub mod redact;
+pub mod vault;
+
+pub mod deny_list;
 pub mod limits;
+pub mod output_length;
+pub mod pii;
+pub mod regex_rewrite;
 
 pub use denial::Denial;
 pub use error::ConfigError;
+pub use inspect::{Detector, Inspection, inspect};
+pub use text::TextTree;
