@@ -17,6 +17,7 @@ pub mod limits;
 pub mod output_length;
 pub mod pii;
 pub mod regex_rewrite;
+pub mod secrets;
 
 pub use denial::Denial;
 pub use error::ConfigError;
