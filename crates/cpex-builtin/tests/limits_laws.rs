@@ -230,7 +230,11 @@ fn weeks_months_and_years_begin_when_the_calendar_says() {
         (Calendar::Year, "2026-12-31T23:59:59Z", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
     ] {
         let frame = Window::Calendar(calendar, TimeZone::UTC).frame(at(now));
-        assert_eq!((frame.current, frame.clears(frame.current)), (at(begin).micros(), at(end)), "{calendar:?}");
+        assert_eq!(
+            (frame.current, frame.clears(frame.current)),
+            (at(begin).micros(), at(end)),
+            "{calendar:?}"
+        );
     }
 }
 
@@ -238,7 +242,8 @@ fn weeks_months_and_years_begin_when_the_calendar_says() {
 fn a_period_does_not_count_what_the_last_one_spent() {
     let window = Window::Calendar(Calendar::Day, TimeZone::UTC);
     let day = Duration::from_secs(86_400);
-    let (today, tomorrow) = (window.frame(Moment::from_micros(5)), window.frame(Moment::from_micros(5) + day));
+    let (today, tomorrow) =
+        (window.frame(Moment::from_micros(5)), window.frame(Moment::from_micros(5) + day));
     let mut account = Account::default();
     account.spend(&today, Amount::from_micros(5));
     assert_eq!(account.spent(&today), Amount::from_micros(5));
@@ -276,7 +281,8 @@ impl Target {
 #[test]
 fn failures_in_a_row_open_it_and_probes_close_it() {
     let mut target = Target::new(Some(3), None);
-    for outcome in [Outcome::Failure, Outcome::Failure, Outcome::Success, Outcome::Failure, Outcome::Failure] {
+    for outcome in [Outcome::Failure, Outcome::Failure, Outcome::Success, Outcome::Failure, Outcome::Failure]
+    {
         assert!(target.call(outcome));
         assert_eq!(target.state(), State::Closed);
     }
@@ -300,13 +306,18 @@ fn a_probe_that_fails_or_never_ends_opens_it_again() {
     assert!(target.wait(30).call(Outcome::Failure));
     assert_eq!(target.state(), State::Open);
     target.wait(30);
-    let (first, second) =
-        (target.breaker.admit(&target.settings, target.now), target.breaker.admit(&target.settings, target.now));
+    let (first, second) = (
+        target.breaker.admit(&target.settings, target.now),
+        target.breaker.admit(&target.settings, target.now),
+    );
     assert!(first.is_ok() && second.is_ok());
     assert!(!target.wait(29).call(Outcome::Success), "two probes run already");
     assert!(!target.wait(1).call(Outcome::Success), "they were lost");
     assert_eq!(target.state(), State::Open);
-    assert!(!target.breaker.report(&target.settings, first.unwrap(), Outcome::Success, target.now), "too late");
+    assert!(
+        !target.breaker.report(&target.settings, first.unwrap(), Outcome::Success, target.now),
+        "too late"
+    );
     assert_eq!(target.state(), State::Open);
 }
 
@@ -319,7 +330,8 @@ fn a_share_of_failures_opens_it_once_there_are_enough_calls_in_the_window() {
     }
     assert_eq!(target.state(), State::Closed, "three calls say too little");
     target.wait(20);
-    for outcome in [Outcome::Success, Outcome::Success, Outcome::Success, Outcome::Failure, Outcome::Failure] {
+    for outcome in [Outcome::Success, Outcome::Success, Outcome::Success, Outcome::Failure, Outcome::Failure]
+    {
         assert!(target.call(outcome));
         assert_eq!(target.state(), State::Closed, "what has left the window does not count");
     }

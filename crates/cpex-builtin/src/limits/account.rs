@@ -132,9 +132,7 @@ impl Calendar {
     fn begin(self, now: &Zoned) -> Result<Zoned, jiff::Error> {
         let first = match self {
             Self::Day => now.clone(),
-            Self::Week => {
-                now.checked_sub(CalendarSpan::new().days(now.weekday().to_monday_zero_offset()))?
-            }
+            Self::Week => now.checked_sub(CalendarSpan::new().days(now.weekday().to_monday_zero_offset()))?,
             Self::Month => now.first_of_month()?,
             Self::Year => now.first_of_year()?,
         };

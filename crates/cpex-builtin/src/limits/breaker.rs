@@ -134,7 +134,8 @@ impl Breaker {
                     Some(rate) => now + rate.window,
                     None => now,
                 };
-                let opens = failed && (too_often || settings.consecutive.is_some_and(|most| in_a_row >= most));
+                let opens =
+                    failed && (too_often || settings.consecutive.is_some_and(|most| in_a_row >= most));
                 if opens {
                     self.open(settings, now);
                 }

@@ -41,7 +41,9 @@ pub struct Level {
 
 /// Why a rate cannot be kept exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} with a burst of {1} cannot be counted exactly: use a rounder number, a shorter time or a smaller burst")]
+#[error(
+    "{0} with a burst of {1} cannot be counted exactly: use a rounder number, a shorter time or a smaller burst"
+)]
 pub struct TooFine(Rate, NonZeroU32);
 
 impl Bucket {

@@ -138,9 +138,13 @@ impl CircuitBreaker {
     /// # Errors
     /// The field that cannot be used, and what would be right.
     pub fn new(config: CircuitBreakerConfig) -> Result<Self, ConfigError> {
-        let CircuitBreakerConfig { key, consecutive, failure_rate, open_for, probes, failure, max_keys } = config;
+        let CircuitBreakerConfig { key, consecutive, failure_rate, open_for, probes, failure, max_keys } =
+            config;
         if consecutive.is_none() && failure_rate.is_none() {
-            return Err(ConfigError::new("consecutive", "expected this or failure_rate: it would never open"));
+            return Err(ConfigError::new(
+                "consecutive",
+                "expected this or failure_rate: it would never open",
+            ));
         }
         if failure_rate.is_some_and(|rate| !(rate.share > 0.0 && rate.share <= 1.0)) {
             return Err(ConfigError::new("failure_rate.share", "expected a share above 0 and up to 1"));

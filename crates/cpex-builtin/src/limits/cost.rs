@@ -62,7 +62,10 @@ impl CostConfig {
     /// # Errors
     /// A field is missing, is not a number, or makes the amount negative or too great.
     pub fn amount(&self, payload: &Value) -> Result<Amount, CostError> {
-        self.terms.iter().map(|term| term.amount(payload)).try_fold(self.fixed, |sum, term| Ok(sum.plus(term?)))
+        self.terms
+            .iter()
+            .map(|term| term.amount(payload))
+            .try_fold(self.fixed, |sum, term| Ok(sum.plus(term?)))
     }
 
     /// Whether every field is a JSON pointer.
@@ -80,10 +83,13 @@ impl Term {
         let wrong = |problem| CostError { field: self.field.clone(), problem };
         let quantity = match (payload.pointer(&self.field), self.missing) {
             (None | Some(Value::Null), Some(missing)) => missing,
-            (None | Some(Value::Null), None) => return Err(wrong("is not there, and no number stands in for it")),
+            (None | Some(Value::Null), None) => {
+                return Err(wrong("is not there, and no number stands in for it"));
+            }
             (Some(value), _) => value.as_f64().ok_or_else(|| wrong("expected a number"))?,
         };
-        Amount::priced(quantity, self.price, self.per.get())
-            .map_err(|_| wrong("expected a number that is not negative and costs no more than an amount holds"))
+        Amount::priced(quantity, self.price, self.per.get()).map_err(|_| {
+            wrong("expected a number that is not negative and costs no more than an amount holds")
+        })
     }
 }

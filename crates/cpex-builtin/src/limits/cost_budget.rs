@@ -19,7 +19,7 @@ use super::cost::{CostConfig, CostError};
 use super::decision::{Judge, Verdict, away};
 use super::key::{Facts, KeySpec, Keys};
 use super::keyed::{Fades, Keyed};
-use super::moment::Moment;
+use super::moment::{Moment, micros};
 use super::span::Span;
 use super::store::StoreConfig;
 use crate::{ConfigError, Denial};
@@ -214,7 +214,10 @@ impl CostBudget {
         let settled = match judge {
             _ if *amount == actual => true,
             Judge::Shared => {
-                matches!(self.backend.rule(|_| (), question, |_| Some(())).await, Ruling::Counted(Judge::Shared, ()))
+                matches!(
+                    self.backend.rule(|_| (), question, |_| Some(())).await,
+                    Ruling::Counted(Judge::Shared, ())
+                )
             }
             _ => self.backend.memory().map(|accounts| accounts.settle(slots, *amount, actual)).is_some(),
         };
@@ -270,13 +273,21 @@ impl Budget {
             (Some(per), None) => {
                 let name = zone.as_deref().unwrap_or("UTC");
                 let zone = TimeZone::get(name).map_err(|_| {
-                    wrong(".zone", "no such time zone is known here: expected an IANA name, such as Europe/Berlin")
+                    wrong(
+                        ".zone",
+                        "no such time zone is known here: expected an IANA name, such as Europe/Berlin",
+                    )
                 })?;
                 Window::Calendar(*per, zone)
             }
             (None, Some(within)) if zone.is_none() => Window::Rolling(within.duration()),
             (None, Some(_)) => return Err(wrong(".zone", "a time zone goes with per, not with within")),
-            _ => return Err(wrong("", "expected either per (day, week, month, year) or within (a time such as 1h)")),
+            _ => {
+                return Err(wrong(
+                    "",
+                    "expected either per (day, week, month, year) or within (a time such as 1h)",
+                ));
+            }
         };
         match (hard, soft) {
             (None, None) => Err(wrong("", "expected hard, soft or both")),
@@ -288,7 +299,7 @@ impl Budget {
     /// The limit's name in Redis: the slots of one window mean nothing to another.
     fn label(&self) -> String {
         match &self.window {
-            Window::Rolling(length) => format!("within-{}us", super::moment::micros(*length)),
+            Window::Rolling(length) => format!("{}us", micros(*length)),
             Window::Calendar(calendar, zone) => {
                 format!("{calendar:?}@{}", zone.iana_name().unwrap_or("UTC")).to_lowercase()
             }

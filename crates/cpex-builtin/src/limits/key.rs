@@ -143,7 +143,8 @@ impl Keys {
         };
         let common = digest(&self.common);
         let root = &self.root;
-        let name = |(label, spec): (&String, &KeySpec)| format!("{root}:{{{common}}}:{label}:{}", digest(spec));
+        let name =
+            |(label, spec): (&String, &KeySpec)| format!("{root}:{{{common}}}:{label}:{}", digest(spec));
         labels.iter().zip(&self.specs).map(name).collect()
     }
 }

@@ -22,24 +22,24 @@
 //!   one more helping of each limit; and it is exact only if there are `n` hosts.
 //! * **Eviction.** Redis must not evict these keys: use a `volatile-*` policy with room to spare, or `noeviction`.
 
-pub mod rate_limiter;
-pub mod cost_budget;
-pub mod circuit_breaker;
-pub mod decision;
-pub mod store;
-pub mod key;
-pub mod rate;
-pub mod amount;
-pub mod span;
-pub mod bucket;
-pub mod cost;
 pub mod account;
-pub mod breaker;
-pub mod moment;
+pub mod amount;
 mod backend;
+pub mod breaker;
+pub mod bucket;
+pub mod circuit_breaker;
+pub mod cost;
+pub mod cost_budget;
+pub mod decision;
+pub mod key;
 mod keyed;
 #[cfg(feature = "redis")]
 mod link;
+pub mod moment;
+pub mod rate;
+pub mod rate_limiter;
+pub mod span;
+pub mod store;
 
 pub use circuit_breaker::{CircuitBreaker, CircuitBreakerConfig};
 pub use cost_budget::{CostBudget, CostBudgetConfig};

@@ -57,7 +57,8 @@ impl FromStr for Rate {
         let (count, per) = text.split_once('/').ok_or(BadRate)?;
         let count = count.trim().parse().map_err(|_| BadRate)?;
         let per = per.trim();
-        let per = if per.starts_with(|first: char| first.is_ascii_digit()) { per } else { &format!("1{per}") };
+        let per =
+            if per.starts_with(|first: char| first.is_ascii_digit()) { per } else { &format!("1{per}") };
         Ok(Self { count, per: per.parse().map_err(|_| BadRate)? })
     }
 }

@@ -101,7 +101,7 @@ impl RateLimiter {
                 .map_err(|error| ConfigError::new(format!("limits[{index}].rate"), error.to_string()))
         };
         let buckets = limits.iter().enumerate().map(compile).collect::<Result<Vec<_>, _>>()?;
-        let labels = limits.iter().map(|limit| limit.rate.to_string().replace(' ', "")).collect();
+        let labels = limits.iter().map(|limit| limit.rate.to_string()).collect();
         let specs = limits.into_iter().map(|limit| limit.key).collect();
         let keys = Keys::new(store.root("rate", name), specs)?;
         let backend = Backend::new(&store, |share| Levels::new(&buckets, share))?;
@@ -152,9 +152,12 @@ impl Finding {
             let (limit, remaining) = (bucket.burst(), bucket.remaining(drops));
             (wait, Quota { index, limit, remaining, reset: bucket.empties(drops) })
         };
-        let nearest = buckets.iter().zip(drops).enumerate().map(look).max_by_key(|(wait, quota)| {
-            (wait.is_none(), *wait, Reverse(quota.remaining), quota.reset)
-        });
+        let nearest = buckets
+            .iter()
+            .zip(drops)
+            .enumerate()
+            .map(look)
+            .max_by_key(|(wait, quota)| (wait.is_none(), *wait, Reverse(quota.remaining), quota.reset));
         let (wait, quota) = nearest.unzip();
         let verdict = if fits { Verdict::Allowed } else { Verdict::Limited { retry_after: wait.flatten() } };
         Self { verdict, quota }
@@ -185,7 +188,8 @@ impl Levels {
     fn new(buckets: &[Bucket], share: Share) -> Result<Self, ConfigError> {
         let divide = |(index, bucket): (usize, &Bucket)| {
             bucket.share(share.hosts).ok_or_else(|| {
-                let problem = format!("limits[{index}] has a burst of {} to divide: one is left none", bucket.burst());
+                let problem =
+                    format!("limits[{index}] has a burst of {} to divide: one is left none", bucket.burst());
                 ConfigError::new("store.redis.when_away.local.hosts", problem)
             })
         };
@@ -203,7 +207,8 @@ impl Levels {
                 filled.map_or(0, |filled| bucket.drops(filled.level, now))
             })
             .collect();
-        let fits = self.buckets.iter().zip(&drops).all(|(bucket, drops)| bucket.fits(*drops, bucket.pour(cost)));
+        let fits =
+            self.buckets.iter().zip(&drops).all(|(bucket, drops)| bucket.fits(*drops, bucket.pour(cost)));
         if fits {
             for (limit, bucket) in self.buckets.iter().enumerate() {
                 let key = keys.bytes(limit, facts, &mut buffer);

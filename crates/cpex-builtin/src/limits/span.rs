@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::moment::micros;
+
 /// A length of time, written with its unit: `250ms`, `5s`, `1h 30m`. Never zero.
 ///
 /// ```
@@ -13,6 +15,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// let span: Span = "1h 30m".parse()?;
 /// assert_eq!(span.duration().as_secs(), 5400);
+/// assert_eq!(span.to_string(), "90min");
 /// assert!("5".parse::<Span>().is_err(), "without a unit");
 /// # Ok::<(), cpex_builtin::limits::span::BadSpan>(())
 /// ```
@@ -27,9 +30,9 @@ impl Span {
     /// # Errors
     /// It is shorter than a microsecond.
     pub fn new(duration: Duration) -> Result<Self, BadSpan> {
-        match super::moment::micros(duration) {
+        match micros(duration) {
             0 => Err(BadSpan),
-            micros => Ok(Self(Duration::from_micros(micros))),
+            whole => Ok(Self(Duration::from_micros(whole))),
         }
     }
 
@@ -78,7 +81,17 @@ impl From<Span> for String {
 }
 
 impl fmt::Display for Span {
+    /// In the largest unit that it is a whole number of.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.0).fmt(f)
+        const UNITS: [(u64, &str); 5] = [
+            (86_400_000_000, "d"),
+            (3_600_000_000, "h"),
+            (60_000_000, "min"),
+            (1_000_000, "s"),
+            (1_000, "ms"),
+        ];
+        let micros = micros(self.0);
+        let (size, unit) = UNITS.into_iter().find(|(size, _)| micros % size == 0).unwrap_or((1, "us"));
+        write!(f, "{}{unit}", micros / size)
     }
 }

@@ -135,7 +135,7 @@ async fn scripts_that_the_server_has_forgotten_are_loaded_again() {
     assert_eq!((decision.judge, decision.quota.unwrap().remaining), (Judge::Shared, 98));
 }
 
-/// What is logged, as text.
+/// What is logged in this process, by the other tests too, as text.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -157,11 +157,8 @@ fn hides(shown: &dyn Debug) {
 async fn a_wrong_password_is_told_to_nobody_and_a_right_one_is_noticed() {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _listening = tracing::subscriber::set_default(subscriber);
+    let listener = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+    tracing::subscriber::set_global_default(listener.with_writer(move || writer.clone()).finish()).unwrap();
 
     let server = Server::with(&["--requirepass", "sesame"]);
     let url = format!("redis://:hunter2@127.0.0.1:{}", server.port);
@@ -182,6 +179,9 @@ async fn a_wrong_password_is_told_to_nobody_and_a_right_one_is_noticed() {
     assert!(until_shared(&limiter, &alice).await.verdict.allowed());
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(log.contains("Redis does not answer") && log.contains("Redis answers again"), "{log}");
+    let address = format!("127.0.0.1:{}", server.port);
+    for told in ["Redis does not answer", "Redis answers again"] {
+        assert!(log.lines().any(|line| line.contains(told) && line.contains(&address)), "{told}: {log}");
+    }
     assert!(!log.contains("hunter2") && !log.contains("alice"), "{log}");
 }

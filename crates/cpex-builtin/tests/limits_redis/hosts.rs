@@ -124,7 +124,8 @@ async fn redis_knows_nobody_by_name_and_forgets_idle_keys() {
 #[tokio::test]
 async fn a_settled_call_costs_what_it_has_cost_and_a_refunded_one_nothing() {
     let server = Server::start();
-    let limits = json!([{"hard": 10, "soft": 5, "within": "1h"}, {"hard": 10, "per": "day", "zone": "Asia/Tokyo"}]);
+    let limits =
+        json!([{"hard": 10, "soft": 5, "within": "1h"}, {"hard": 10, "per": "day", "zone": "Asia/Tokyo"}]);
     let budget = budget(&server.url(), limits, json!({}));
     let amount = |number| Amount::new(number).unwrap();
     let nobody = caller("", "");

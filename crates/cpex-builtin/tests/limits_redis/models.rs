@@ -55,7 +55,10 @@ fn check(test: impl Fn(&mut Connection)) {
     test(&mut server.client());
 }
 
-fn run_property<S: Strategy>(strategy: S, test: impl Fn(S::Value, &mut Connection) -> Result<(), TestCaseError>) {
+fn run_property<S: Strategy>(
+    strategy: S,
+    test: impl Fn(S::Value, &mut Connection) -> Result<(), TestCaseError>,
+) {
     check(|server| {
         let server = std::cell::RefCell::new(server);
         let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(64));
@@ -85,8 +88,10 @@ fn pour_decides_as_the_bucket_does() {
             if fits {
                 levels = [0, 1].map(|i| buckets[i].after(levels[i], now, buckets[i].pour(cost)));
             }
-            let arguments: Vec<_> =
-                buckets.iter().flat_map(|bucket| [bucket.capacity, bucket.drain, bucket.pour(cost)]).collect();
+            let arguments: Vec<_> = buckets
+                .iter()
+                .flat_map(|bucket| [bucket.capacity, bucket.drain, bucket.pour(cost)])
+                .collect();
             let answer = run(server, script, &keys, &arguments, now).unwrap();
             prop_assert_eq!(answer, vec![u64::from(fits), drops[0], drops[1]]);
         }
@@ -165,7 +170,8 @@ fn spend_goes_by_the_servers_clock_and_refuses_when_the_hosts_is_a_period_off() 
         let mut arguments = vec![1, 0];
         arguments.extend(beginnings(&window, host));
         let day = Duration::from_secs(86_400);
-        let mut slot = |now: Moment| run(server, spend, &["a".to_owned()], &arguments, now).map(|answer| answer[2]);
+        let mut slot =
+            |now: Moment| run(server, spend, &["a".to_owned()], &arguments, now).map(|answer| answer[2]);
         let begin = window.frame(host).current;
         assert_eq!(slot(host), Ok(begin));
         assert_eq!(slot(host + day), Ok(begin + 86_400_000_000));

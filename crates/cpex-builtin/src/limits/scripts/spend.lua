@@ -8,7 +8,7 @@ local SLOTS = 10
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local amount = tonumber(ARGV[1])
-local answer, spent_in, lives, fits = { 1, now }, {}, {}, true
+local answer, spent_in, lives, forgotten, fits = { 1, now }, {}, {}, {}, true
 
 for i, key in ipairs(KEYS) do
   local arg = {}
@@ -43,9 +43,7 @@ for i, key in ipairs(KEYS) do
       over[#over + 1] = fields[j]
     end
   end
-  if #over > 0 then
-    redis.call('HDEL', key, unpack(over))
-  end
+  forgotten[i] = over
   fits = fits and (hard < 0 or sum + amount <= hard)
   spent_in[i], lives[i] = string.format('%.0f', current), string.format('%.0f', math.ceil((ends - now) / 1000) + 1)
   answer[#answer + 1], answer[#answer + 2] = current, #slots / 2
@@ -60,6 +58,9 @@ if not fits then
 end
 
 for i, key in ipairs(KEYS) do
+  if #forgotten[i] > 0 then
+    redis.call('HDEL', key, unpack(forgotten[i]))
+  end
   redis.call('HINCRBY', key, spent_in[i], ARGV[1])
   redis.call('PEXPIRE', key, lives[i])
 end
