@@ -1,5 +1,7 @@
 //! What a configuration must say, and how it is told what is wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use cpex_builtin::limits::store::Secret;
 use cpex_builtin::limits::{CircuitBreaker, CostBudget, RateLimiter};
 use serde::de::DeserializeOwned;

@@ -1,5 +1,7 @@
 //! The laws of the limits, on a clock that the tests move.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 

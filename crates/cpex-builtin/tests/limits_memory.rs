@@ -1,5 +1,7 @@
 //! The guards in one process.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::thread::scope;
 
@@ -11,15 +13,15 @@ use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
 fn now<T>(future: impl Future<Output = T>) -> T {
-    Builder::new_current_thread().build().unwrap().block_on(future)
+    Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
 fn limiter(config: Value) -> RateLimiter {
-    RateLimiter::new("guard", serde_json::from_value(config).unwrap()).unwrap()
+    RateLimiter::new("guard", serde_json::from_value(config).expect("well-formed")).expect("valid")
 }
 
 fn budget(config: Value) -> CostBudget {
-    CostBudget::new("guard", serde_json::from_value(config).unwrap()).unwrap()
+    CostBudget::new("guard", serde_json::from_value(config).expect("well-formed")).expect("valid")
 }
 
 fn facts<const N: usize>(facts: [(Part, &'static str); N]) -> BTreeMap<Part, &'static str> {

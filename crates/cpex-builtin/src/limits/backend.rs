@@ -16,7 +16,7 @@ pub(super) enum Backend<M> {
     Memory(M),
     #[cfg(feature = "redis")]
     Redis {
-        link: Link,
+        link: Box<Link>,
         away: Away<M>,
     },
 }
@@ -49,6 +49,7 @@ pub(super) enum Script {
 
 /// What came of a question.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "memory always counts"))]
 pub(super) enum Ruling<T> {
     Counted(Judge, T),
     Uncounted(Verdict),
@@ -78,7 +79,7 @@ impl<M> Backend<M> {
                     WhenAway::FailOpen => Away::Open,
                     WhenAway::Local { hosts, max_keys } => Away::Local(memory(Share { max_keys, hosts })?),
                 };
-                Ok(Self::Redis { link: Link::new(config)?, away })
+                Ok(Self::Redis { link: Box::new(Link::new(config)?), away })
             }
         }
     }

@@ -143,7 +143,7 @@ impl CostBudget {
         actual.as_ref().map_or(Ok(()), |actual| actual.validate("actual"))?;
         let budgets = limits.iter().enumerate().map(|(index, limit)| Budget::new(index, limit));
         let budgets = budgets.collect::<Result<Vec<_>, _>>()?;
-        let labels = budgets.iter().map(|budget| budget.label()).collect();
+        let labels = budgets.iter().map(Budget::label).collect();
         let specs = limits.into_iter().map(|limit| limit.key).collect();
         let keys = Keys::new(store.root("budget", name), specs)?;
         let backend = Backend::new(&store, |share| Ok(Accounts::new(&budgets, share)))?;

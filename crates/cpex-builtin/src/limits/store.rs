@@ -70,10 +70,10 @@ pub enum WhenAway {
 }
 
 impl StoreConfig {
-    /// What the names of a guard in Redis begin with; in memory it does not matter.
+    /// What the names of a guard in Redis begin with.
     pub(super) fn root(&self, guard: &str, name: &str) -> String {
         match self {
-            Self::Memory(_) => name.to_owned(),
+            Self::Memory(_) => format!("{guard}:{name}"),
             #[cfg(feature = "redis")]
             Self::Redis(config) => format!("{}:{guard}:{name}", config.prefix),
         }

@@ -1,4 +1,5 @@
 //! Limits that hosts share, on a real server.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "redis")]
 
 mod away;
