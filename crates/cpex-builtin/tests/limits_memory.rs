@@ -76,6 +76,13 @@ fn callers_are_told_apart_by_every_part_of_the_key_and_by_nothing_else() {
 }
 
 #[test]
+fn callers_with_long_names_are_told_apart_too() {
+    let limiter = limiter(json!({"limits": [{"rate": "1/day", "key": ["user"]}]}));
+    let [long, longer] = [1000, 1001].map(|length| BTreeMap::from([(Part::User, "x".repeat(length))]));
+    assert_eq!([&long, &longer, &long].map(|who| passes(&limiter, who)), [true, true, false]);
+}
+
+#[test]
 fn a_tool_counts_what_it_costs_and_a_free_one_nothing() {
     let config = json!({"limits": [{"rate": "10/day"}], "costs": {"research": 4, "ping": 0, "huge": 11}});
     let limiter = limiter(config);

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::breaker::{Breaker, FailureRate, Outcome, Permit, Settings, State};
-use super::key::{Facts, KeySpec, Keys, Part};
+use super::key::{Facts, KeySpec, Keys, Labelled, Part};
 use super::keyed::Keyed;
 use super::moment::Moment;
 use super::span::Span;
@@ -166,7 +166,7 @@ impl CircuitBreaker {
                 probes: probes.get(),
             },
             failure,
-            keys: Keys::new(String::new(), vec![key])?,
+            keys: Keys::new(String::new(), vec![Labelled { label: String::new(), spec: key }])?,
             breakers: Mutex::new(Keyed::new(max_keys.get())),
         })
     }
@@ -206,7 +206,7 @@ impl CircuitBreaker {
     }
 
     fn target(&self, facts: &impl Facts) -> String {
-        self.keys.names(&[String::new()], facts).remove(0)
+        self.keys.names(facts).remove(0)
     }
 
     fn lock(&self) -> MutexGuard<'_, Keyed<Breaker>> {

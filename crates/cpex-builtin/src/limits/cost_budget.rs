@@ -17,7 +17,7 @@ use super::amount::Amount;
 use super::backend::{Backend, Question, Ruling, Script, Share};
 use super::cost::{CostConfig, CostError};
 use super::decision::{Judge, Verdict, away};
-use super::key::{Facts, KeySpec, Keys};
+use super::key::{Facts, KeySpec, Keys, Labelled};
 use super::keyed::{Fades, Keyed};
 use super::moment::{Moment, micros};
 use super::span::Span;
@@ -79,7 +79,6 @@ const fn yes() -> bool {
 #[derive(Debug)]
 pub struct CostBudget {
     budgets: Vec<Budget>,
-    labels: Vec<String>,
     keys: Keys,
     cost: CostConfig,
     actual: Option<CostConfig>,
@@ -143,11 +142,11 @@ impl CostBudget {
         actual.as_ref().map_or(Ok(()), |actual| actual.validate("actual"))?;
         let budgets = limits.iter().enumerate().map(|(index, limit)| Budget::new(index, limit));
         let budgets = budgets.collect::<Result<Vec<_>, _>>()?;
-        let labels = budgets.iter().map(Budget::label).collect();
-        let specs = limits.into_iter().map(|limit| limit.key).collect();
-        let keys = Keys::new(store.root("budget", name), specs)?;
+        let labels = budgets.iter().map(Budget::label).zip(limits);
+        let labels = labels.map(|(label, limit)| Labelled { label, spec: limit.key }).collect();
+        let keys = Keys::new(store.root("budget", name), labels)?;
         let backend = Backend::new(&store, |share| Ok(Accounts::new(&budgets, share)))?;
-        Ok(Self { budgets, labels, keys, cost, actual, refund_failures, backend })
+        Ok(Self { budgets, keys, cost, actual, refund_failures, backend })
     }
 
     /// Decides about a call, and reserves what it is expected to cost.
@@ -164,7 +163,7 @@ impl CostBudget {
 
     /// Decides about a call that is expected to cost this much, and reserves it.
     pub async fn reserve_amount(&self, amount: Amount, facts: &(impl Facts + Sync)) -> BudgetDecision {
-        let names = self.keys.names(&self.labels, facts);
+        let names = self.keys.names(facts);
         let now = Moment::wall();
         let question = || Question {
             script: Script::Spend,

@@ -103,37 +103,58 @@ impl fmt::Display for Part {
 pub(super) struct Keys {
     /// Before every name in Redis: what guard, and for whom.
     root: String,
-    specs: Vec<KeySpec>,
+    limits: Vec<Labelled>,
     /// What all keys have in common.
     common: KeySpec,
 }
 
+/// A limit's key, and what the limit is called in Redis.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Labelled {
+    pub(super) label: String,
+    pub(super) spec: KeySpec,
+}
+
+/// Longer keys are kept as their digest.
+const LONGEST: usize = 128;
+
 impl Keys {
-    /// The keys of limits that are called `labels` in Redis.
-    pub(super) fn new(root: String, specs: Vec<KeySpec>) -> Result<Self, ConfigError> {
-        for (index, spec) in specs.iter().enumerate() {
-            if let Some(part) = (1..spec.len()).find(|at| spec[..*at].contains(&spec[*at])) {
+    pub(super) fn new(root: String, limits: Vec<Labelled>) -> Result<Self, ConfigError> {
+        for (index, limit) in limits.iter().enumerate() {
+            let spec = &limit.spec;
+            if let Some(part) = (1..spec.len()).find(|part| spec[..*part].contains(&spec[*part])) {
                 let problem = format!("{} is there twice", spec[part]);
                 return Err(ConfigError::new(format!("limits[{index}].key[{part}]"), problem));
             }
+            if let Some(same) = limits[..index].iter().position(|other| other == limit) {
+                let problem = format!("limits[{same}] has the same time and key: one of them is too many");
+                return Err(ConfigError::new(format!("limits[{index}]"), problem));
+            }
         }
-        let mut common = specs.first().cloned().unwrap_or_default();
-        common.retain(|part| specs.iter().all(|spec| spec.contains(part)));
+        let mut common = limits.first().map(|limit| limit.spec.clone()).unwrap_or_default();
+        common.retain(|part| limits.iter().all(|limit| limit.spec.contains(part)));
         common.sort();
-        Ok(Self { root, specs, common })
+        Ok(Self { root, limits, common })
     }
 
-    /// A limit's key in memory, unlike that of every other limit and caller. Reuses the buffer.
+    /// A limit's key in memory, unlike that of every other limit and caller, and of bounded length. Reuses the
+    /// buffer.
     pub(super) fn bytes<'b>(&self, limit: usize, facts: &impl Facts, buffer: &'b mut Vec<u8>) -> &'b [u8] {
         buffer.clear();
         buffer.extend(limit.to_le_bytes());
-        spell(&self.specs[limit], facts, buffer);
+        spell(&self.limits[limit].spec, facts, buffer);
+        if buffer.len() > LONGEST {
+            let digest = Sha256::digest(&*buffer);
+            buffer.clear();
+            buffer.extend((!limit).to_le_bytes());
+            buffer.extend(digest);
+        }
         buffer
     }
 
     /// The limits' names in Redis, `root:{common}:label:digest`: all of a decision are in one slot of a cluster, and
     /// the callers are spread over its slots by what all limits' keys have in common.
-    pub(super) fn names(&self, labels: &[String], facts: &impl Facts) -> Vec<String> {
+    pub(super) fn names(&self, facts: &impl Facts) -> Vec<String> {
         let mut buffer = Vec::new();
         let mut digest = |spec: &[Part]| {
             buffer.clear();
@@ -143,9 +164,8 @@ impl Keys {
         };
         let common = digest(&self.common);
         let root = &self.root;
-        let name =
-            |(label, spec): (&String, &KeySpec)| format!("{root}:{{{common}}}:{label}:{}", digest(spec));
-        labels.iter().zip(&self.specs).map(name).collect()
+        let name = |limit: &Labelled| format!("{root}:{{{common}}}:{}:{}", limit.label, digest(&limit.spec));
+        self.limits.iter().map(name).collect()
     }
 }
 

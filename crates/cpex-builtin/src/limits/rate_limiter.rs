@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::backend::{Backend, Question, Ruling, Script, Share};
 use super::bucket::{Bucket, Level};
 use super::decision::{Decision, Judge, Quota, Verdict};
-use super::key::{Facts, KeySpec, Keys};
+use super::key::{Facts, KeySpec, Keys, Labelled};
 use super::keyed::{Fades, Keyed};
 use super::moment::Moment;
 use super::rate::Rate;
@@ -78,8 +78,6 @@ pub struct LimitConfig {
 #[derive(Debug)]
 pub struct RateLimiter {
     buckets: Vec<Bucket>,
-    /// The limits' names in Redis: a level means nothing to a limit of another rate.
-    labels: Vec<String>,
     keys: Keys,
     costs: BTreeMap<String, u32>,
     backend: Backend<Levels>,
@@ -101,11 +99,11 @@ impl RateLimiter {
                 .map_err(|error| ConfigError::new(format!("limits[{index}].rate"), error.to_string()))
         };
         let buckets = limits.iter().enumerate().map(compile).collect::<Result<Vec<_>, _>>()?;
-        let labels = limits.iter().map(|limit| limit.rate.to_string()).collect();
-        let specs = limits.into_iter().map(|limit| limit.key).collect();
-        let keys = Keys::new(store.root("rate", name), specs)?;
+        // A level means nothing to a limit of another rate.
+        let label = |limit: LimitConfig| Labelled { label: limit.rate.to_string(), spec: limit.key };
+        let keys = Keys::new(store.root("rate", name), limits.into_iter().map(label).collect())?;
         let backend = Backend::new(&store, |share| Levels::new(&buckets, share))?;
-        Ok(Self { buckets, labels, keys, costs, backend })
+        Ok(Self { buckets, keys, costs, backend })
     }
 
     /// Decides about a call of a tool, at the cost that is configured for it.
@@ -118,7 +116,7 @@ impl RateLimiter {
     pub async fn check_cost(&self, cost: u32, facts: &(impl Facts + Sync)) -> Decision {
         let question = || Question {
             script: Script::Pour,
-            keys: self.keys.names(&self.labels, facts),
+            keys: self.keys.names(facts),
             arguments: self.buckets.iter().flat_map(|b| [b.capacity, b.drain, b.pour(cost)]).collect(),
         };
         let local = |levels: &Levels| levels.decide(&self.keys, facts, cost, Moment::monotonic());
