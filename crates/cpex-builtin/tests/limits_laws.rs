@@ -28,7 +28,7 @@ fn count(number: u32) -> NonZeroU32 {
 
 /// Calls as pauses in microseconds before them, and costs.
 fn schedule(longest_pause: u64) -> impl Strategy<Value = Vec<(u64, u32)>> {
-    vec((prop_oneof![Just(0), 0..=longest_pause], 1..4u32), 1..200)
+    vec((prop_oneof![Just(0), 0..=longest_pause], 1..4u32), 1..100)
 }
 
 /// Every stretch of a sequence.

@@ -91,7 +91,8 @@ impl fmt::Display for Span {
             (1_000, "ms"),
         ];
         let micros = micros(self.0);
-        let (size, unit) = UNITS.into_iter().find(|(size, _)| micros.is_multiple_of(*size)).unwrap_or((1, "us"));
+        let (size, unit) =
+            UNITS.into_iter().find(|(size, _)| micros.is_multiple_of(*size)).unwrap_or((1, "us"));
         write!(f, "{}{unit}", micros / size)
     }
 }
