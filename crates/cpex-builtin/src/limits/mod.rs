@@ -20,11 +20,14 @@
 //!   by the host, and a decision is refused when the two disagree by a whole period.
 //! * **While Redis is away**, `when_away: {local: {hosts: n}}` starts from empty counts, so an outage is worth up to
 //!   one more helping of each limit; and it is exact only if there are `n` hosts.
+//! * **Settlements** that are lost leave what was reserved. To stay within a budget come what may, reserve the most
+//!   that a call may cost.
 //! * **Clusters.** All keys of a decision are in one slot, but redirections are not followed: a cluster needs an
 //!   address that answers for all of it.
 //! * **Eviction.** Redis must not evict these keys: use a `volatile-*` policy with room to spare, or `noeviction`.
 
 pub mod account;
+mod accounts;
 pub mod amount;
 mod backend;
 pub mod breaker;
