@@ -13,11 +13,19 @@ pub mod redact;
 pub mod vault;
 
 pub mod deny_list;
+pub mod header_injector;
+#[cfg(feature = "json_schema")]
+pub mod json_schema;
 pub mod limits;
 pub mod output_length;
 pub mod pii;
+#[cfg(feature = "policy")]
+pub mod policy;
+pub mod prompt_injection;
 pub mod regex_rewrite;
 pub mod secrets;
+#[cfg(feature = "url_filter")]
+pub mod url_filter;
 
 pub use denial::Denial;
 pub use error::ConfigError;

@@ -5,11 +5,12 @@ use super::reader::{Found, ends_number};
 use crate::finding::Confidence;
 
 /// How the digits of cards are grouped: by fours, and as American Express and Diners Club do.
-const SHAPES: [&[usize]; 5] = [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 1]];
+const SHAPES: [&[usize]; 6] =
+    [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 2], &[4, 4, 4]];
 
-/// A card number in groups, or 13 to 19 digits in one.
+/// A card number in groups, or 12 to 19 digits in one.
 pub(super) fn at(text: &str, groups: &Groups) -> Found {
-    let single = groups.single(13..=19);
+    let single = groups.single(12..=19);
     let grouped = SHAPES.iter().filter_map(|shape| Some(groups.shaped(shape)?.0));
     let end = single.into_iter().chain(grouped).find(|end| {
         ends_number(text, *end) && is_card_number(&text[groups.start()..*end])
@@ -50,6 +51,7 @@ fn issued(digits: &[u8; 19], len: usize) -> bool {
         // Diners Club
         300_000..=305_999 | 360_000..=369_999 | 380_000..=399_999 => (14..=19).contains(&len),
         // JCB
+        213_100..=213_199 | 180_000..=180_099 => len == 15,
         352_800..=358_999 => (16..=19).contains(&len),
         // Discover, UnionPay, RuPay
         601_100..=601_199 | 644_000..=659_999 | 620_000..=629_999 | 810_000..=817_199 | 600_000..=600_999 => {
@@ -58,7 +60,7 @@ fn issued(digits: &[u8; 19], len: usize) -> bool {
         // Mir
         220_000..=220_499 => (16..=19).contains(&len),
         // Maestro
-        500_000..=509_999 | 560_000..=589_999 | 630_000..=639_999 | 670_000..=679_999 => (13..=19).contains(&len),
+        500_000..=509_999 | 560_000..=589_999 | 630_000..=639_999 | 670_000..=679_999 => (12..=19).contains(&len),
         _ => false,
     }
 }

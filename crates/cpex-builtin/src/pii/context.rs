@@ -23,7 +23,7 @@ impl Label {
     /// Whether such a word stands shortly before `start`, with no other number between, or the text is called so.
     pub(super) fn near(&self, text: &str, start: usize, name: Option<&str>) -> bool {
         let (before, called) = self.compiled.get_or_init(|| {
-            let before = format!(r"(?i)(?:^|[^\pL])(?:{})s?\b[^0-9\n.;!?]{{0,24}}$", self.before);
+            let before = format!(r"(?i)(?:^|[^\pL])(?:{})s?\b\.?[^0-9\n.;!?]{{0,24}}$", self.before);
             let called = format!("(?i)(?:{})", self.name);
             (compiled(&before), compiled(&called))
         });

@@ -9,7 +9,7 @@ use super::reader::{Found, ends_number};
 use crate::finding::Confidence::{self, High, Low, Medium};
 
 static LABEL: Label = Label::new(
-    r"(?:tele)?phone(?: (?:number|no))?|tel|call|mobile|cell|fax|whats ?app|sms|text|dial|ring|reach(?:ed)?|hotline|contact|handy|telefon|telefono|teléfono|téléphone|móvil|numer|numéro",
+    r"(?:tele)?phone(?: (?:number|no))?|tel|call|mobile|cell|fax|whats ?app|sms|text|dial|ring|reach(?:ed)?|hotline|contact|handy|(?:my|his|her|our|their) number|telefon|telefono|teléfono|téléphone|móvil|numer|numéro",
     r"phone|mobile|fax|whatsapp|(?:^|_)(?:tel|cell|sms)(?:$|_)|telefon",
 );
 
@@ -32,15 +32,15 @@ static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
         form(r"^\+1[ .-]?\(?[2-9][0-9]{2}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}", 11..=11, Some(High), High),
         // +44 20 7946 0958, +49 (0)30 1234567
         form(r"^\+[2-9][0-9]{0,2}(?:[ .-]?\([0-9]{1,5}\))?(?:[ .-]?[0-9]{1,12}){1,6}", 8..=15, Some(High), High),
-        // (415) 555-2671, 415-555-2671, 1-800-555-0199
-        form(r"^(?:1[ .-])?\([2-9][0-9]{2}\)[ -]?[0-9]{3}[ .-][0-9]{4}", 10..=11, Some(High), High),
-        form(r"^(?:1-)?[2-9][0-9]{2}-[0-9]{3}-[0-9]{4}", 10..=11, Some(Medium), High),
+        // (415) 555-2671, 415-555-2671x12, 1-800-555-0199
+        form(r"^(?:1[ .-])?\([2-9][0-9]{2}\)[ -]?[0-9]{3}[ .-][0-9]{4}(?:x[0-9]{2,6})?", 10..=17, Some(High), High),
+        form(r"^(?:1-)?[2-9][0-9]{2}-[0-9]{3}-[0-9]{4}(?:x[0-9]{2,6})?", 10..=17, Some(Medium), High),
         // 415.555.2671, 415 555 2671
-        form(r"^(?:1[ .])?[2-9][0-9]{2}(?:\.[2-9][0-9]{2}\.|[ -][2-9][0-9]{2}[ -])[0-9]{4}", 10..=11, Some(Medium), High),
+        form(r"^(?:1[ .])?[2-9][0-9]{2}(?:\.[2-9][0-9]{2}\.|[ -][2-9][0-9]{2}[ -])[0-9]{4}(?:x[0-9]{2,6})?", 10..=17, Some(Medium), High),
         // 020 7946 0958, (030) 123456, 06 12 34 56 78, 0044 20 7946 0958
-        form(r"^\(?0[0-9]{1,5}\)?(?:[ ./-]?[0-9]{2,8}){1,6}", 9..=16, Some(Low), Medium),
-        // 13812345678, 98765 43210
-        form(r"^[1-9][0-9]{4,11}(?:[ -][0-9]{3,6})?", 8..=12, None, Medium),
+        form(r"^\(?0[0-9]{1,5}\)?(?:[ ./-]?[0-9]{2,8}){1,6}", 8..=16, Some(Low), Medium),
+        // 13812345678, 98765 43210, 602 751 826
+        form(r"^\(?[1-9][0-9]{1,11}\)?(?:[ .-][0-9]{2,6}){0,4}", 8..=12, None, Medium),
         // 555-0199
         form(r"^[2-9][0-9]{2}[ .-][0-9]{4}", 7..=7, None, Medium),
     ]

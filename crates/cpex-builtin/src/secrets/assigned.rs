@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::Regex;
 
 use super::plausible;
@@ -18,17 +18,14 @@ const WORDS: [&str; 24] = [
     "accountkey", "client_key", "credential", "bearer", "basic",
 ];
 const PASSWORDS: usize = 5;
+const SCHEMES: usize = 22;
 
 static NAMES: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::builder().ascii_case_insensitive(true).build(WORDS).expect("the words are few and short")
-});
-
-/// The rest of a name, a sign of assignment, and the value in group 2, quoted or not.
-static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
-    let rest_of_name = r"([\w.-]{0,40}?)";
-    let assigned = r#"(?:\\?["'`])?\]?\s{0,4}(?:=>|:=|={1,2}|:|\bis\b|\bwas\b)\s{0,4}(?:[A-Z][a-zA-Z]{2,9} +)?(?:\\?["'`])?"#;
-    let value = r#"([^\s"'`,;\\<>\[{(]{8,512})"#;
-    Regex::new(&format!("^(?i:{}){rest_of_name}{assigned}{value}", WORDS.join("|"))).expect("the pattern is valid")
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(WORDS)
+        .expect("the words are few and short")
 });
 
 /// `Bearer …` and `Basic …`, as in the header `Authorization`.
@@ -57,26 +54,47 @@ pub(super) fn read(text: &str, name: Option<&str>, note: &mut impl FnMut(&str, R
         if start < free {
             continue;
         }
-        let rest = &text[start..];
-        if let Some(groups) = SCHEME.captures(rest) {
-            let value = start + groups[0].len() - groups[1].len()..start + groups[0].len();
-            if plausible::is_key(&text[value.clone()]) {
-                free = value.end;
-                note("bearer_token", value, Confidence::High);
+        let pattern = word.pattern().as_usize();
+        if pattern >= SCHEMES {
+            if let Some(groups) = SCHEME.captures(&text[start..]) {
+                let value = start + groups[0].len() - groups[1].len()..start + groups[0].len();
+                if plausible::is_key(&text[value.clone()]) {
+                    free = value.end;
+                    note("bearer_token", value, Confidence::High);
+                }
             }
             continue;
         }
-        let Some(groups) = ASSIGNMENT.captures(rest) else { continue };
-        if ABOUT.is_match(&groups[1]) {
+        let Some((rest_of_name, value)) = assignment(text, word.end()) else { continue };
+        if ABOUT.is_match(rest_of_name) {
             continue;
         }
-        let value = groups[2].trim_end_matches(['.', ')', '}', ']', '!', '?', ':', '&']);
-        let from = start + groups[0].len() - groups[2].len();
-        if let Some(kind) = kind(word.pattern().as_usize() < PASSWORDS, name_around(text, start), value) {
-            free = from + value.len();
-            note(kind, from..free, Confidence::Medium);
+        if let Some(kind) = kind(pattern < PASSWORDS, name_around(text, start), &text[value.clone()]) {
+            free = value.end;
+            note(kind, value, Confidence::Medium);
         }
     }
+}
+
+/// The rest of a name from `at` on, and the span of what is assigned to it, without its quotes.
+fn assignment(text: &str, at: usize) -> Option<(&str, Range<usize>)> {
+    let bytes = text.as_bytes();
+    let run = |from: usize, most: usize, part: fn(u8) -> bool| {
+        from + bytes[from..].iter().take(most).take_while(|byte| part(**byte)).count()
+    };
+    let spaces = |from| run(from, 4, |byte| matches!(byte, b' ' | b'\t'));
+    let quote = |from| {
+        let quoted = run(from, 1, |byte| byte == b'\\');
+        run(quoted, 1, |byte| matches!(byte, b'"' | b'\'' | b'`'))
+    };
+    let name_end = run(at, 40, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
+    let sign = spaces(run(quote(name_end), 1, |byte| byte == b']'));
+    let signs: [&[u8]; 7] = [b"=>", b":=", b"==", b"=", b":", b"is ", b"was "];
+    let length = signs.iter().find(|wanted| bytes[sign..].starts_with(wanted))?.len();
+    let start = quote(spaces(sign + length));
+    let end = run(start, 512, |byte| !byte.is_ascii_whitespace() && !b"\"'`,;\\<>[{(".contains(&byte));
+    let value = text.get(start..end)?.trim_end_matches(['.', ')', '}', ']', '!', '?', ':', '&']);
+    Some((&text[at..name_end], start..start + value.len()))
 }
 
 /// What a whole text is if its name is that of a secret.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::Regex;
 use serde::Deserialize;
 
@@ -133,6 +133,18 @@ struct Rule {
     regex: Regex,
 }
 
+impl Rule {
+    /// The span of the secret whose prefix stands at `start`.
+    fn at(&self, text: &str, start: usize) -> Option<Range<usize>> {
+        let rest = &text[start..];
+        let found = self.regex.find(rest)?;
+        match self.regex.captures_len() {
+            1 => Some(start..start + found.end()).filter(|span| ends(text, span.end)),
+            _ => self.regex.captures(rest)?.get(1).map(|group| start + group.start()..start + group.end()),
+        }
+    }
+}
+
 impl Prefixes {
     fn compile() -> Self {
         let (mut prefixes, mut rules) = (Vec::new(), Vec::new());
@@ -156,6 +168,7 @@ impl Prefixes {
         add("password_in_url", &["://"], r#"^://[^\s/?#:@"'<>]{0,128}:([^\s/?#@"'<>]{3,256})@[A-Za-z0-9.\[-]"#);
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
+            .kind(Some(AhoCorasickKind::DFA))
             .build(&prefixes)
             .expect("the prefixes are few and short");
         Self { automaton, rules }
@@ -168,12 +181,7 @@ impl Prefixes {
             if prefix.start() < free || !begins(text, prefix.start()) {
                 continue;
             }
-            let Some(groups) = rule.regex.captures(&text[prefix.start()..]) else { continue };
-            let secret = groups.get(1).unwrap_or_else(|| groups.get_match());
-            let span = prefix.start() + secret.start()..prefix.start() + secret.end();
-            if groups.get(1).is_none() && !ends(text, span.end) {
-                continue;
-            }
+            let Some(span) = rule.at(text, prefix.start()) else { continue };
             free = span.end;
             let sure = rule.kind == "private_key" || !plausible::is_placeholder(&text[span.clone()]);
             note(rule.kind, span, if sure { Confidence::High } else { Confidence::Low });
