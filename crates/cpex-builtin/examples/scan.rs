@@ -15,7 +15,8 @@ use serde::de::DeserializeOwned;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (name, config) = (arguments.first().map_or("pii", String::as_str), arguments.get(1).map_or("{}", String::as_str));
+    let (name, config) =
+        (arguments.first().map_or("pii", String::as_str), arguments.get(1).map_or("{}", String::as_str));
     let detector: Box<dyn Detector> = match name {
         "pii" => Box::new(Pii::new(read::<PiiConfig>(config)?)?),
         "secrets" => Box::new(Secrets::new(read::<SecretsConfig>(config)?)?),

@@ -68,7 +68,10 @@ impl DenyList {
             return Err(ConfigError::new("words", "empty: give at least one word"));
         }
         if let Some(index) = config.words.iter().position(|word| word.trim().is_empty()) {
-            return Err(ConfigError::new(format!("words[{index}]"), "an empty word would be found everywhere"));
+            return Err(ConfigError::new(
+                format!("words[{index}]"),
+                "an empty word would be found everywhere",
+            ));
         }
         // Standard semantics report overlapping words too; whether a word stands alone is known only afterwards.
         let automaton = AhoCorasick::builder()
@@ -110,7 +113,9 @@ impl Detector for DenyList {
 /// Whether no letter, digit or underscore touches a span; a word that ends in a sign of its own may be touched.
 fn stands_alone(text: &str, span: &Range<usize>) -> bool {
     let in_word = |character: char| character.is_alphanumeric() || character == '_';
-    let joined = |left: Option<char>, right: Option<char>| left.is_some_and(in_word) && right.is_some_and(in_word);
+    let joined =
+        |left: Option<char>, right: Option<char>| left.is_some_and(in_word) && right.is_some_and(in_word);
     let (before, word, after) = (&text[..span.start], &text[span.clone()], &text[span.end..]);
-    !joined(before.chars().next_back(), word.chars().next()) && !joined(word.chars().next_back(), after.chars().next())
+    !joined(before.chars().next_back(), word.chars().next())
+        && !joined(word.chars().next_back(), after.chars().next())
 }

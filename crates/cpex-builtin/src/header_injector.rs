@@ -71,7 +71,10 @@ impl HeaderInjector {
             check_name(&name, &field)?;
             let field = format!("{field}.value");
             if !is_value(&header.value) {
-                return Err(ConfigError::new(field, "a line break or another control sign cannot stand in a header"));
+                return Err(ConfigError::new(
+                    field,
+                    "a line break or another control sign cannot stand in a header",
+                ));
             }
             Ok(Header { name, parts: parts(&header.value, &field)?, overwrite: header.overwrite })
         });
@@ -122,9 +125,11 @@ fn parts(value: &str, field: &str) -> Result<Vec<Part>, ConfigError> {
             continue;
         }
         let inner = rest[at..].strip_prefix('{').and_then(|inner| inner.split_once('}'));
-        let (name, after) = inner.ok_or_else(|| problem("a brace has no partner; write {{ or }} for a brace".to_owned()))?;
+        let (name, after) =
+            inner.ok_or_else(|| problem("a brace has no partner; write {{ or }} for a brace".to_owned()))?;
         let known = KNOWN.iter().find(|known| **known == name);
-        let known = known.ok_or_else(|| problem(format!("{name:?} is not known; there are {}", KNOWN.join(", "))))?;
+        let known =
+            known.ok_or_else(|| problem(format!("{name:?} is not known; there are {}", KNOWN.join(", "))))?;
         parts.extend([Part::Text(std::mem::take(&mut text)), Part::Known(known)]);
         rest = after;
     }

@@ -83,7 +83,8 @@ impl JsonSchema {
         if validator.is_valid(value) {
             return Ok(());
         }
-        let problems: Vec<Value> = validator.iter_errors(value).take(TOLD).map(|error| problem(&error)).collect();
+        let problems: Vec<Value> =
+            validator.iter_errors(value).take(TOLD).map(|error| problem(&error)).collect();
         let what = match side {
             Side::Arguments => "arguments",
             Side::Results => "result",
@@ -95,9 +96,7 @@ impl JsonSchema {
 
 /// No fetching, and patterns in linear time.
 fn options(check_formats: bool) -> ValidationOptions<'static> {
-    jsonschema::options()
-        .should_validate_formats(check_formats)
-        .with_pattern_options(PatternOptions::regex())
+    jsonschema::options().should_validate_formats(check_formats).with_pattern_options(PatternOptions::regex())
 }
 
 /// Where a value does not fit and what the rule there is; the masked message has no value in it.

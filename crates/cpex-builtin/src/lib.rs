@@ -2,16 +2,17 @@
 
 #![forbid(unsafe_code)]
 
-pub mod text;
-pub mod finding;
-pub mod inspect;
 pub mod denial;
 pub mod error;
+pub mod finding;
+pub mod inspect;
+pub mod text;
 
 pub mod action;
 pub mod redact;
 pub mod vault;
 
+pub mod audit_log;
 pub mod deny_list;
 pub mod header_injector;
 #[cfg(feature = "json_schema")]

@@ -88,7 +88,8 @@ impl Detector for OutputLength {
             return None;
         }
         let end = unit.cut(text, room.saturating_sub(unit.measure(ellipsis)));
-        let finding = Finding { kind: self.kind.clone(), span: end..text.len(), confidence: Confidence::High };
+        let finding =
+            Finding { kind: self.kind.clone(), span: end..text.len(), confidence: Confidence::High };
         report.add(finding, place);
         if *action == TooLong::Deny {
             return None;
@@ -135,7 +136,8 @@ fn token_ends(text: &str) -> impl Iterator<Item = usize> {
         let (start, first) = characters.find(|(_, character)| !character.is_whitespace())?;
         let mut end = start + first.len_utf8();
         let longest = if first.is_ascii() { 4 } else { 2 };
-        let in_word = |character: char| character.is_alphanumeric() && character.is_ascii() == first.is_ascii();
+        let in_word =
+            |character: char| character.is_alphanumeric() && character.is_ascii() == first.is_ascii();
         for _ in 1..longest {
             match characters.next_if(|(_, character)| in_word(first) && in_word(*character)) {
                 Some((at, character)) => end = at + character.len_utf8(),

@@ -116,7 +116,10 @@ impl Policy {
         decided(self.otherwise, None)
     }
 
-    fn context(&self, facts: &Facts<'_>) -> Result<Context<'static, 'static>, Box<dyn std::error::Error + Send + Sync>> {
+    fn context(
+        &self,
+        facts: &Facts<'_>,
+    ) -> Result<Context<'static, 'static>, Box<dyn std::error::Error + Send + Sync>> {
         let mut context = Context::default();
         let roots = [
             ("payload", facts.payload, self.asked.payload),
@@ -137,7 +140,8 @@ fn compile((index, config): (usize, RuleConfig)) -> Result<Rule, ConfigError> {
     let problem = |problem: String| ConfigError::new(format!("rules[{index}].when"), problem);
     let program = Program::compile(&config.when).map_err(|error| problem(error.to_string()))?;
     let known = ["payload", "user", "request", "hook"];
-    let unknown = program.references().variables().into_iter().find(|name| !known.contains(name)).map(str::to_owned);
+    let unknown =
+        program.references().variables().into_iter().find(|name| !known.contains(name)).map(str::to_owned);
     match unknown {
         Some(name) => Err(problem(format!("{name:?} does not exist; there are {}", known.join(", ")))),
         None => Ok(Rule { config, program }),
@@ -151,12 +155,14 @@ fn decided(effect: Effect, rule: Option<&RuleConfig>) -> Result<(), Denial> {
     let Some(rule) = rule else {
         return Err(Denial::new("POLICY_DENIED", "no rule of the policy allows it"));
     };
-    let reason = rule.reason.clone().unwrap_or_else(|| format!("the rule {:?} of the policy denies it", rule.name));
+    let reason =
+        rule.reason.clone().unwrap_or_else(|| format!("the rule {:?} of the policy denies it", rule.name));
     Err(Denial::new("POLICY_DENIED", reason).detail("rule", rule.name.as_str()))
 }
 
 fn failed(rule: &str, problem: &str) -> Denial {
-    Denial::new("POLICY_FAILED", format!("the rule {rule:?} of the policy has failed: {problem}")).detail("rule", rule)
+    Denial::new("POLICY_FAILED", format!("the rule {rule:?} of the policy has failed: {problem}"))
+        .detail("rule", rule)
 }
 
 /// What the rules of a policy are, for a log.

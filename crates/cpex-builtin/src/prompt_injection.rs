@@ -65,19 +65,31 @@ const SIGNALS: [Signal; 12] = [
         0.75,
         r"\b(?:ignore|disregard|forget|override|bypass|do not follow|don't follow|stop following)\b.{0,30}\b(?:previous|prior|above|earlier|preceding|foregoing|all|any|your|system|original|initial)\b.{0,20}\b(?:instruction|prompt|rule|direction|guideline|command|context|message|policy|policies|training)s?\b",
     ),
-    signal("new_instructions", 0.4, r"\b(?:new|updated|real|actual|following)\s+(?:system\s+)?(?:instructions?|task|objective|directive)s?\s*(?::|are\b|is\b)"),
+    signal(
+        "new_instructions",
+        0.4,
+        r"\b(?:new|updated|real|actual|following)\s+(?:system\s+)?(?:instructions?|task|objective|directive)s?\s*(?::|are\b|is\b)",
+    ),
     signal(
         "role_play",
         0.5,
         r"\byou are (?:now|no longer)\b|\bfrom now on,? you\b|\b(?:act|behave|respond) as (?:if you (?:are|were|have) )?(?:an? )?(?:unrestricted|unfiltered|uncensored|jailbroken|evil|developer mode|root|dan\b)|\bpretend (?:to be|you are|that you)\b",
     ),
-    signal("jailbreak", 0.7, r"\bdo anything now\b|\bjailbreak(?:ed|ing)?\b|\b(?:developer|god|debug|sudo|dan) mode\b|\bwithout (?:any )?(?:restriction|filter|censorship|limitation|safety)s?\b"),
+    signal(
+        "jailbreak",
+        0.7,
+        r"\bdo anything now\b|\bjailbreak(?:ed|ing)?\b|\b(?:developer|god|debug|sudo|dan) mode\b|\bwithout (?:any )?(?:restriction|filter|censorship|limitation|safety)s?\b",
+    ),
     signal(
         "prompt_leak",
         0.7,
         r"\b(?:reveal|show|print|repeat|output|display|disclose|leak|tell me|give me|what (?:is|are|was|were))\b.{0,30}\b(?:your|the|initial|hidden|secret)\b.{0,12}\b(?:system prompt|system message|initial (?:prompt|instructions)|hidden (?:prompt|instructions)|original instructions|developer message|instructions above|text above)\b",
     ),
-    signal("template", 0.7, r"<\|(?:im_start|im_end|system|user|assistant|endoftext|eot_id|start_header_id)\|?>?|\[/?inst\]|<</?sys>>|</?(?:system|assistant)(?:_prompt|_message)?>|^\s*#{2,}\s*(?:system|instruction|assistant)\b"),
+    signal(
+        "template",
+        0.7,
+        r"<\|(?:im_start|im_end|system|user|assistant|endoftext|eot_id|start_header_id)\|?>?|\[/?inst\]|<</?sys>>|</?(?:system|assistant)(?:_prompt|_message)?>|^\s*#{2,}\s*(?:system|instruction|assistant)\b",
+    ),
     signal("speaker", 0.4, r"(?m)^\s*(?:system|assistant|developer)\s*(?:message|prompt)?\s*:"),
     signal(
         "secrecy",
@@ -89,9 +101,21 @@ const SIGNALS: [Signal; 12] = [
         0.6,
         r"\b(?:send|post|upload|forward|exfiltrate|transmit|append|email)\b.{0,60}\b(?:conversation|chat history|context|credentials?|passwords?|api keys?|secrets?|environment variables|\.env|ssh keys?|private keys?|user(?:'s)? data)\b.{0,60}\b(?:to|at|via)\b.{0,20}(?:https?://|@|webhook|server|address|url)",
     ),
-    signal("tool_order", 0.5, r"<important>|\bbefore (?:using|calling|invoking) (?:this|any|the)\b.{0,20}\btools?\b.{0,40}\b(?:read|call|send|pass|include)\b|\b(?:read|open|cat)\b.{0,20}(?:~/\.ssh|id_rsa|/etc/passwd|\.env\b|\.aws/credentials)"),
-    signal("decode", 0.35, r"\b(?:decode|decrypt|rot13|base64)\b.{0,40}\b(?:and|then)\b.{0,20}\b(?:follow|execute|run|obey|do)\b"),
-    signal("urgency", 0.15, r"\b(?:it is (?:critical|imperative)|you must (?:always|immediately|obey|comply)|this is an? (?:order|emergency|override))\b"),
+    signal(
+        "tool_order",
+        0.5,
+        r"<important>|\bbefore (?:using|calling|invoking) (?:this|any|the)\b.{0,20}\btools?\b.{0,40}\b(?:read|call|send|pass|include)\b|\b(?:read|open|cat)\b.{0,20}(?:~/\.ssh|id_rsa|/etc/passwd|\.env\b|\.aws/credentials)",
+    ),
+    signal(
+        "decode",
+        0.35,
+        r"\b(?:decode|decrypt|rot13|base64)\b.{0,40}\b(?:and|then)\b.{0,20}\b(?:follow|execute|run|obey|do)\b",
+    ),
+    signal(
+        "urgency",
+        0.15,
+        r"\b(?:it is (?:critical|imperative)|you must (?:always|immediately|obey|comply)|this is an? (?:order|emergency|override))\b",
+    ),
 ];
 
 /// Weight of signs that nobody sees: they hide text from people that a model reads.
@@ -121,8 +145,11 @@ impl PromptInjection {
             Regex::new(pattern).map_err(|error| ConfigError::new(field, error.to_string()))?;
         }
         let own = config.patterns.iter().enumerate();
-        let own = own.map(|(index, (pattern, weight))| (Arc::from(format!("pattern_{index}")), *weight, pattern.as_str()));
-        let signals = SIGNALS.iter().map(|signal| (Arc::from(signal.kind), signal.weight, signal.pattern)).chain(own);
+        let own = own.map(|(index, (pattern, weight))| {
+            (Arc::from(format!("pattern_{index}")), *weight, pattern.as_str())
+        });
+        let signals =
+            SIGNALS.iter().map(|signal| (Arc::from(signal.kind), signal.weight, signal.pattern)).chain(own);
         let (mut kinds, mut weights, mut patterns) = (Vec::new(), BTreeMap::new(), Vec::new());
         for (kind, weight, pattern) in signals {
             weights.insert(Arc::clone(&kind), weight);
@@ -132,7 +159,8 @@ impl PromptInjection {
         weights.insert(HIDDEN.0.into(), HIDDEN.1);
         let problem = |error: regex::Error| ConfigError::new("patterns", error.to_string());
         let set = RegexSetBuilder::new(&patterns).size_limit(16 << 20).build().map_err(problem)?;
-        let regexes = patterns.iter().map(|pattern| Regex::new(pattern)).collect::<Result<_, _>>().map_err(problem)?;
+        let regexes =
+            patterns.iter().map(|pattern| Regex::new(pattern)).collect::<Result<_, _>>().map_err(problem)?;
         Ok(Self { set, regexes, weights, kinds, config })
     }
 
@@ -159,7 +187,10 @@ impl Detector for PromptInjection {
                 Cow::Owned(_) => None,
             };
             let span = span.unwrap_or(0..text.len());
-            report.add(Finding { kind: self.kinds[index].clone(), span, confidence: Confidence::Medium }, place);
+            report.add(
+                Finding { kind: self.kinds[index].clone(), span, confidence: Confidence::Medium },
+                place,
+            );
         }
         None
     }
@@ -176,12 +207,17 @@ impl Detector for PromptInjection {
 }
 
 fn in_range(value: f64, field: &str) -> Result<(), ConfigError> {
-    if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(ConfigError::new(field, "give a number between 0 and 1")) }
+    if (0.0..=1.0).contains(&value) {
+        Ok(())
+    } else {
+        Err(ConfigError::new(field, "give a number between 0 and 1"))
+    }
 }
 
 /// A text without invisible signs, with letters of other forms made plain, and how many signs were invisible.
 fn fold(text: &str) -> (Cow<'_, str>, usize) {
-    static NFKC: LazyLock<ComposingNormalizerBorrowed<'static>> = LazyLock::new(ComposingNormalizerBorrowed::new_nfkc);
+    static NFKC: LazyLock<ComposingNormalizerBorrowed<'static>> =
+        LazyLock::new(ComposingNormalizerBorrowed::new_nfkc);
     if text.is_ascii() {
         return (Cow::Borrowed(text), 0);
     }

@@ -163,7 +163,8 @@ fn token(mac: &Hmac<Sha256>, kind: &str, found: &str) -> String {
     mac.update(&[0]);
     mac.update(found.as_bytes());
     let digest = mac.finalize().into_bytes();
-    let letters = digest.iter().take(10).flat_map(|byte| [byte >> 4, byte & 15]).map(|half| char::from(b'a' + half));
+    let letters =
+        digest.iter().take(10).flat_map(|byte| [byte >> 4, byte & 15]).map(|half| char::from(b'a' + half));
     let mut token = format!("[{}:", kind.to_ascii_uppercase());
     token.extend(letters);
     token.push(']');

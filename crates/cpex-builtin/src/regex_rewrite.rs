@@ -66,7 +66,12 @@ impl RegexRewrite {
             return Err(ConfigError::new("rules", "empty: give at least one rule"));
         }
         let patterns: Vec<String> = config.rules.iter().map(RewriteRule::full_pattern).collect();
-        let rules = config.rules.into_iter().enumerate().map(|(index, rule)| rule.compile(index)).collect::<Result<_, _>>()?;
+        let rules = config
+            .rules
+            .into_iter()
+            .enumerate()
+            .map(|(index, rule)| rule.compile(index))
+            .collect::<Result<_, _>>()?;
         let any = RegexSetBuilder::new(patterns)
             .size_limit(LARGEST_PATTERN * 8)
             .build()
@@ -118,10 +123,14 @@ impl RewriteRule {
             .build()
             .map_err(|error| ConfigError::new(pattern_field(), error.to_string()))?;
         if regex.is_match("") {
-            return Err(ConfigError::new(pattern_field(), "it matches the empty text, so it would match everywhere"));
+            return Err(ConfigError::new(
+                pattern_field(),
+                "it matches the empty text, so it would match everywhere",
+            ));
         }
         if let Some(group) = missing_group(&regex, &self.replacement) {
-            let problem = format!("the pattern has no group {group:?}; write ${{name}} and $$ for a dollar sign");
+            let problem =
+                format!("the pattern has no group {group:?}; write ${{name}} and $$ for a dollar sign");
             return Err(ConfigError::new(format!("rules[{index}].replacement"), problem));
         }
         let kind = self.name.unwrap_or_else(|| format!("rule_{index}")).into();

@@ -52,7 +52,9 @@ impl Default for UrlFilterConfig {
             allow_private: false,
             allow_userinfo: false,
             allow_international: true,
-            fields: ["url", "uri", "href", "link", "endpoint", "host", "hostname"].map(str::to_owned).to_vec(),
+            fields: ["url", "uri", "href", "link", "endpoint", "host", "hostname"]
+                .map(str::to_owned)
+                .to_vec(),
             action: Action::Deny,
             redact: RedactConfig::default(),
         }
@@ -117,17 +119,22 @@ impl UrlFilter {
         if !config.allow_private && !named && is_private(&host) {
             return Some("private_address");
         }
-        let international = matches!(&host, Host::Domain(name) if name.split('.').any(|label| label.starts_with("xn--")));
+        let international =
+            matches!(&host, Host::Domain(name) if name.split('.').any(|label| label.starts_with("xn--")));
         (international && !config.allow_international).then_some("international_host")
     }
 
     fn find(&self, text: &str, name: Option<&str>) -> Vec<Finding> {
-        let finding = |kind: &str, span| Finding { kind: Arc::from(kind), span, confidence: Confidence::High };
+        let finding =
+            |kind: &str, span| Finding { kind: Arc::from(kind), span, confidence: Confidence::High };
         let mut findings: Vec<Finding> = (WITH_SCHEME.find_iter(text))
-            .map(|found| (found.start(), found.as_str().trim_end_matches(['.', ',', ';', ')', ']', '!', '?'])))
+            .map(|found| {
+                (found.start(), found.as_str().trim_end_matches(['.', ',', ';', ')', ']', '!', '?']))
+            })
             .filter_map(|(start, url)| Some(finding(self.objection(url)?, start..start + url.len())))
             .collect();
-        let whole = name.is_some_and(|name| self.config.fields.iter().any(|field| field.eq_ignore_ascii_case(name)));
+        let whole =
+            name.is_some_and(|name| self.config.fields.iter().any(|field| field.eq_ignore_ascii_case(name)));
         if whole && !text.trim().is_empty() && !WITH_SCHEME.is_match(text) {
             let url = format!("{}://{}", self.config.schemes[0], text.trim().trim_start_matches(['/', '\\']));
             findings.extend(self.objection(&url).map(|kind| finding(kind, 0..text.len())));
@@ -188,9 +195,18 @@ fn is_private(host: &Host) -> bool {
         Host::Domain(name) => {
             let name = name.trim_end_matches('.');
             !name.contains('.')
-                || [".localhost", ".local", ".internal", ".localdomain", ".lan", ".home.arpa", ".corp", ".intranet"]
-                    .iter()
-                    .any(|end| name.ends_with(end))
+                || [
+                    ".localhost",
+                    ".local",
+                    ".internal",
+                    ".localdomain",
+                    ".lan",
+                    ".home.arpa",
+                    ".corp",
+                    ".intranet",
+                ]
+                .iter()
+                .any(|end| name.ends_with(end))
         }
     }
 }
@@ -215,9 +231,9 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     let embedded = match segments {
         // ::ffff:0:0/96 and ::/96, NAT64, 6to4
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
-            Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)))
-        }
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))),
         _ => None,
     };
     match embedded {

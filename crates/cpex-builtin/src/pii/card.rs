@@ -5,16 +5,17 @@ use super::reader::{Found, ends_number};
 use crate::finding::Confidence;
 
 /// How the digits of cards are grouped: by fours, and as American Express and Diners Club do.
-const SHAPES: [&[usize]; 6] =
-    [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 2], &[4, 4, 4]];
+const SHAPES: [&[usize]; 7] =
+    [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 4, 4, 1], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 2], &[4, 4, 4]];
 
 /// A card number in groups, or 12 to 19 digits in one.
 pub(super) fn at(text: &str, groups: &Groups) -> Found {
     let single = groups.single(12..=19);
     let grouped = SHAPES.iter().filter_map(|shape| Some(groups.shaped(shape)?.0));
-    let end = single.into_iter().chain(grouped).find(|end| {
-        ends_number(text, *end) && is_card_number(&text[groups.start()..*end])
-    })?;
+    let end = single
+        .into_iter()
+        .chain(grouped)
+        .find(|end| ends_number(text, *end) && is_card_number(&text[groups.start()..*end]))?;
     Some((end, Confidence::High))
 }
 
@@ -60,7 +61,9 @@ fn issued(digits: &[u8; 19], len: usize) -> bool {
         // Mir
         220_000..=220_499 => (16..=19).contains(&len),
         // Maestro
-        500_000..=509_999 | 560_000..=589_999 | 630_000..=639_999 | 670_000..=679_999 => (12..=19).contains(&len),
+        500_000..=509_999 | 560_000..=589_999 | 630_000..=639_999 | 670_000..=679_999 => {
+            (12..=19).contains(&len)
+        }
         _ => false,
     }
 }

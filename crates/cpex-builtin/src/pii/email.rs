@@ -28,7 +28,8 @@ fn local_before(text: &str) -> Option<usize> {
     let part = |character: &char| letter_or_digit(*character) || "._%+-'".contains(*character);
     let long: usize = text.chars().rev().take_while(part).map(char::len_utf8).sum();
     let local = text[text.len() - long..].trim_start_matches(['.', '-', '\'', '%', '+']);
-    let fits = !local.is_empty() && local.len() <= LONGEST_LOCAL && !local.ends_with('.') && !local.contains("..");
+    let fits =
+        !local.is_empty() && local.len() <= LONGEST_LOCAL && !local.ends_with('.') && !local.contains("..");
     fits.then_some(local.len())
 }
 
@@ -41,7 +42,8 @@ fn domain_after(text: &str) -> Option<usize> {
     let domain = text[..long].trim_end_matches(['.', '-']);
     let domain = domain.split_once("..").map_or(domain, |(first, _)| first);
     let (rest, top) = domain.rsplit_once('.')?;
-    let labels = rest.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
+    let labels =
+        rest.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
     let named = top.chars().count() >= 2 && (top.chars().all(char::is_alphabetic) || top.starts_with("xn--"));
     let file = FILES.iter().any(|file| top.eq_ignore_ascii_case(file));
     (labels && named && !file && domain.len() <= LONGEST_DOMAIN).then_some(domain.len())
@@ -49,7 +51,8 @@ fn domain_after(text: &str) -> Option<usize> {
 
 /// Letters of alphabets that write with spaces between words; in others an address has no visible beginning.
 fn letter_or_digit(character: char) -> bool {
-    character.is_ascii_alphanumeric() || (('\u{c0}'..='\u{52f}').contains(&character) && character.is_alphabetic())
+    character.is_ascii_alphanumeric()
+        || (('\u{c0}'..='\u{52f}').contains(&character) && character.is_alphabetic())
 }
 
 /// Whether what follows is the host of a URL, as in `https://name:password@host.example/`.
@@ -63,5 +66,7 @@ fn in_userinfo(before: &str) -> bool {
 
 /// Whether a path follows, as in `git@host.example:group/project.git`.
 fn is_remote(after: &str) -> bool {
-    after.strip_prefix(':').is_some_and(|path| path.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/'))
+    after
+        .strip_prefix(':')
+        .is_some_and(|path| path.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/'))
 }

@@ -15,7 +15,8 @@ static VERSION: Label = Label::new(
 
 /// `192.0.2.1`. Surely nobody's own: loopback, unspecified, masks and versions.
 pub(super) fn v4_at(text: &str, start: usize) -> Found {
-    let run = text.as_bytes()[start..].iter().take(16).take_while(|byte| byte.is_ascii_digit() || **byte == b'.');
+    let run =
+        text.as_bytes()[start..].iter().take(16).take_while(|byte| byte.is_ascii_digit() || **byte == b'.');
     let end = start + text[start..start + run.count()].trim_end_matches('.').len();
     let address: Ipv4Addr = text[start..end].parse().ok()?;
     if !ends_number_or_prefix(text, end) {
@@ -35,7 +36,10 @@ pub(super) fn v6_around(text: &str, colon: usize, free: usize) -> Option<(Range<
     if before.is_ascii_alphanumeric() || matches!(before, b'_' | b':' | b'.') {
         return None;
     }
-    let run = bytes[start..].iter().take(46).take_while(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
+    let run = bytes[start..]
+        .iter()
+        .take(46)
+        .take_while(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
     let mut run = text[start..start + run.count()].trim_end_matches('.');
     if run.ends_with(':') && !run.ends_with("::") {
         run = &run[..run.len() - 1];

@@ -126,7 +126,8 @@ impl Pii {
     /// A pattern is no regular expression, or a strategy lacks its key.
     pub fn with_vault(config: PiiConfig, vault: Arc<dyn Vault>) -> Result<Self, ConfigError> {
         let wanted = |entity: Entity| config.entities.contains(&entity).then(|| entity.name().into());
-        let custom = config.custom.iter().map(|(name, pattern)| custom(name, pattern)).collect::<Result<_, _>>()?;
+        let custom =
+            config.custom.iter().map(|(name, pattern)| custom(name, pattern)).collect::<Result<_, _>>()?;
         let known = |kind: &String| {
             config.custom.contains_key(kind) || Entity::ALL.iter().any(|entity| entity.name() == kind)
         };
@@ -157,7 +158,8 @@ impl Pii {
         });
         if !self.custom.is_empty() {
             for (kind, regex) in &self.custom {
-                let found = regex.find_iter(text).filter(|found| !found.is_empty() && !self.allowed(found.as_str()));
+                let found =
+                    regex.find_iter(text).filter(|found| !found.is_empty() && !self.allowed(found.as_str()));
                 findings.extend(found.map(|found| Finding {
                     kind: kind.clone(),
                     span: found.range(),

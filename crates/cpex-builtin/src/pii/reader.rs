@@ -21,7 +21,11 @@ const TRIGGERS: [bool; 256] = {
 };
 
 /// Reads a text called `name`. `take` says whether it takes what is offered; if not, the next is tried.
-pub(super) fn read(text: &str, name: Option<&str>, take: impl FnMut(Entity, Range<usize>, Confidence) -> bool) {
+pub(super) fn read(
+    text: &str,
+    name: Option<&str>,
+    take: impl FnMut(Entity, Range<usize>, Confidence) -> bool,
+) {
     let mut reader = Reader { text, name, take, free: 0 };
     let mut at = 0;
     while let Some(skipped) = text.as_bytes()[at..].iter().position(|byte| TRIGGERS[usize::from(*byte)]) {
@@ -44,9 +48,8 @@ impl<F: FnMut(Entity, Range<usize>, Confidence) -> bool> Reader<'_, F> {
         let found = match text.as_bytes()[at] {
             b'@' => email::around(text, at, self.free)
                 .is_some_and(|(span, confidence)| self.offer(Entity::Email, span, confidence)),
-            b':' => {
-                ip::v6_around(text, at, self.free).is_some_and(|(span, sure)| self.offer(Entity::Ip, span, sure))
-            }
+            b':' => ip::v6_around(text, at, self.free)
+                .is_some_and(|(span, sure)| self.offer(Entity::Ip, span, sure)),
             b'+' | b'(' => self.offer_from(at, Entity::Phone, phone::at(text, at, self.name)),
             _ => self.number(at),
         };

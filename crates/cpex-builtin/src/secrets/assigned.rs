@@ -13,9 +13,30 @@ pub(super) const KINDS: [&str; 4] = ["password", "api_key", "aws_secret_key", "b
 
 /// Words in names of secrets. Those of passwords come first.
 const WORDS: [&str; 24] = [
-    "password", "passwd", "passphrase", "pwd", "passcode", "secret", "token", "api_key", "apikey", "api-key", "api key",
-    "access_key", "access-key", "accesskey", "auth_key", "private_key", "encryption_key", "signing_key", "account_key",
-    "accountkey", "client_key", "credential", "bearer", "basic",
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "passcode",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "api-key",
+    "api key",
+    "access_key",
+    "access-key",
+    "accesskey",
+    "auth_key",
+    "private_key",
+    "encryption_key",
+    "signing_key",
+    "account_key",
+    "accountkey",
+    "client_key",
+    "credential",
+    "bearer",
+    "basic",
 ];
 const PASSWORDS: usize = 5;
 const SCHEMES: usize = 22;
@@ -29,8 +50,9 @@ static NAMES: LazyLock<AhoCorasick> = LazyLock::new(|| {
 });
 
 /// `Bearer …` and `Basic …`, as in the header `Authorization`.
-static SCHEME: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^(?i:bearer|basic) {1,2}([A-Za-z0-9._~+/-]{16,4096}={0,2})").expect("the pattern is valid"));
+static SCHEME: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^(?i:bearer|basic) {1,2}([A-Za-z0-9._~+/-]{16,4096}={0,2})").expect("the pattern is valid")
+});
 
 /// Names of what belongs to a secret and is none.
 static ABOUT: LazyLock<Regex> = LazyLock::new(|| {
@@ -39,8 +61,9 @@ static ABOUT: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Words that make the whole text a secret if the text is called so.
-static CALLED: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(&format!("(?i)({})([\\w.-]{{0,40}})$", WORDS.join("|"))).expect("the pattern is valid"));
+static CALLED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(&format!("(?i)({})([\\w.-]{{0,40}})$", WORDS.join("|"))).expect("the pattern is valid")
+});
 
 /// Notes what is assigned to a secret's name in a text, and the text if it is itself called a secret.
 pub(super) fn read(text: &str, name: Option<&str>, note: &mut impl FnMut(&str, Range<usize>, Confidence)) {

@@ -53,7 +53,11 @@ pub(super) const FORMATS: [Format; 43] = [
     format("rubygems_key", &["rubygems_"], "[0-9a-f]{48}"),
     format("sendgrid_key", &["SG."], r"[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),
     format("shopify_token", &["shpat_", "shpca_", "shppa_", "shpss_"], "[0-9a-fA-F]{32}"),
-    format("slack_token", &["xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-", "xoxe.", "xoxo-"], "[0-9A-Za-z.-]{10,250}"),
+    format(
+        "slack_token",
+        &["xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-", "xoxe.", "xoxo-"],
+        "[0-9A-Za-z.-]{10,250}",
+    ),
     format("slack_token", &["xapp-"], "[0-9]-[A-Z0-9]{8,14}-[0-9]{8,16}-[0-9a-f]{32,64}"),
     format(
         "slack_webhook",

@@ -165,7 +165,11 @@ impl Prefixes {
         let whole = "(?:[^-]|-[^-])*-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----";
         let lines = r"(?:(?:\s|\\[nr])*[A-Za-z0-9+/=]{40,})*";
         add("private_key", &["-----BEGIN "], &format!("^{header}(?:{whole}|{lines})"));
-        add("password_in_url", &["://"], r#"^://[^\s/?#:@"'<>]{0,128}:([^\s/?#@"'<>]{3,256})@[A-Za-z0-9.\[-]"#);
+        add(
+            "password_in_url",
+            &["://"],
+            r#"^://[^\s/?#:@"'<>]{0,128}:([^\s/?#@"'<>]{3,256})@[A-Za-z0-9.\[-]"#,
+        );
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .kind(Some(AhoCorasickKind::DFA))
@@ -193,7 +197,9 @@ impl Prefixes {
 fn begins(text: &str, start: usize) -> bool {
     let signs = text.as_bytes();
     !signs[start].is_ascii_alphanumeric()
-        || !signs[..start].last().is_some_and(|before| before.is_ascii_alphanumeric() || matches!(before, b'_' | b'-'))
+        || !signs[..start]
+            .last()
+            .is_some_and(|before| before.is_ascii_alphanumeric() || matches!(before, b'_' | b'-'))
         || text[..start].ends_with("\\n")
 }
 

@@ -45,7 +45,8 @@ pub(super) fn is_key(value: &str) -> bool {
 pub(super) fn is_password(value: &str) -> bool {
     let Classes { lower, upper, digits, signs } = Classes::of(value);
     let kinds = [lower, upper, digits, signs].into_iter().filter(|there| *there).count();
-    let name = !digits && !value.contains(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.' | '/' | ':'));
+    let name = !digits
+        && !value.contains(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.' | '/' | ':'));
     value.len() >= 8 && kinds >= 2 && !name && entropy(value) >= LEAST_ENTROPY_OF_PASSWORD && is_own(value)
 }
 
@@ -57,10 +58,15 @@ fn is_own(value: &str) -> bool {
 pub(super) fn random_words(text: &str) -> impl Iterator<Item = Range<usize>> {
     static WORD: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"[A-Za-z0-9+/_-]{32,128}={0,2}").expect("the pattern is valid"));
-    WORD.find_iter(text).filter(|word| {
-        let classes = Classes::of(word.as_str());
-        classes.lower && classes.upper && classes.digits && entropy(word.as_str()) >= LEAST_ENTROPY_OF_RANDOM
-    }).map(|word| word.range())
+    WORD.find_iter(text)
+        .filter(|word| {
+            let classes = Classes::of(word.as_str());
+            classes.lower
+                && classes.upper
+                && classes.digits
+                && entropy(word.as_str()) >= LEAST_ENTROPY_OF_RANDOM
+        })
+        .map(|word| word.range())
 }
 
 #[derive(Clone, Copy, Default)]
