@@ -68,7 +68,10 @@ fn the_rate_limiter_names_the_field_and_what_would_be_right() {
             json!({"limits": [{"rate": "5/s", "key": ["user", "user"]}]}),
             "limits[0].key[1]: user is there twice",
         ),
-        (json!({"limits": [{"rate": "5/s"}, {"rate": "5/s", "burst": 9}]}), "limits[1]: limits[0] has the same time"),
+        (
+            json!({"limits": [{"rate": "5/s"}, {"rate": "5/s", "burst": 9}]}),
+            "limits[1]: limits[0] has the same time",
+        ),
         (json!({"limits": [{"rate": "5/s"}, {"rate": "5/s", "key": ["user"]}]}), "fine"),
         (json!({"limits": [{"rate": "5/s"}], "costs": {"a": -1}}), "costs.a: invalid value: integer `-1`"),
         (
