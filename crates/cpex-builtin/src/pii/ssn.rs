@@ -33,6 +33,6 @@ fn issued(text: &str) -> bool {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let (area, rest) = digits.split_at(3);
     let (group, serial) = rest.split_at(2);
-    !(area == "000" || area == "666" || area.starts_with('9') || group == "00" || serial == "0000")
-        && !ADVERTISED.contains(&digits.as_str())
+    let never = matches!(area, "000" | "666") || area.starts_with('9') || group == "00" || serial == "0000";
+    !never && !ADVERTISED.contains(&digits.as_str())
 }
