@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet
 LOCKED := $(if $(CI),--locked)
-PURE := -p cpex -p cpex-core -p cpex-config -p cpex-macros -p cpex-testkit
+PURE := -p cpex -p cpex-builtin -p cpex-core -p cpex-config -p cpex-macros -p cpex-testkit
 LOGS := .bench/test
 
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
