@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet
 LOCKED := $(if $(CI),--locked)
-PURE := -p cpex-core -p cpex-config -p cpex-testkit
+PURE := -p cpex -p cpex-builtin -p cpex-core -p cpex-config -p cpex-macros -p cpex-testkit
 LOGS := .bench/test
 
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
@@ -34,7 +34,7 @@ demo: .venv-demo/.installed ## Build CPEX and run it on a recorded agent session
 	cd examples/agent-session && ../../.venv-demo/bin/cpex run plugins.yaml session.jsonl
 
 .PHONY: test
-test: check cargo-test pytest driver ## Everything CI runs: check, Rust tests, Python tests, further interpreters
+test: check cargo-test pytest clients-ours driver ## Everything CI runs: check, Rust tests, Python tests, clients, further interpreters
 	@scripts/tally.py $(LOGS)/*.log
 
 .PHONY: check
@@ -51,7 +51,7 @@ wheel: dist/release/.built ## Build the release wheel into dist/release
 .PHONY: bench
 bench: .venv-bench/.installed .venv-published/.installed ## Compare with a bare await and with the published package
 	.venv-bench/bin/python benches/python/bench.py --published .venv-published/bin/python $(BENCH_ARGS)
-	cargo bench $(LOCKED) -p cpex-core
+	cargo bench $(LOCKED) -p cpex-core -p cpex
 
 .PHONY: differential
 differential: $(VENV)/.installed .venv-published/.installed ## Many more generated cases against the published package
@@ -108,6 +108,10 @@ cargo-test: | $(LOGS) ## Rust tests of the pure crates
 .PHONY: pytest
 pytest: $(VENV)/.installed .venv-published/.installed | $(LOGS) ## Python tests
 	$(BIN)/python -m pytest tests $(PYTEST_ARGS) 2>&1 | tee $(LOGS)/pytest.log
+
+.PHONY: clients-ours
+clients-ours: $(VENV)/.installed .venv-clients/.installed | $(LOGS) ## ContextForge's gateway and Mellea, on ours
+	CPEX_CLIENTS=$(CURDIR) $(BIN)/python -m pytest tests/clients -k ours 2>&1 | tee $(LOGS)/clients.log
 
 .PHONY: driver
 driver: ## Tests of the driver and of the Python surface on every further CPython that is installed

@@ -9,7 +9,6 @@ import typing
 from collections.abc import Iterator
 from enum import Enum
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,12 @@ from pydantic_core import PydanticUndefined
 
 from cpex.framework import get_hook_registry
 from cpex.framework._settings import PluginsSettings
+from cpex.framework.hooks.registry import hook_names, register_all_hooks
 from cpex.framework.models import Config
 from cpex.tools.cli import app
 
 _PLACE = re.compile(r"^<!-- generated: (?P<name>[a-z-]+) -->$", re.MULTILINE)
 _SOURCES = Path(__file__).parents[1] / "python"
-_LATE_HOOKS = ("cpex.framework.hooks.message", "cpex.framework.hooks.identity")
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
@@ -79,16 +78,14 @@ def hooks() -> Iterator[str]:
         Lines of Markdown.
     """
     registry = get_hook_registry()
-    registry.is_registered("")  # loads the first twelve, so that they come first
-    for module in _LATE_HOOKS:
-        import_module(module)
+    register_all_hooks()
     yield "| hook | payload | a plugin may return |"
     yield "|---|---|---|"
-    for hook in registry.get_registered_hooks():
+    for hook in hook_names():
         payload, result = registry.get_payload_type(hook), registry.get_result_type(hook)
         if payload is not None and result is not None:
             returned = result.__pydantic_generic_metadata__["args"][0]
-            yield _row(f"`{hook.value if isinstance(hook, Enum) else hook}`", _reference(payload), _reference(returned))
+            yield _row(f"`{hook}`", _reference(payload), _reference(returned))
 
 
 def command_line() -> Iterator[str]:

@@ -12,6 +12,9 @@ import cpex.framework
 from cpex.framework import PluginManager, get_hook_registry
 from cpex.framework.settings import settings
 
+# Loads the built-in hooks, once in a process: after the imports of a test module they would not be the first ones.
+get_hook_registry().get_registered_hooks()
+
 
 @pytest.fixture(autouse=True)
 def clean_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -21,7 +24,6 @@ def clean_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             monkeypatch.delenv(name)
     settings.cache_clear()
     registry = get_hook_registry()
-    registry.get_registered_hooks()  # loads the built-in ones, once in a process: saved too early, they would be lost
     tables = _tables(registry)
     saved = [dict(table) for table in tables]
     yield

@@ -15,10 +15,14 @@ __all__ = [
     "apply_policy",
     "complete",
     "copyonwrite",
+    "extension_slots",
+    "filter_extensions",
     "get_matchable_value",
     "load_config",
     "matches",
+    "merge_extensions",
     "normalize_content_type",
+    "only_grew",
     "payload_matches",
     "touch",
     "wrap_payload_for_isolation",
@@ -67,6 +71,20 @@ def load_config(
 ) -> tuple[Any, list[tuple[str, int, int, str]], PositionIndex]:
     """Returns the value of the text, what looks suspicious in it, and where its parts stand."""
 
+def extension_slots() -> list[tuple[str, str, str | None, str | None]]:
+    """Returns path, tier, and the capabilities to read and to write of each slot."""
+
+def filter_extensions(extensions: Any | None, capabilities: Iterable[str]) -> Any | None:
+    """Returns what a plugin sees that was granted these capabilities."""
+
+def merge_extensions(
+    original: Any | None, plugin_output: Any | None, capabilities: Iterable[str], plugin_name: str
+) -> Any | None:
+    """Returns `original` with what a plugin may write, or itself if nothing was taken over."""
+
+def only_grew(before: Any, after: Any, slot: str) -> bool:
+    """Tells whether a slot that may only grow did nothing else."""
+
 def matches(condition: Any, context: Any) -> bool: ...
 def payload_matches(payload: Any, hook_type: str, conditions: list[Any], context: Any) -> bool: ...
 def get_matchable_value(payload: Any, hook_type: str) -> str | None: ...
@@ -88,6 +106,8 @@ class Engine:
     default_hook_policy: Any
     _isolates_always: bool
     _full_detail: bool
+    _extension_tiers: str
+    _compatible: bool
     _runtime_disabled: set[str]
     def __new__(cls, *args: Any, **kwargs: Any) -> Engine: ...
     def _begin(
@@ -113,6 +133,9 @@ class Engine:
         extensions: Any,
     ) -> Any | HookCall:
         """One plugin, outside a pipeline (`execute_plugin`). A `PluginResult`, or a `HookCall` to be awaited."""
+
+    def _release(self) -> None:
+        """Lets go of the plugins it knows. Calls under way keep theirs until they end."""
 
     def _eligible(
         self, hook_refs: list[Any], payload: Any, global_context: Any, hook_type: str

@@ -6,9 +6,10 @@ remove from the observations what the row is about, and nothing else.
 """
 
 import copy
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from .case import Case, Observation, Violation
 from .isolation import (
@@ -21,9 +22,11 @@ from .isolation import (
     moves_state,
     returns_edits,
 )
-from .look import calls_of, models_in, steps_of
+from .look import calls_of, models_in, steps_of, walk
+from .tiers import merge_published, writes_extensions
 
 CLOCK_SLACK_SECONDS: Final = 0.1
+_WHAT_IS_RIGHT: Final = re.compile(r"; the plugin must return a PluginResult, not \w+")
 
 
 def _same_case(case: Case) -> Case:
@@ -149,6 +152,22 @@ def _forget_ends_of_open_spans(case: Case, ours: Observation, published: Observa
                 span["ends"] = []
 
 
+def _answers_with_no_result(case: Case) -> bool:
+    steps = (step for plugin in case["plugins"] for step in steps_of(plugin))
+    return any(step.get("reply", {}).get("kind") in ("none", "dict", "duck") for step in steps)
+
+
+def _forget_what_is_right(case: Case, noticed: Observation) -> None:
+    for holder in walk(noticed):
+        holder.update({key: _without_what_is_right(value) for key, value in holder.items()})
+
+
+def _without_what_is_right(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_what_is_right(item) for item in value]
+    return _WHAT_IS_RIGHT.sub("", value) if isinstance(value, str) else value
+
+
 DIFFERENCES: Final = (
     Difference(
         row="B1",
@@ -158,12 +177,14 @@ DIFFERENCES: Final = (
     ),
     Difference(row="B8", applies=_repeats_hook, published_case=_with_hooks_once),
     Difference(row="B8", applies=_doubles_references, normalise=_forget_skipped_count),
+    Difference(row="B9", applies=writes_extensions, reconcile=merge_published),
     Difference(row="B10", applies=has_observers, normalise=forget_observers_containers),
     Difference(row="B10", applies=leaks, normalise=forget_leaked_fields),
     Difference(row="B10", applies=returns_edits, normalise=forget_accepted_payload),
     Difference(row="B11", applies=moves_state, normalise=forget_state_keys),
     Difference(row="B17", applies=_raises_timeout, published_case=_with_lookalikes),
     Difference(row="B22", applies=_is_observed, reconcile=_forget_ends_of_open_spans),
+    Difference(row="C31", applies=_answers_with_no_result, normalise=_forget_what_is_right),
     Difference(row="B20", applies=_asks_one_slow_plugin, normalise=_answer_for_timeout),
 )
 

@@ -64,10 +64,20 @@ class Change(TypedDict):
     append: NotRequired[dict[str, str]]
 
 
+class Slots(TypedDict):
+    """What a plugin writes into slots that not everybody may write."""
+
+    labels: NotRequired[list[str]]
+    headers: NotRequired[dict[str, str]]
+    request_id: NotRequired[str]
+    classification: NotRequired[str]
+
+
 class Reply(TypedDict):
     """What the plugin returns. Only `kind: result` and `duck` look at the other keys.
 
-    `custom` is put into a copy of the extensions that the plugin saw: the `modified_extensions`.
+    `custom` and `slots` are put into a copy of the extensions that the plugin saw: the `modified_extensions`. Labels
+    are added to those that it saw.
     """
 
     kind: Literal["result", "duck", "none", "dict"]
@@ -79,6 +89,7 @@ class Reply(TypedDict):
     http_headers: NotRequired[dict[str, str]]
     denial_metadata: NotRequired[dict[str, Any]]
     custom: NotRequired[dict[str, Any]]
+    slots: NotRequired[Slots]
 
 
 class Failure(TypedDict):

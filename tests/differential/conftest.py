@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from . import cli_side
 from .side import Side
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +17,14 @@ ROOT = Path(__file__).parents[2]
 def ours() -> Iterator[Side]:
     """A runner with the CPEX of this environment."""
     side = Side(sys.executable)
+    yield side
+    side.close()
+
+
+@pytest.fixture(scope="session")
+def compatible() -> Iterator[Side]:
+    """A runner with the CPEX of this environment, switched back to what `cpex==0.1.4` does."""
+    side = Side(sys.executable, PLUGINS_COMPAT="0.1.4")
     yield side
     side.close()
 
@@ -37,3 +46,11 @@ def published(published_python: str) -> Iterator[Side]:
     side = Side(published_python)
     yield side
     side.close()
+
+
+@pytest.fixture(scope="module")
+def command_lines(
+    published_python: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[cli_side.CommandLine, cli_side.CommandLine]:
+    """The `cpex` command of ours, and that of the published package."""
+    return cli_side.both(published_python, tmp_path_factory.mktemp("command-lines"))

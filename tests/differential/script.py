@@ -21,7 +21,7 @@ from cpex.framework import (
     PluginViolationError,
     hook,
 )
-from cpex.framework.extensions import Extensions
+from cpex.framework.extensions import Extensions, HttpExtension, RequestExtension, SecurityExtension
 from cpex.framework.hooks.registry import get_hook_registry
 
 from .case import CUSTOM_HOOK, PAYLOADS, Change, Failure, Reply, Script, Step, Violation
@@ -147,6 +147,22 @@ class Duck:
         self.__dict__.update(PluginResult(**fields).__dict__)
 
 
+def change_extensions(extensions: Extensions, reply: Reply) -> Extensions:
+    """Returns a copy of the extensions with what the reply writes into them."""
+    slots = reply.get("slots", {})
+    update: dict[str, Any] = {"custom": reply["custom"]} if "custom" in reply else {}
+    if "headers" in slots:
+        update["http"] = HttpExtension(headers=slots["headers"])
+    if "request_id" in slots:
+        update["request"] = RequestExtension(request_id=slots["request_id"])
+    if "labels" in slots or "classification" in slots:
+        security = extensions.security or SecurityExtension()
+        classification = slots.get("classification", security.classification)
+        labels = security.labels | set(slots.get("labels", []))
+        update["security"] = security.model_copy(update={"labels": labels, "classification": classification})
+    return extensions.model_copy(update=update)
+
+
 def make_reply(payload: Any, extensions: Extensions | None, reply: Reply) -> Any:
     """Returns the object that the plugin answers with."""
     if reply["kind"] == "none":
@@ -161,8 +177,8 @@ def make_reply(payload: Any, extensions: Extensions | None, reply: Reply) -> Any
         fields["violation"] = violation(reply["violation"])
     if "change" in reply:
         fields["modified_payload"] = change_payload(payload, reply["change"])
-    if "custom" in reply:
-        fields["modified_extensions"] = (extensions or Extensions()).model_copy(update={"custom": reply["custom"]})
+    if "custom" in reply or "slots" in reply:
+        fields["modified_extensions"] = change_extensions(extensions or Extensions(), reply)
     return Duck(fields) if reply["kind"] == "duck" else PluginResult(**fields)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from .case import Case, Observation
 
@@ -19,12 +20,13 @@ _NOT_INHERITED = ("PLUGINS_", "PYTHON", "CPEX_")
 class Side:
     """One of the two packages under comparison."""
 
-    def __init__(self, python: str, module: str = "differential.runner") -> None:
+    def __init__(self, python: str, module: str = "differential.runner", **variables: str) -> None:
         """Starts a runner.
 
         Args:
             python: Interpreter of a virtual environment with `cpex` installed.
             module: The runner.
+            variables: Set in its environment.
         """
         self._unheard = False
         self._process = subprocess.Popen(
@@ -32,10 +34,10 @@ class Side:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)},
+            env={key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)} | variables,
         )
 
-    def tell(self, case: Case) -> None:
+    def tell(self, case: Any) -> None:
         """Hands a case over without waiting for the answer; an answer that nobody heard is dropped."""
         assert self._process.stdin is not None
         if self._unheard:

@@ -124,9 +124,20 @@ def replies(draw: st.DrawFn, hook: str) -> Reply:
         )
     if draw(one_in(10)):
         reply["custom"] = {"k": draw(st.integers(0, 9))}
+    if draw(one_in(10)):
+        reply["slots"] = draw(SLOTS)
     return cast(Reply, reply)
 
 
+SLOTS: Final[st.SearchStrategy[dict[str, Any]]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "labels": st.just(["B"]),
+        "headers": st.just({"X-A": "1"}),
+        "request_id": st.just("mine"),
+        "classification": st.just("public"),
+    },
+)
 CAPABILITIES: Final = st.sampled_from(
     ("read_headers", "write_headers", "read_labels", "append_labels", "read_subject", "read_roles", "read_agent")
 )

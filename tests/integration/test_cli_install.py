@@ -205,9 +205,9 @@ def test_a_class_path_gets_an_environment_of_its_own(machine: Machine, index: Pa
 
 @pytest.mark.parametrize("kind", ["native", "my_guard.plugin.Guard"])
 def test_an_installation_that_cannot_be_recorded_is_undone(machine: Machine, index: PackageIndex, kind: str) -> None:
-    """The last step fails: the registry's folder is a file. Package, environment, catalog and config are as before."""
+    """The last step fails: the registry's file is a folder. Package, environment, catalog and config are as before."""
     wheel(index.folder, "my-guard", kind=kind)
-    (machine.folder / "data").write_text("in the way")
+    (machine.folder / "data/installed-plugins.json").mkdir(parents=True)
     files, packages = machine.files(), machine.packages()
     failed = machine.cpex("install", "my-guard", "-t", "pypi")
     assert failed.returncode == 4

@@ -6,6 +6,7 @@ import ast
 import logging
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -101,6 +102,19 @@ def test_the_files_of_a_project(template_type: str, bootstrap: Callable[..., Res
     assert files(project) == FILES[template_type]
     for path in project.rglob("*.py"):
         ast.parse(path.read_text())
+
+
+@pytest.mark.parametrize("template_type", TYPES)
+def test_what_this_release_does_not_run(template_type: str, bootstrap: Callable[..., Result], tmp_path: Path) -> None:
+    """L2, L3: told by the help, when the project is made, and in its README; no older CPEX is installed for it."""
+    assert "does not run plugins of kind external" in " ".join(bootstrap("--help").output.replace("│", " ").split())
+    result = bootstrap("-d", "my_filter", "-t", template_type, "--no_input")
+    readme = (tmp_path / "my_filter" / "README.md").read_text()
+    is_run = template_type == "native"
+    assert ("This release does not run plugins of kind external or isolated_venv" not in result.output) is is_run
+    assert ("does not run plugins of kind" not in readme) is is_run
+    texts = [path.read_text() for path in (tmp_path / "my_filter").iterdir() if path.suffix in (".md", ".toml", ".txt")]
+    assert set(re.findall(r"cpex(?:\[cli\])?>=([\d.]+)", "".join(texts))) == {"0.1.100"}
 
 
 @pytest.mark.parametrize("template_type", TYPES)
@@ -204,13 +218,26 @@ def test_what_cookiecutter_is_asked_for(bootstrap: Callable[..., Result], cookie
 
 
 def test_an_unknown_type_is_looked_for_in_the_repository(bootstrap: Callable[..., Result], cookiecutter: Mock) -> None:
-    """L2: as the published command does; a mistyped name is pointed out."""
-    result = bootstrap("-d", "mine", "-t", "extrenal", "--no_input")
+    """L2: as the published command does."""
+    result = bootstrap("-d", "mine", "-t", "wasm", "--no_input")
     assert result.exit_code == 0
-    assert "no template 'extrenal'" in result.output
-    assert "did you mean external?" in result.output
+    assert "There is no template 'wasm' here (native, external, isolated); looking in https://" in result.output
     assert cookiecutter.call_args.kwargs["template"] == cli.DEFAULT_TEMPLATE_URL
-    assert cookiecutter.call_args.kwargs["directory"] == "cpex/templates/extrenal"
+    assert cookiecutter.call_args.kwargs["directory"] == "cpex/templates/wasm"
+
+
+@pytest.mark.parametrize("typed", ["extrenal", "External"])
+def test_a_misspelt_type_is_not_looked_for_elsewhere(
+    typed: str, bootstrap: Callable[..., Result], cookiecutter: Mock
+) -> None:
+    """L2: the status of a template that is nowhere, without the clone of a repository; -u still takes one there."""
+    result = bootstrap("-d", "mine", "-t", typed, "--no_input")
+    assert result.exit_code == 4
+    assert f"no template '{typed}' here; did you mean external? The types are native, external, isolated" in (
+        result.output
+    )
+    cookiecutter.assert_not_called()
+    assert bootstrap("-d", "mine", "-t", typed, "-u", "https://example.org/t.git").exit_code == 0
 
 
 def test_a_template_of_a_repository(bootstrap: Callable[..., Result], tmp_path: Path) -> None:

@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from cpex import _core
-from cpex.framework import GlobalContext, get_hook_registry
+from cpex.framework import GlobalContext
+from cpex.framework.hooks.registry import hook_names, register_all_hooks
+from cpex.framework.loader import _special
 from cpex.framework.models import PluginCondition
-from cpex.tools._session import register_all_hooks
+from cpex.framework.settings import settings as settings_of_cpex
 from cpex.tools.check._checked import RULES, Loading, check
-from cpex.tools.check._codes import Code, Severity
+from cpex.tools.check._codes import ELSEWHERE, Code, Severity
 from cpex.tools.check._conditions import SUBJECTS
 from cpex.tools.cli import app
 
@@ -30,6 +32,11 @@ import sys
 from cpex.framework import Plugin, PluginResult, PluginViolation, hook
 from cpex.framework.hooks.policies import HookPayloadPolicy
 
+MISSPELT = {
+    "tool_pre_invok": HookPayloadPolicy(writable_fields=frozenset({"args"})),
+    "tool_pre_invoke": HookPayloadPolicy(writable_fields=frozenset({"argz", "name"})),
+    "a_hook_of_the_host": HookPayloadPolicy(writable_fields=frozenset({"x"})),
+}
 POLICIES = {"tool_pre_invoke": HookPayloadPolicy(writable_fields=frozenset({"args"}))}
 NO_POLICIES = {"tool_pre_invoke": {"args"}}
 
@@ -82,6 +89,14 @@ class BadConstructor(Plugin):
         super().__init__(config)
         print("a plugin prints")
         raise ValueError(f"limit must be positive, token {config.config['token']}")
+
+class NoPlugin:
+    def __init__(self, config):
+        pass
+    async def initialize(self):
+        pass
+    async def tool_pre_invoke(self, payload, context):
+        pass
 
 class Exits(Plugin):
     def __init__(self, config):
@@ -163,6 +178,16 @@ CASES = [
         f"mcp: {{proto: SSE, url: https://example.com, tls: {{ca_bundle: {Path(__file__)}}}}}}}",
     ),
     ("invalid-setting", HEAD + "plugin_settings: {isolation: allways}", HEAD + "plugin_settings: {isolation: always}"),
+    (
+        "unset-env",
+        HEAD + "    config: {url: '{{ env.CPEX_NOWHERE }}'}",
+        HEAD + "    config: {a: '{% if env.CPEX_NOWHERE %}{{ env.CPEX_NOWHERE }}{% endif %}', b: '{{ env.PATH }}'}",
+    ),
+    (
+        "unset-env",
+        HEAD + """    config: {url: "{{- env['CPEX_NOWHERE'] -}}"}""",
+        HEAD + "    config: {url: '{% raw %}{{ env.CPEX_NOWHERE }}{% endraw %}{# {{ env.CPEX_NOWHERE }} #}'}",
+    ),
     ("duplicate-name", HEAD + entry("a", mode="audit"), HEAD + entry("a", mode="disabled")),
     ("unknown-hook", entries(entry("a", hooks="tool_pre_invok")), entries(entry("a", "Custom", hooks="my_hook"))),
     ("no-hooks", entries(entry("a", hooks="")), HEAD),
@@ -245,13 +270,15 @@ CASES = [
     (
         "secret-in-clear",
         HEAD + "    config: {db_password: hunter2hunter2}",
-        HEAD + "    config: {db_password: '{{ env.DB }}', max_tokens: 4096, redaction_text: '[SECRET]'}",
+        HEAD + "    config: {db_password: '{{ env.DB | d }}', max_tokens: 4096, redaction_text: '[SECRET]'}",
     ),
     (
         "secret-in-clear",
         HEAD + "    config: {url: 'https://bob:hunter2@example.com'}",
         HEAD + "    config: {url: 'https://example.com/a@b', api_key: <your key>}",
     ),
+    ("unknown-key", HEAD + "plugin_settings: {isolatoin: always}", HEAD + "plugin_settings: {plugin_timeout: 30}"),
+    ("invalid-setting", HEAD + "plugin_settings: {allowed_dirs: /usr}", HEAD + "plugin_settings: {allowed_dirs: []}"),
     ("plugin-dir", HEAD + "plugin_dirs: [nowhere]", HEAD + "plugin_dirs: []"),
     ("plugin-dir", HEAD + "plugin_dirs: [/usr]", HEAD + "plugin_dirs: [/usr]\nplugin_settings: {allowed_dirs: [/usr]}"),
 ]
@@ -260,11 +287,11 @@ CASES = [
 @pytest.mark.parametrize(("code", "bad", "good"), CASES, ids=[f"{case[0]}-{at}" for at, case in enumerate(CASES)])
 def test_each_code_has_a_case_and_a_near_miss(write: Write, code: str, bad: str, good: str) -> None:
     assert codes(write(bad)) == [code]
-    assert codes(write(good)) == []
+    assert [found for found in codes(write(good)) if found != "kind-unavailable"] == []
 
 
 def test_every_code_has_a_case() -> None:
-    elsewhere = {Code.UNREADABLE, Code.PLUGIN_INITIALIZE}
+    elsewhere = {Code.UNREADABLE, Code.PLUGIN_INITIALIZE, Code.KIND_UNAVAILABLE, *ELSEWHERE}
     assert {case[0] for case in CASES} | elsewhere == set(Code)
 
 
@@ -342,7 +369,7 @@ plugins.yaml:20:13: error: the constructor fails: limit must be positive, token 
 application does not start [plugin-construct]
   20 |     config: {token: •••••••••••••••••}
      |             ^
-  = check its `config:` and `hooks:`
+  = check its `config:`
 
 plugins.yaml:20:21: warning: token looks like a secret that stands in the file [secret-in-clear]
   = put it into a variable of the environment and write {{ env.NAME }}
@@ -385,6 +412,109 @@ def test_the_policies_of_the_host_say_what_can_be_rewritten(write: Write) -> Non
 def test_a_host_that_denies_by_default_leaves_nothing_to_rewrite(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cpex.tools.check._reading.settings", SimpleNamespace(default_hook_policy="deny"))
     assert codes(write(HEAD + entry("b", mode="transform"))) == []
+
+
+def test_a_misspelt_policy_is_a_warning(write: Write) -> None:
+    """A policy for no hook protects nothing; one for no field lets nothing through."""
+    path = write(HEAD)
+    module = next(path.parent.glob("guards_*.py")).stem
+    assert "nothing to mend" in run("--policies", f"{module}:POLICIES", path).stdout
+    result = run("--policies", f"{module}:MISSPELT", path)
+    assert result.exit_code == 0
+    assert result.stdout.count("[hook-policy]") == 2
+    assert 'did you mean "tool_pre_invoke"?' in result.stdout
+    assert 'did you mean "args"?' in result.stdout
+    assert " | " not in result.stdout  # no line of the config has to do with it
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("PLUGINS_DEFAULT_HOOK_POLICY", "dney", "did you mean deny?"),
+        ("PLUGINS_FAIL_ON_PLUGIN_ERROR", "maybe", "write true or false"),
+        ("PLUGINS_STRICT_CONFIG", "ture", "true"),
+        ("PLUGINS_COMPAT", "0.1.5", "0.1.4"),
+        ("PLUGINS_PLUGIN_TIMEOUT", "s3cr3t", ""),
+    ],
+)
+def test_a_variable_with_an_impossible_value_is_an_error(
+    write: Write, monkeypatch: pytest.MonkeyPatch, name: str, value: str, hint: str
+) -> None:
+    path = write(HEAD)
+    monkeypatch.setenv(name, value)
+    settings_of_cpex.cache_clear()
+    result = run(path)
+    settings_of_cpex.cache_clear()
+    assert result.exit_code == 1
+    assert f"{name}" in result.stdout
+    assert "[invalid-variable]" in result.stdout
+    assert hint in result.stdout
+    assert "s3cr3t" not in result.output
+
+
+def test_a_variable_that_is_nearly_one_of_ours_is_a_warning(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(HEAD)
+    monkeypatch.setenv("PLUGINS_OF_THE_HOST", "x")
+    monkeypatch.setenv("PLUGINS_ENABLED", "true")
+    assert codes(path) == []
+    monkeypatch.setenv("PLUGIN_STRICT_CONFG", "true")
+    (finding,) = check(str(path)).findings
+    assert (finding.code, finding.hint) == (Code.UNKNOWN_VARIABLE, "did you mean PLUGINS_STRICT_CONFIG?")
+
+
+@pytest.mark.parametrize("loading", [Loading.NOTHING, Loading.CLASSES])
+def test_a_kind_that_cannot_be_run_is_an_error(write: Write, monkeypatch: pytest.MonkeyPatch, loading: Loading) -> None:
+    """The loader decides: a release that can run the kind has nothing to say."""
+    path = write(EXTERNAL % ("http://example.com", ", required: true"))
+    monkeypatch.setattr(_special, "_TRANSPORTS", (("mcp", "cpex.nowhere", "Client"),))
+    (finding,) = check(str(path), loading).findings
+    assert (finding.code, finding.line) == (Code.KIND_UNAVAILABLE, 2)
+    assert "'mcp' is not part of this release" in finding.message
+    assert "does not start" in finding.message
+    monkeypatch.setattr(_special, "_TRANSPORTS", (("mcp", "mcp_nowhere.client", "Client"),))
+    (finding,) = check(str(path), loading).findings
+    assert "needs the package 'mcp_nowhere'" in finding.message
+    monkeypatch.setattr(_special, "_TRANSPORTS", (("mcp", "cpex.framework", "Plugin"),))
+    assert check(str(path), loading).findings == []
+
+
+def test_a_class_that_is_no_plugin_is_a_finding_not_a_traceback(write: Write) -> None:
+    write(entries(entry("a", "NoPlugin"), entry("b", "Any")))
+    result = run("plugins.yaml")
+    assert result.exit_code == 1
+    assert "NoPlugin' is no class derived from cpex.framework.Plugin" in result.stdout
+    assert "write class NoPlugin(Plugin)" in result.stdout
+    assert result.stdout.endswith("1 error, 0 warnings\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("hooks: tool_pre_invoke", "write a list: hooks: [tool_pre_invoke]"),
+        ("conditions: {}", "write a list: put a dash before each item"),
+        ("conditions: [{tenant_ids: acme}]", "write a list: tenant_ids: [acme]"),
+        ("tags: 'a: b, c'", "write a list: tags: […]"),
+        ("on_missing: denied", "did you mean deny?"),
+    ],
+)
+def test_a_value_that_is_nearly_right_gets_a_hint(write: Write, text: str, hint: str) -> None:
+    hooks = "" if text.startswith("hooks") else "hooks: [tool_pre_invoke], "
+    (finding,) = check(str(write(f"plugins: [{{name: a, kind: guards.Any, {hooks}{text}}}]"))).findings
+    assert (finding.code, finding.hint) == (Code.INVALID_VALUE, hint)
+
+
+def test_a_misspelt_filter_gets_a_hint(write: Write) -> None:
+    (finding,) = check(str(write("plugins: []\nx: {{ env.X | deflt('x') }}"))).findings
+    assert finding.code is Code.TEMPLATE
+    assert "did you mean default" in finding.hint
+
+
+@pytest.mark.parametrize("kind", ["NotAsync", "ThreeTooMany"])
+def test_a_wrong_method_is_not_blamed_on_the_config(write: Write, kind: str) -> None:
+    (finding,) = check(str(write(entries(entry("a", kind))))).findings
+    assert "config" not in finding.hint
+    (finding,) = check(str(write(entries(entry("a", "BadStart")))), Loading.EVERYTHING).findings
+    assert "config" not in finding.hint
 
 
 def test_json_is_stable(write: Write) -> None:
@@ -534,7 +664,7 @@ def test_sets_of_names_are_looked_at_where_the_engine_looks_at_them() -> None:
     register_all_hooks()
     payload = SimpleNamespace(name="n", target_name="n", raw_token="n", prompt_id="n", uri="n", agent_id="n")
     context = GlobalContext(request_id="1")
-    for hook in map(str.__str__, get_hook_registry().get_registered_hooks()):
+    for hook in hook_names():
         for key, hooks in SUBJECTS.items():
             condition = PluginCondition.model_validate({key: ["other"]})
             is_looked_at = not _core.payload_matches(payload, hook, [condition], context)

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from cpex.framework import GlobalContext, TenantPluginManager
 from cpex.framework.hooks.tools import ToolPreInvokePayload
+from cpex.framework.loader import _special
 from cpex.tools.cli import app
 
 PLUGINS = """
@@ -96,7 +97,8 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def config(tmp_path: Path, module: str) -> Path:
+def config(tmp_path: Path, module: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(_special, "_TRANSPORTS", (("grpc", "cpex.framework", "Plugin"),))
     path = tmp_path / "plugins.yaml"
     path.write_text(CONFIG.replace("guards.", f"{module}."))
     return path
@@ -117,8 +119,7 @@ def order(hook: dict[str, Any]) -> list[tuple[str, list[str]]]:
 
 def test_hooks_list_their_plugins_phase_by_phase(config: Path) -> None:
     hooks = {hook["hook"]: hook for hook in report(config)["hooks"]}
-    assert list(hooks)[:2] == ["tool_pre_invoke", "prompt_pre_fetch"]
-    assert set(hooks) == {"tool_pre_invoke", "prompt_pre_fetch", "identity_resolve", "my_hook"}
+    assert list(hooks) == ["tool_pre_invoke", "my_hook", "identity_resolve", "prompt_pre_fetch"]
     assert order(hooks["tool_pre_invoke"]) == [
         ("sequential", ["first", "second", "watcher"]),
         ("audit", ["remote"]),
@@ -241,6 +242,7 @@ def test_mermaid_is_a_flowchart_that_no_name_breaks_out_of(tmp_path: Path, modul
     result = run(path, "--format", "mermaid")
     assert result.exit_code == 0
     assert result.stdout == GOLDEN
+    assert "skipped:" not in result.stdout
     asked = run(path, "--format", "mermaid", "--user", "bob", "--tool", "y").stdout
     assert 'skipped: condition user_patterns does not match"]:::skipped' in asked
 
@@ -255,6 +257,23 @@ def test_policies_say_which_fields_are_writable(config: Path, module: str, tmp_p
     assert hooks["my_hook"]["writable_fields"] == []
     assert hooks["my_hook"]["rewritten_by"] == []
     assert hooks["identity_resolve"]["writable_fields"] is None
+
+
+def test_a_misspelt_policy_is_said(config: Path, module: str, tmp_path: Path) -> None:
+    (tmp_path / f"host_{module}.py").write_text(
+        "from cpex.framework import HookPayloadPolicy\n"
+        "P = {'tool_pre_invoke': HookPayloadPolicy(frozenset({'argz'}))}\n"
+    )
+    result = run(config, "--policies", f"host_{module}:P", "--format", "text")
+    assert 'ToolPreInvokePayload has no field "argz"' in result.stderr
+    assert 'did you mean "args"?' in result.stderr
+
+
+def test_a_kind_that_cannot_be_run_is_not_loaded(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_special, "_TRANSPORTS", (("grpc", "cpex.nowhere", "Client"),))
+    remote = next(plugin for plugin in report(config)["plugins"] if plugin["name"] == "remote")
+    assert remote["status"] == "not loaded"
+    assert "not part of this release" in remote["problem"]
 
 
 def test_an_unknown_hook_is_a_usage_error(config: Path) -> None:

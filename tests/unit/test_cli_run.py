@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner, Result
 
+from cpex.framework.settings import settings
 from cpex.tools._totals import Tally
 from cpex.tools.cli import app
 
@@ -57,6 +58,9 @@ class Native(Plugin):
     async def tool_pre_invoke(self, payload, context):
         os.write(1, b"native noise\\n")
         return PluginResult()
+
+class NoPlugin:
+    pass
 
 class BadConfig(Plugin):
     def __init__(self, config):
@@ -127,6 +131,31 @@ def test_shows_each_decision_and_who_made_it(config: Any, session: Any) -> None:
 def test_never_repeats_what_a_plugin_removed(config: Any, session: Any) -> None:
     for flags in [[], ["--json"]]:
         assert "hunter2" not in run(config("Gate"), session(MODIFIED), *flags).output
+
+
+def test_says_why_a_time_is_missing(config: Any, session: Any) -> None:
+    """The engine measures parallel plugins together."""
+    said = "concurrent and background plugins"
+    assert said in run(config("Gate", mode="concurrent"), session(ALLOWED)).stdout
+    assert said not in run(config("Gate"), session(ALLOWED)).stdout
+
+
+def test_a_class_that_is_no_plugin_is_explained(config: Any, session: Any) -> None:
+    result = run(config("NoPlugin"), session(ALLOWED))
+    assert result.exit_code == 2
+    assert "NoPlugin' is no class derived from cpex.framework.Plugin" in result.stderr
+    assert "write class NoPlugin(Plugin)" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["PLUGINS_COMPAT", "PLUGINS_STRICT_CONFIG", "PLUGINS_DEFAULT_HOOK_POLICY"])
+def test_a_misspelt_switch_is_explained(config: Any, session: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "dney")
+    settings.cache_clear()
+    result = run(config("Gate"), session(ALLOWED))
+    settings.cache_clear()
+    assert result.exit_code == 2
+    assert name in result.stderr
+    assert "Traceback" not in result.output
 
 
 def test_fits_into_a_hundred_columns(config: Any, session: Any) -> None:

@@ -21,7 +21,9 @@ from cpex.framework import (
     TenantPluginManager,
     ToolPreInvokePayload,
 )
+from cpex.framework._switches import switch
 from cpex.framework.hooks.policies import HookPayloadPolicy
+from cpex.framework.loader.config import ConfigLoader
 from cpex.framework.memory import CopyOnWriteDict
 from cpex.framework.models import Config, ControlExecutionStatus
 
@@ -132,13 +134,14 @@ def test_execution_detail_in_the_configuration(payload: ToolPreInvokePayload, tm
 @pytest.mark.parametrize("variable", ["PLUGINS_ISOLATION", "PLUGINS_EXECUTION_DETAIL"])
 def test_a_misspelt_switch_is_an_error(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "allways")
-    with pytest.raises(ValueError, match=f"^{variable} must be '(always|full)' or 'default', not 'allways'$"):
+    with pytest.raises(ValueError, match=f"^{variable} must be '(always|full)' or 'default', not 'allways'"):
         TenantPluginManager(Config())
 
 
 def test_a_misspelt_switch_in_the_configuration_is_an_error(tmp_path: Path) -> None:
     config = config_file(tmp_path, "plugin_settings: {isolation: true}\n")
-    with pytest.raises(ValueError, match=r"^plugin_settings\.isolation must be 'always' or 'default', not True$"):
+    expected = r"config\.yaml:1:30: plugin_settings\.isolation must be 'always' or 'default', not True$"
+    with pytest.raises(ValueError, match=expected):
         TenantPluginManager(config)
 
 
@@ -339,3 +342,31 @@ def test_the_report_says_why_a_payload_was_not_taken() -> None:
         "none of the changed fields is writable",
         "a plugin that denies hands no payload on",
     ]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_model_made_without_its_constructor_is_copied_as_it_is(mode: str) -> None:
+    unfinished = ToolPreInvokePayload.__new__(ToolPreInvokePayload)
+    object.__setattr__(unfinished, "__dict__", {"name": "inner", "args": {"a": 1}, "headers": None})
+    seen: list[ToolPreInvokePayload] = []
+    payload = ToolPreInvokePayload(name="t", args={"inner": unfinished})
+    invoke(lambda given, _: seen.append(given.args["inner"]), payload, mode=mode)
+    assert [(inner.name, inner.args) for inner in seen] == [("inner", {"a": 1})]
+    assert (seen[0] is unfinished) is (mode in ("sequential", "transform"))
+    assert not hasattr(seen[0], "__pydantic_fields_set__")
+
+
+@pytest.mark.parametrize(("written", "taken"), [("off", "off"), ("'off'", "off"), ("warn", "warn"), ("default", None)])
+def test_extension_tiers_are_read_as_they_are_written(tmp_path: Path, written: str, taken: str | None) -> None:
+    """B9: YAML reads `off` as a truth value."""
+    path = tmp_path / "plugins.yaml"
+    path.write_text(f"plugins: []\nplugin_settings:\n  extension_tiers: {written}\n")
+    assert switch(ConfigLoader.load_config(str(path)), "extension_tiers") == taken
+
+
+def test_misspelt_extension_tiers_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUGINS_EXTENSION_TIERS", "of")
+    with pytest.raises(
+        ValueError, match=r"PLUGINS_EXTENSION_TIERS must be 'enforce', 'warn', 'off' or 'default', not 'of'"
+    ):
+        TenantPluginManager(Config())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -203,6 +204,37 @@ def test_suspicious_keys_are_errors_where_wanted(load: Load, path: str) -> None:
         load(SUSPICIOUS, PLUGINS_STRICT_CONFIG="true")
     assert (caught.value.line, caught.value.column) == (2, 1)
     assert len(str(caught.value).splitlines()) == 3
+
+
+FOREIGN_SETTINGS = (
+    "plugin_timeout: 30, fail_on_plugin_error: true, enable_plugin_api: true, plugin_health_check_interval: 60, "
+    "parallel_execution_within_band: true, plugin_dirs: [x]"
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("isolatoin", "isolation"),
+        ("Execution-Details", "execution_detail"),
+        ("extension_tier", "extension_tiers"),
+        ("allow_dirs", "allowed_dirs"),
+    ],
+)
+def test_b6_a_setting_that_resembles_one_of_ours_is_suspicious(
+    load: Load, path: str, caplog: pytest.LogCaptureFixture, written: str, meant: str
+) -> None:
+    text = f"plugin_settings:\n  {written}: always\n"
+    message = f'{path}:2:3: unknown key "{written}" in plugin_settings; did you mean "{meant}"?'
+    load(text)
+    assert [record.getMessage() for record in caplog.records] == [message]
+    with pytest.raises(ConfigKeyError, match=re.escape(message)):
+        load(text, PLUGINS_STRICT_CONFIG="true")
+
+
+def test_b6_settings_of_hosts_are_not_suspicious(load: Load, caplog: pytest.LogCaptureFixture) -> None:
+    load(f"plugin_settings: {{{FOREIGN_SETTINGS}}}", PLUGINS_STRICT_CONFIG="true")
+    assert not caplog.records
 
 
 def test_every_known_key_is_known(load: Load, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:

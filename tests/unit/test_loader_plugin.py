@@ -76,9 +76,9 @@ async def test_module_getattr_works(loader: PluginLoader, tmp_path: Path, monkey
         ("a..b.X", ImportError, "Plugin module name 'a..b' contains invalid characters."),
         ("http.X", AttributeError, "module 'http' has no attribute 'X'"),
         ("no_such_module_here.X", ModuleNotFoundError, "No module named 'no_such_module_here'"),
-        ("X", ValueError, "Empty module name"),
-        ("native", ValueError, "Empty module name"),
-        ("builtin", ValueError, "Empty module name"),
+        ("X", ValueError, "Empty module name; a kind is 'module.Class', not 'X'"),
+        ("native", ValueError, "Empty module name; a kind is 'module.Class', not 'native'"),
+        ("builtin", ValueError, "Empty module name; a kind is 'module.Class', not 'builtin'"),
     ],
 )
 async def test_kind_that_cannot_be_imported(

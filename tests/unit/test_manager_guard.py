@@ -49,6 +49,21 @@ async def test_b7_denied_until_it_is_loaded_and_after_shutdown(how: dict[str, An
     assert await ask(manager) == (None, [])
 
 
+async def test_b7_a_missing_plugin_is_listed_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Whether what stands in for it denied, or did not run."""
+    config = Config(plugins=[entry("guard", "BadInitialize", on_missing="deny"), entry("last", on_missing="deny")])
+    manager = TenantPluginManager(config)
+    for reported in (
+        [("guard", "not_loaded", "not initialized"), ("last", "not_loaded", "not initialized")],
+        [("last", "skipped", "an earlier plugin ended the pipeline"), ("guard", "not_loaded", "init boom")],
+    ):
+        result, _ = await manager.invoke_hook(HOOK, PAYLOAD, GlobalContext(request_id="1"))
+        assert result.violation is not None
+        assert result.violation.plugin_name == "guard"
+        assert [(line.plugin, line.outcome, line.detail) for line in result.report] == reported
+        await manager.initialize()
+
+
 async def test_b7_a_host_that_ignores_the_failed_start_is_denied(caplog: pytest.LogCaptureFixture) -> None:
     plugins = [entry("good"), entry("guard", "BadInitialize", required=True), entry("later", required=True)]
     manager = TenantPluginManager(Config(plugins=plugins))

@@ -196,7 +196,7 @@ async def test_shutdown(caplog: pytest.LogCaptureFixture) -> None:
         ("BadConstructor", {}, "construct", "ctor boom"),
         ("BadInitialize", {}, "initialize", "init boom"),
         ("no_such_module_here.Nope", {}, "import", "No module named 'no_such_module_here'"),
-        ("native", {}, "import", "Empty module name"),
+        ("native", {}, "import", "Empty module name; a kind is 'module.Class', not 'native'"),
         ("os.path.X", {}, "import", "Plugin module 'os.path' is blocked for security reasons."),
         (
             "HalfHooks",
@@ -353,6 +353,16 @@ async def test_b30_settings_of_the_file_allow_directories(tmp_path: Path, monkey
     assert manager.load_failures == []
     assert manager._loader.plugin_dirs == [str(plugins)]
     assert plugin_settings(manager.executor.config) == {"allowed_dirs": [str(tmp_path)]}
+
+
+async def test_b30_a_single_text_does_not_allow_directories(tmp_path: Path) -> None:
+    """Taken as a list it would be its letters, of which `/` allows every directory."""
+    path = tmp_path / "c.yaml"
+    path.write_text(f"plugin_dirs: [/usr/lib]\nplugin_settings: {{allowed_dirs: {tmp_path}}}\n")
+    manager = TenantPluginManager(str(path))
+    with pytest.raises(ValueError, match="allowed_dirs must be a list of folders"):
+        await manager.initialize()
+    assert manager._loader.plugin_dirs == []
 
 
 async def test_conditions_changed_in_place_count_when_a_plugin_is_registered_next() -> None:

@@ -19,7 +19,7 @@ import pytest
 from tests.unit.pdp_server import Answer, Connection, DecisionPoint, says, sends
 
 from cpex.framework.pdp import AuthZenResolver, OpaResolver, PdpResolver, PdpResult
-from cpex.framework.pdp._http import MAX_ANSWER_BYTES
+from cpex.framework.pdp._http import MAX_ANSWER_BYTES, HttpResolver
 from cpex.framework.pdp.base import PdpError
 
 RESOLVERS = [(OpaResolver, "OPA"), (AuthZenResolver, "AuthZen")]
@@ -66,6 +66,13 @@ def never_ends(connection: Connection) -> None:
     connection.end_headers()
     while True:
         connection.wfile.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
+
+
+@pytest.mark.parametrize("timeout_ms", [0, -1, float("nan")])
+def test_no_time_to_decide_is_refused(timeout_ms: int) -> None:
+    """C11: with fail_open every answer would be an allow."""
+    with pytest.raises(ValueError, match=r"^timeout_ms: .* leaves no time"):
+        OpaResolver("http://127.0.0.1/x", timeout_ms, fail_open=True)
 
 
 def opa(endpoint: str, timeout_ms: int = GENEROUS_MS, **options: Any) -> OpaResolver:
@@ -209,11 +216,26 @@ async def test_d5_no_server() -> None:
             assert (await resolver.resolve({})).reason == "OPA unreachable, fail-open"
 
 
-@pytest.mark.parametrize("endpoint", ["nonsense", "ftp://h/x", "http://u:s3cr3t/x@h", "http://h:port"])
-async def test_d5_no_url(endpoint: str, caplog: pytest.LogCaptureFixture) -> None:
-    error = await failure(opa(endpoint))
-    assert str(error).startswith("OPA connection error: ")
-    assert "s3cr3t" not in str(error) + caplog.text
+@pytest.mark.parametrize("resolver", [OpaResolver, AuthZenResolver])
+@pytest.mark.parametrize(
+    "endpoint",
+    ["", "nonsense", "localhost:1/x", "ftp://h/x", "http:///x", "http://u:s3cr3t/x@h", "http://h:port", "{base}/x"],
+)
+def test_an_address_that_is_no_url_is_refused_at_once(resolver: type[HttpResolver], endpoint: str) -> None:
+    """C11: with `fail_open` it would allow everything."""
+    with pytest.raises(ValueError, match="^endpoint: not an http\\(s\\) address; write one such as http://") as refused:
+        resolver(endpoint, fail_open=True)
+    assert "s3cr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize("endpoint", ["http://{host}:{port}/{tool}", "https://h", "HTTP://[::1]:8181/x"])
+def test_an_address_may_have_placeholders_anywhere_behind_its_scheme(endpoint: str) -> None:
+    OpaResolver(endpoint)
+
+
+def test_b28_compat_takes_an_address_from_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUGINS_COMPAT", "0.1.4")
+    OpaResolver("{base}/x")
 
 
 async def test_a_value_that_spoils_the_address_is_not_let_in(point: DecisionPoint) -> None:

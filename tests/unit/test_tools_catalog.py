@@ -160,7 +160,10 @@ def test_refresh_needs_a_token(caplog: pytest.LogCaptureFixture) -> None:
     [
         (httpx.Response(200, text="<html>"), "the list of files cannot be read"),
         (httpx.Response(200, json={"tree": [], "truncated": True}), "has more files than the API lists"),
-        (httpx.Response(403), "HTTP 403"),
+        (httpx.Response(401), "HTTP 401; PLUGINS_GITHUB_TOKEN is not accepted"),
+        (httpx.Response(403), "HTTP 403; PLUGINS_GITHUB_TOKEN may not read this repository"),
+        (httpx.Response(404), "HTTP 404; is PLUGINS_REPO_URLS right"),
+        (httpx.Response(500), "HTTP 500"),
     ],
 )
 def test_a_refresh_that_fails_says_why(
@@ -173,6 +176,22 @@ def test_a_refresh_that_fails_says_why(
     assert PluginCatalog().update_catalog_with_pyproject() is True
     assert message in caplog.text
     assert "t0ken" not in caplog.text
+
+
+def test_an_api_that_is_not_there(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """L4: the address is told without what is secret in it."""
+    monkeypatch.setenv("PLUGINS_GITHUB_TOKEN", "t0ken")
+    monkeypatch.setenv("PLUGINS_GITHUB_API", "http://ann:s3cret@127.0.0.1:1")
+    assert PluginCatalog().update_catalog_with_pyproject() is True
+    assert "ConnectError at http://***@127.0.0.1:1; is PLUGINS_GITHUB_API right?" in caplog.text
+    assert not {"t0ken", "s3cret"} & set(caplog.text.replace("@", ":").split(":"))
+
+
+def test_a_project_that_is_no_package(folder: Path) -> None:
+    """L6: the message says what to do with one."""
+    Path("native").mkdir()
+    with pytest.raises(FileNotFoundError, match="^pyproject.toml not found in native or .* under plugin_dirs$"):
+        PluginCatalog().install_from_local(Path("native"))
 
 
 def test_members_are_projects_with_a_manifest() -> None:

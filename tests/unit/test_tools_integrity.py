@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -89,10 +90,14 @@ class Web:
 
     def __init__(self, answers: dict[str, httpx.Response]) -> None:
         self.answers = answers
-        self.asked: list[str] = []
+        self.requests: list[httpx.Request] = []
+
+    @property
+    def asked(self) -> list[str]:
+        return [str(request.url) for request in self.requests]
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(str(request.url))
+        self.requests.append(request)
         return self.answers.get(str(request.url), httpx.Response(404))
 
 
@@ -101,7 +106,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Web:
     answering = Web({})
     client = httpx.Client
     monkeypatch.setattr(
-        httpx, "Client", lambda **options: client(transport=httpx.MockTransport(answering), timeout=options["timeout"])
+        httpx, "Client", lambda **options: client(**{**options, "transport": httpx.MockTransport(answering)})
     )
     return answering
 
@@ -153,10 +158,15 @@ def test_the_first_index_counts(web: Web, monkeypatch: pytest.MonkeyPatch) -> No
     assert fetch_pypi_package_hashes("p") == {"p-1.0.tar.gz": {"sha256": "a"}, "p-2.0.tar.gz": {"sha256": "b"}}
 
 
-def test_failures_name_no_credentials(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_name_no_credentials(
+    web: Web, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     configured(monkeypatch, "https://user:s3cret@a/simple")
-    web.answers["https://user:s3cret@a/pypi/p/json"] = httpx.Response(500)
-    with pytest.raises(RuntimeError) as caught:
+    web.answers["https://a/pypi/p/json"] = httpx.Response(500)
+    with caplog.at_level(logging.DEBUG), pytest.raises(RuntimeError) as caught:
         fetch_pypi_package_hashes("p")
     assert str(caught.value) == "Failed to fetch the hashes of 'p' (a: HTTP 500)"
     assert caught.value.__cause__ is None
+    assert "HTTP Request: GET https://a/simple/p/" in caplog.text
+    assert "s3cret" not in caplog.text
+    assert {request.headers["authorization"] for request in web.requests} == {"Basic dXNlcjpzM2NyZXQ="}

@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from cpex.framework.models import Config, PluginManifest
 from cpex.tools import cli
+from cpex.tools._plugins.environment import Environment
 from cpex.tools.integrity import IntegrityVerificationError
 from cpex.tools.plugin_registry import PluginRegistry
 
@@ -172,16 +173,18 @@ def test_no_action_shows_the_help(run: Callable[..., Result]) -> None:
         (("list", "-f", "xml"), "Unknown format 'xml'. Must be one of: text, json"),
         (("install",), "Please specify a plugin name to install."),
         (("uninstall",), "Please specify a plugin name to uninstall."),
-        (("install", "x", "-t", "bogus"), "Unsupported installation type: bogus. Must be one of: git, pypi,"),
+        (("install", "x", "-t", "bogus"), "Unsupported installation type: bogus. Must be one of: monorepo, pypi,"),
+        (("install", "x", "-t", "loacl"), "Unsupported installation type: loacl. Did you mean local? Must be one of: "),
     ],
 )
 def test_wrong_arguments(
     run: Callable[..., Result], catalog: MagicMock, arguments: tuple[str, ...], message: str
 ) -> None:
-    """L4, B26: exit 2, and what would be right."""
+    """L4, L6, B26: exit 2, and what would be right; nothing is asked of the catalog's repositories before."""
     result = run(*arguments)
     assert result.exit_code == cli.EXIT_INVALID_ARGS
     assert message in " ".join(result.output.split())
+    catalog.update_catalog_with_pyproject.assert_not_called()
 
 
 @pytest.mark.parametrize(
@@ -235,13 +238,36 @@ def test_search(run: Callable[..., Result], catalog: MagicMock) -> None:
     ]
 
 
+def test_versions_of_an_index_are_not_in_the_catalog(run: Callable[..., Result], catalog: MagicMock) -> None:
+    """L5: the answer is the catalog's; where else to ask goes to standard error."""
+    result = run("versions", "x", "-t", "pypi", "-f", "json")
+    assert json.loads(result.stdout) == {"results": []}
+    assert "pip index versions x" in result.stderr
+    assert "pip index" not in run("versions", "x").output
+
+
+def test_why_the_catalog_is_not_refreshed(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """L4: the command goes on, and says what is missing and what is used instead."""
+    monkeypatch.delenv("PLUGINS_GITHUB_TOKEN", raising=False)
+    result = run("list")
+    assert result.exit_code == 0
+    assert "Catalog update failed." in result.output
+    assert "No GitHub token set: PLUGINS_GITHUB_TOKEN is empty" in caplog.text
+    assert "https://github.com/ibm/cpex-plugins" in caplog.text
+
+
 @pytest.mark.parametrize("way", ["pypi", "test-pypi", "git", "local"])
-def test_installing(run: Callable[..., Result], catalog: MagicMock, way: str) -> None:
-    """L6: registry and entry; a second one gets a number."""
+def test_installing(run: Callable[..., Result], catalog: MagicMock, way: str, caplog: pytest.LogCaptureFixture) -> None:
+    """L6: registry and entry, without a warning of the file that is made; a second one gets a number."""
     for _ in range(2):
         result = run("install", "x", "-t", way)
         assert result.exit_code == 0
         assert "✅ guard installation complete." in result.output
+        assert f"Installing plugin x via {way} ..." in result.stderr
+        assert "does not run" not in result.output
+        assert not caplog.records
     assert [(entry["name"], entry["mode"], entry["priority"]) for entry in entries()] == [
         ("guard", "sequential", 100),
         ("guard_1", "sequential", 100),
@@ -249,6 +275,18 @@ def test_installing(run: Callable[..., Result], catalog: MagicMock, way: str) ->
     record = PluginRegistry().get("guard")
     assert record is not None
     assert record.editable is (way == "local")
+
+
+def test_installing_what_this_release_does_not_run(run: Callable[..., Result], catalog: MagicMock) -> None:
+    """L7: the conversion is kept, and its consequence told."""
+    isolated = manifest(kind="isolated_venv", default_config={"class_name": "guard.plugin.Guard"})
+    catalog.install_from_pypi.return_value = (isolated, Path("where"))
+    result = run("install", "x", "-t", "pypi")
+    assert result.exit_code == 0
+    assert "✅ guard installation complete." in result.output
+    assert "This release does not run plugins of kind external or isolated_venv" in result.output
+    assert "--no-convert" in result.output
+    assert entries()[0]["kind"] == "isolated_venv"
 
 
 @pytest.mark.parametrize("error", [ValueError("[boom]"), IntegrityVerificationError("p", "a", "b"), OSError("no")])
@@ -286,6 +324,32 @@ def test_choosing_from_the_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.select_plugin_from_catalog(known) is known[0]
     inquirer.prompt.return_value = None
     assert cli.select_plugin_from_catalog(known) is None
+
+
+def test_nobody_can_be_asked(run: Callable[..., Result], catalog: MagicMock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """L5, L6: without a terminal the message names the option that asks nothing, and nothing is done."""
+    PluginRegistry().update(manifest(), "pypi", catalog, "Ann", Path("/p"))
+    catalog.find.return_value = manifest()
+    catalog.search.return_value = [manifest("a"), manifest("b", version="1.10")]
+    inquirer = MagicMock()
+    inquirer.prompt.side_effect = Exception("(25, 'Inappropriate ioctl for device')")
+    monkeypatch.setattr("cpex.tools.cli.inquirer", inquirer)
+    installed, uninstalled = run("install", "x"), run("uninstall", "guard")
+    assert installed.exit_code == cli.EXIT_OPERATION_FAILED
+    assert "there is no terminal to ask on; --yes takes the first of: b 1.10, a 1.0.0" in installed.output
+    assert uninstalled.exit_code == cli.EXIT_GENERAL_ERROR
+    assert "there is no terminal to ask on; --yes uninstalls without confirmation" in uninstalled.output
+    catalog.install_folder_via_pip.assert_not_called()
+    catalog.uninstall_package.assert_not_called()
+
+
+def test_an_error_on_a_terminal_is_not_explained_away(catalog: MagicMock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", MagicMock(isatty=lambda: True))
+    inquirer = MagicMock()
+    inquirer.prompt.side_effect = ZeroDivisionError
+    monkeypatch.setattr("cpex.tools.cli.inquirer", inquirer)
+    with pytest.raises(ZeroDivisionError):
+        cli.select_plugin_from_catalog([manifest()])
 
 
 def test_nothing_matches(run: Callable[..., Result], catalog: MagicMock) -> None:
@@ -393,3 +457,19 @@ def test_functions_raise_typer_exit(catalog: MagicMock) -> None:
     with pytest.raises(typer.Exit) as caught:
         cli.uninstall("nope", catalog, True)
     assert caught.value.exit_code == cli.EXIT_NOT_FOUND
+
+
+def test_credentials_of_a_source_are_not_repeated(run: Callable[..., Result], catalog: MagicMock) -> None:
+    catalog.install_from_git.side_effect = RuntimeError("cannot clone https://ann:p@ss@host/x")
+    result = run("install", "x @ git+https://ann:p@ss@host/x", "-t", "git")
+    assert result.exit_code == 4
+    assert "cannot clone https://***@host/x" in result.output
+    assert "ss@" not in result.output
+
+
+def test_a_module_of_the_working_directory_is_not_run_for_pip(folder: Path) -> None:
+    (folder / "pip.py").write_text("print('taken')")
+    assert "taken" not in Environment().pip("--version")
+    (folder / "json.py").write_text("raise SystemExit(3)")
+    with Environment().restored_on_failure():
+        pass

@@ -75,7 +75,11 @@ fn unknown(key: &Node, parent: &str, known: &BTreeMap<String, Keys>) -> Problem 
 }
 
 /// The candidate most like `word`, if any is like it at all.
-fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+///
+/// ```
+/// assert_eq!(cpex_config::nearest("prioritty", ["mode", "priority"].into_iter()), Some("priority"));
+/// ```
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word = normal(word);
     candidates
         .map(|candidate| (strsim::normalized_damerau_levenshtein(&word, &normal(candidate)), candidate))

@@ -3,10 +3,11 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use cpex_core::extensions::{Breach, Change, Enforcement, Shown};
 use cpex_core::host::{Event, Restriction};
 use cpex_core::payload::{Isolation, Relation, Rule};
-use cpex_core::{Action, Entry, Facts, Host, Invocation, LineUp, OnError, Outcome, Phase};
-use cpex_core::{Reply, Settings, Values};
+use cpex_core::{Action, Capabilities, Entry, Facts, Host, Invocation, LineUp, OnError, Outcome, Phase};
+use cpex_core::{Reply, Settings, Slot, Slots, Values};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Values that cost nothing, so that only the pipeline is measured.
@@ -53,6 +54,22 @@ impl Host<Self> for Plain {
         Ok(())
     }
 
+    fn show(&mut self, extensions: &u32, _: Slots) -> Result<u32, u32> {
+        Ok(*extensions)
+    }
+
+    fn compare(&mut self, _: Slot, _: Shown<'_, u32>, _: &u32) -> Result<Change, u32> {
+        Ok(Change::Unchanged)
+    }
+
+    fn merge(&mut self, _: Option<&u32>, written: &u32, _: Slots) -> Result<u32, u32> {
+        Ok(*written)
+    }
+
+    fn breach(&mut self, _: usize, _: Breach) -> u32 {
+        0
+    }
+
     fn disable(&mut self, _: usize) {}
 
     fn observe(&mut self, _: usize, _: Event<'_, Self>) {}
@@ -61,6 +78,7 @@ impl Host<Self> for Plain {
 const SETTINGS: Settings = Settings {
     rule: Rule::Open,
     isolation: Isolation::Observers,
+    enforcement: Enforcement::Enforce,
     timeout: None,
     pool: None,
     raise_denials: false,
@@ -73,6 +91,8 @@ fn line_up(phase: Phase, len: u32) -> Arc<LineUp<u32>> {
         priority: 0,
         on_error: OnError::Fail,
         timeout: None,
+        capabilities: Capabilities::NONE,
+        shown: Slots::NONE,
         conditions: Box::default(),
     };
     Arc::new(LineUp::new((0..len).map(entry).collect()))
@@ -81,7 +101,7 @@ fn line_up(phase: Phase, len: u32) -> Arc<LineUp<u32>> {
 fn run(line_up: &Arc<LineUp<u32>>) -> Outcome<Plain> {
     let mut host = Plain;
     let line_up = Arc::clone(line_up);
-    let mut invocation = Invocation::<Plain>::start(line_up, SETTINGS, 0, &Facts::NONE, |_| false, 0);
+    let mut invocation = Invocation::<Plain>::start(line_up, SETTINGS, 0, None, &Facts::NONE, |_| false, 0);
     loop {
         let entry = match invocation.poll(&mut host) {
             Action::Call(work) | Action::Spawn(work) => black_box(work.entry),

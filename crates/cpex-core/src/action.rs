@@ -3,6 +3,7 @@
 use core::num::NonZeroUsize;
 use core::time::Duration;
 
+use crate::extensions::Enforcement;
 use crate::host::Values;
 use crate::payload;
 use crate::record::Fate;
@@ -15,6 +16,8 @@ pub struct Settings {
     pub rule: payload::Rule,
     /// Whether those that may change the payload share it, where no policy stands between.
     pub isolation: payload::Isolation,
+    /// What is made of extensions that a plugin may not write.
+    pub enforcement: Enforcement,
     /// How long a plugin may take that has no limit of its own.
     pub timeout: Option<Duration>,
     /// How many concurrent plugins may run at once; `None`: all.
@@ -71,6 +74,8 @@ pub struct Work<V: Values> {
     pub entry: usize,
     /// What to show it.
     pub payload: V::Payload,
+    /// What to show it of the extensions; `None` if there are none, or it takes none.
+    pub extensions: Option<V::Extensions>,
     /// How long it may take.
     pub timeout: Option<Duration>,
 }

@@ -22,6 +22,11 @@ impl Health {
         self.disabled.contains(plugin)
     }
 
+    /// Puts a plugin back into service.
+    pub fn enable(&mut self, plugin: &str) {
+        self.disabled.remove(plugin);
+    }
+
     /// Puts every plugin back into service.
     pub fn reset(&mut self) {
         self.disabled.clear();

@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::action::Fault;
+use crate::capability::{Slot, Slots};
+use crate::extensions::{Breach, Change, Refusal, Shown};
 use crate::payload::{Discard, Relation};
 
 /// What a host calls its things. The core moves them and never looks inside.
@@ -64,6 +66,38 @@ pub trait Host<V: Values> {
     /// If the metadata cannot be read; counts as a failure of the plugin.
     fn merge_metadata(&mut self, entry: usize) -> Result<(), V::Error>;
 
+    /// What a plugin sees that is shown these slots of the extensions.
+    ///
+    /// # Errors
+    /// Only if making it was interrupted; the pipeline ends with the error.
+    fn show(&mut self, extensions: &V::Extensions, slots: Slots) -> Result<V::Extensions, V::Error>;
+
+    /// How a slot of what a plugin returned compares with what it was shown.
+    ///
+    /// # Errors
+    /// If the two cannot be compared; counts as a failure of the plugin.
+    fn compare(
+        &mut self,
+        slot: Slot,
+        shown: Shown<'_, V::Extensions>,
+        written: &V::Extensions,
+    ) -> Result<Change, V::Error>;
+
+    /// The current extensions, if any, with these slots as a plugin wrote them. What may only grow is kept beside
+    /// what is added to it.
+    ///
+    /// # Errors
+    /// If they cannot be put together; counts as a failure of the plugin.
+    fn merge(
+        &mut self,
+        current: Option<&V::Extensions>,
+        written: &V::Extensions,
+        slots: Slots,
+    ) -> Result<V::Extensions, V::Error>;
+
+    /// The error of a plugin that took away from what may only grow.
+    fn breach(&mut self, entry: usize, breach: Breach) -> V::Error;
+
     /// Takes a plugin out of service, for every hook.
     fn disable(&mut self, entry: usize);
 
@@ -92,6 +126,8 @@ pub enum Event<'a, V: Values> {
     Discarded(Discard, &'a V::Payload),
     /// Some changed fields were dropped.
     Trimmed(&'a [Box<str>]),
+    /// Some changes of extensions broke the rules.
+    Refused(&'a [(Slot, Refusal)]),
     /// A failure is passed over.
     Ignored(&'a Fault<V>),
     /// A failure is passed over and takes the plugin out of service.

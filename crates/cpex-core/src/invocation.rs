@@ -1,28 +1,22 @@
 //! The only machine: one payload on its way through the plugins of one hook.
 
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
+use core::ops::Deref;
 
 use crate::action::{Action, Fault, Reply, Settings, Work};
+use crate::buffers::{Buffers, State};
 use crate::condition::Facts;
 use crate::error::Misuse;
+use crate::extensions::{self, Acceptance, Enforcement};
 use crate::host::{Event, Host, Values};
 use crate::outcome::{End, Outcome};
-use crate::payload::{self, Acceptance};
+use crate::payload;
 use crate::phase::{Phase, Runs};
 use crate::plan::{Entry, LineUp};
 use crate::record::{Fate, Record, Skip};
 use crate::verdict::{Ending, Verdict, judge};
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Due,
-    Running { since_ns: u64 },
-    Cancelling { since_ns: u64 },
-    Over,
-}
 
 enum Ended {
     /// Nothing else has happened.
@@ -33,9 +27,9 @@ enum Ended {
     Cancelled { duration_ns: u64 },
 }
 
-/// One payload on its way through the plugins of one hook.
-pub struct Invocation<V: Values> {
-    line_up: Arc<LineUp<V::Plugin>>,
+/// One payload on its way through the plugins of one hook. `L` is how it holds on to them.
+pub struct Invocation<V: Values, L = Arc<LineUp<<V as Values>::Plugin>>> {
+    line_up: L,
     settings: Settings,
     states: Vec<State>,
     cursor: usize,
@@ -47,23 +41,43 @@ pub struct Invocation<V: Values> {
     told_of_halt: bool,
     now_ns: u64,
     original: V::Payload,
+    extensions: Option<V::Extensions>,
     outcome: Outcome<V>,
 }
 
-impl<V: Values> Invocation<V> {
+impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
     /// Chooses who takes part, by the caller's payload and context as they are now.
     #[must_use]
     pub fn start(
-        line_up: Arc<LineUp<V::Plugin>>,
+        line_up: L,
         settings: Settings,
         payload: V::Payload,
+        extensions: Option<V::Extensions>,
+        facts: &Facts<'_>,
+        is_disabled: impl FnMut(&V::Plugin) -> bool,
+        now_ns: u64,
+    ) -> Self {
+        Self::start_in(Buffers::default(), line_up, settings, payload, extensions, facts, is_disabled, now_ns)
+    }
+
+    /// As [`start`](Self::start), in the memory of an earlier invocation.
+    #[must_use]
+    pub fn start_in(
+        buffers: Buffers<V>,
+        line_up: L,
+        settings: Settings,
+        payload: V::Payload,
+        extensions: Option<V::Extensions>,
         facts: &Facts<'_>,
         mut is_disabled: impl FnMut(&V::Plugin) -> bool,
         now_ns: u64,
     ) -> Self {
+        let Buffers { mut states, mut records } = buffers;
         let entries = line_up.entries();
-        let mut states = vec![State::Due; entries.len()];
-        let mut records = Vec::with_capacity(entries.len());
+        states.clear();
+        states.resize(entries.len(), State::Due);
+        records.clear();
+        records.reserve(entries.len());
         for (index, entry) in entries.iter().enumerate() {
             if let Some(skip) = entry.skip(facts, &mut is_disabled) {
                 states[index] = State::Over;
@@ -81,13 +95,14 @@ impl<V: Values> Invocation<V> {
             told_of_halt: false,
             now_ns,
             original: payload,
+            extensions,
             outcome: Outcome::empty(records),
         }
     }
 
     /// The line-up this invocation runs.
     #[must_use]
-    pub fn line_up(&self) -> &Arc<LineUp<V::Plugin>> {
+    pub const fn line_up(&self) -> &L {
         &self.line_up
     }
 
@@ -107,6 +122,12 @@ impl<V: Values> Invocation<V> {
     #[must_use]
     pub fn payload(&self) -> &V::Payload {
         self.outcome.payload.as_ref().unwrap_or(&self.original)
+    }
+
+    /// The extensions the caller gave.
+    #[must_use]
+    pub const fn extensions(&self) -> Option<&V::Extensions> {
+        self.extensions.as_ref()
     }
 
     /// What to do next. Call it again after every answer but [`Action::Wait`] and [`Action::Done`].
@@ -245,6 +266,12 @@ impl<V: Values> Invocation<V> {
         mem::replace(&mut self.outcome, Outcome::empty(Vec::new()))
     }
 
+    /// As [`into_outcome`](Self::into_outcome), with memory for the next invocation.
+    #[must_use]
+    pub fn into_parts(self) -> (Outcome<V>, Buffers<V>) {
+        (self.outcome, Buffers { states: self.states, records: Vec::new() })
+    }
+
     fn has_room_for(&self, runs: Runs) -> bool {
         self.running == 0
             || runs == Runs::Parallel
@@ -259,8 +286,20 @@ impl<V: Values> Invocation<V> {
         } else {
             host.share(shown)
         };
-        let timeout = self.line_up.entries()[entry].timeout.or(self.settings.timeout);
-        Ok(Work { entry, payload, timeout })
+        let Entry { timeout, shown, .. } = &self.line_up.entries()[entry];
+        let extensions = match self.extensions_for(phase) {
+            Some(extensions) if !shown.is_empty() => Some(host.show(extensions, *shown)?),
+            _ => None,
+        };
+        Ok(Work { entry, payload, extensions, timeout: timeout.or(self.settings.timeout) })
+    }
+
+    /// What the plugins of a phase are shown some slots of: what the chain has made of the extensions, if what it
+    /// makes is checked, or else what the caller gave.
+    fn extensions_for(&self, phase: Phase) -> Option<&V::Extensions> {
+        let chain = self.outcome.extensions.as_ref();
+        let goes_on = self.settings.enforcement == Enforcement::Enforce && phase != Phase::FireAndForget;
+        chain.filter(|_| goes_on).or(self.extensions.as_ref())
     }
 
     fn launch(&mut self, work: Work<V>, runs: Runs) -> Action<V> {
@@ -305,7 +344,6 @@ impl<V: Values> Invocation<V> {
         reply: Reply<V>,
     ) -> Result<(), V::Error> {
         let (phase, on_error) = self.kind_of(record.entry);
-        let rules = phase.rules();
         let merged = self.merge(host, record.entry);
         let ending = if reply.allow { Ending::Allowed } else { Ending::Denied };
         match judge(phase, on_error, ending) {
@@ -326,12 +364,13 @@ impl<V: Values> Invocation<V> {
             Verdict::Proceed | Verdict::Ignore | Verdict::Disable | Verdict::Raise => {
                 merged?;
                 record.violation = reply.violation;
+                let returned = reply.extensions.is_some();
+                let extensions = self.accept_extensions(host, record, phase, reply.extensions)?;
                 self.take_payload(host, record, phase, reply.payload)?;
                 self.outcome.retry_delay_ms = self.outcome.retry_delay_ms.max(reply.retry_delay_ms);
-                record.extensions_modified = reply.extensions.is_some() && rules.runs == Runs::Serial;
-                if rules.may_modify && reply.extensions.is_some() {
-                    self.outcome.extensions = reply.extensions;
-                }
+                // An observer that returns extensions is recorded as if they had been taken, as published.
+                record.extensions_modified = extensions.is_some() || phase == Phase::Audit && returned;
+                self.outcome.extensions = extensions.or(self.outcome.extensions.take());
             }
         }
         Ok(())
@@ -356,7 +395,7 @@ impl<V: Values> Invocation<V> {
         proposed: Option<V::Payload>,
     ) -> Result<(), V::Error> {
         let Some(proposed) = proposed else { return Ok(()) };
-        let Acceptance { payload, trimmed } =
+        let payload::Acceptance { payload, trimmed } =
             payload::accept(host, self.settings.rule, phase, self.payload(), proposed)?;
         if !trimmed.is_empty() {
             host.observe(record.entry, Event::Trimmed(&trimmed));
@@ -377,6 +416,27 @@ impl<V: Values> Invocation<V> {
             }
         }
         Ok(())
+    }
+
+    /// Which part of the extensions a plugin returned is taken. Nothing comes of it yet: what else it answered may
+    /// still be a failure.
+    fn accept_extensions(
+        &mut self,
+        host: &mut impl Host<V>,
+        record: &mut Record<V>,
+        phase: Phase,
+        written: Option<V::Extensions>,
+    ) -> Result<Option<V::Extensions>, V::Error> {
+        let Some(written) = written else { return Ok(None) };
+        let (index, enforcement) = (record.entry, self.settings.enforcement);
+        let (entry, current) = (&self.line_up.entries()[index], self.extensions_for(phase));
+        let Acceptance { extensions, refused } =
+            extensions::accept(host, index, entry, enforcement, current, written)?;
+        if !refused.is_empty() {
+            host.observe(index, Event::Refused(&refused));
+            record.refused = refused;
+        }
+        Ok(extensions)
     }
 
     fn take_fault(&mut self, host: &mut impl Host<V>, mut record: Record<V>, fault: Fault<V>) {

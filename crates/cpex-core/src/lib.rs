@@ -19,7 +19,8 @@
 //! 2. [`Invocation::poll`]. On [`Action::Call`] run that plugin to its end; on [`Action::Spawn`] start it
 //!    beside the others.
 //! 3. Tell what came of it: [`Invocation::handle_reply`] or [`Invocation::handle_fault`]. The judgement
-//!    ([`verdict::judge`]) and the payload policy ([`payload::Rule`]) are applied here and nowhere else.
+//!    ([`verdict::judge`]), the payload policy ([`payload::Rule`]) and the rules of the extensions
+//!    ([`extensions::judge`]) are applied here and nowhere else.
 //! 4. On [`Action::Cancel`] stop that plugin, and say when it has ended: [`Invocation::handle_cancelled`].
 //! 5. On [`Action::Detach`] start that plugin in the background; its end is nobody's business here.
 //! 6. On [`Action::Wait`] wait for a plugin to end; on [`Action::Done`] take the [`Outcome`].
@@ -40,12 +41,12 @@
 //! let (line_up, payload) = (case.line_up(), Payload::original());
 //! let mut host = Request::new(&case, line_up.clone());
 //! let mut invocation =
-//!     Invocation::<Sim>::start(line_up, case.settings(), payload, &Facts::NONE, |plugin| plugin.disabled, 0);
+//!     Invocation::<Sim>::start(line_up, case.settings(), payload, None, &Facts::NONE, |plugin| plugin.disabled, 0);
 //! let outcome = loop {
 //!     match invocation.poll(&mut host) {
 //!         Action::Call(work) | Action::Spawn(work) => {
 //!             let plugin = invocation.line_up().entries()[work.entry].plugin;
-//!             let reply = plugin.reply(&work.payload);
+//!             let reply = plugin.reply(&work.payload, work.extensions.as_ref());
 //!             invocation.handle_reply(&mut host, work.entry, reply, 1_000)?;
 //!         }
 //!         Action::Cancel(entry) => invocation.handle_cancelled(entry, 1_000)?,
@@ -67,8 +68,11 @@
 extern crate alloc;
 
 pub mod action;
+pub mod buffers;
+pub mod capability;
 pub mod condition;
 pub mod error;
+pub mod extensions;
 pub mod health;
 pub mod host;
 pub mod invocation;
@@ -80,6 +84,8 @@ pub mod record;
 pub mod verdict;
 
 pub use action::{Action, Fault, Reply, Settings, Work};
+pub use buffers::Buffers;
+pub use capability::{Capabilities, Capability, Slot, Slots};
 pub use condition::{Condition, Facts};
 pub use error::Misuse;
 pub use host::{Host, Values};

@@ -14,7 +14,7 @@ pub struct Outcome<V: Values> {
     pub end: End<V>,
     /// The payload after the last accepted change; `None` if nobody changed it.
     pub payload: Option<V::Payload>,
-    /// The last extensions a plugin returned where that counts; `None` after a halt.
+    /// The extensions with all that plugins changed in them; `None` if nobody changed anything, and after a halt.
     pub extensions: Option<V::Extensions>,
     /// The longest delay a plugin asked for before a retry, in milliseconds; 0 after a halt.
     pub retry_delay_ms: i64,

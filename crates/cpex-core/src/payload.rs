@@ -55,6 +55,21 @@ pub enum Discard {
     Unchanged,
 }
 
+impl Discard {
+    /// Why, in words.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Phase => "this mode cannot modify the payload",
+            Self::Denied => "a plugin that denies hands no payload on",
+            Self::DefaultDeny => "the hook has no policy and the default is deny",
+            Self::Foreign => "what the plugin returned is not a payload",
+            Self::NothingWritable => "none of the changed fields is writable",
+            Self::Unchanged => "no field is changed",
+        }
+    }
+}
+
 /// What became of a proposed payload: the one to go on with, or why not.
 #[derive(Debug)]
 pub(crate) struct Acceptance<P> {

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use hashbrown::HashMap;
 
+use crate::capability::{Capabilities, Slots};
 use crate::condition::{self, Condition, Facts};
 use crate::phase::Phase;
 use crate::record::Skip;
@@ -25,6 +26,10 @@ pub struct Entry<P> {
     pub on_error: OnError,
     /// How long it may take, if it has a limit of its own.
     pub timeout: Option<Duration>,
+    /// What it may do with the extensions.
+    pub capabilities: Capabilities,
+    /// What it is shown of them: [`Capabilities::visible`], or nothing if it does not take them.
+    pub shown: Slots,
     /// When it runs: if any of these matches, or always if there are none.
     pub conditions: Box<[Condition]>,
 }

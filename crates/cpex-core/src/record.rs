@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::action::Fault;
+use crate::capability::Slot;
 use crate::condition::Unmet;
+use crate::extensions::Refusal;
 use crate::host::Values;
 use crate::payload::Discard;
 use crate::phase::Phase;
@@ -18,12 +20,14 @@ pub struct Record<V: Values> {
     pub fate: Fate,
     /// A payload change was taken.
     pub payload_modified: bool,
-    /// It returned extensions.
+    /// A change of extensions was taken; of an observer: it returned some.
     pub extensions_modified: bool,
     /// Why its payload change was not taken, if it proposed one.
     pub discarded: Option<Discard>,
     /// The changed fields that the policy dropped.
     pub trimmed: Vec<Box<str>>,
+    /// The slots of the extensions whose change broke the rules, and why.
+    pub refused: Vec<(Slot, Refusal)>,
     /// The failure that was passed over; one that ended the pipeline is in [`End::Raised`](crate::End).
     pub fault: Option<Fault<V>>,
     /// What it said about why, where that does not halt the pipeline.
@@ -74,6 +78,42 @@ pub enum Skip {
     Ended,
 }
 
+impl Fate {
+    /// How, in the words of the report.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ran => "ran",
+            Self::Denied | Self::Refused => "denied",
+            Self::Suppressed => "suppressed",
+            Self::Failed { .. } | Self::Interrupted => "failed",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Cancelled => "cancelled",
+            Self::Detached => "detached",
+            Self::Skipped(Skip::Disabled) => "disabled",
+            Self::Skipped(Skip::Condition(_) | Skip::Ended) => "skipped",
+        }
+    }
+}
+
+impl Skip {
+    /// Why, in words.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Ended => "an earlier plugin ended the pipeline",
+            Self::Disabled => "disabled",
+            Self::Condition(Unmet::Server) => "condition server_ids does not match",
+            Self::Condition(Unmet::Tenant) => "condition tenant_ids does not match",
+            Self::Condition(Unmet::ContentType) => "condition content_types does not match",
+            Self::Condition(Unmet::User) => "condition user_patterns does not match",
+            Self::Condition(Unmet::Subject) => {
+                "condition on the tool, prompt, resource or agent does not match"
+            }
+        }
+    }
+}
+
 /// How a control ended, in the words of the published execution records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "named as in the published records")]
@@ -115,6 +155,7 @@ impl<V: Values> Record<V> {
             extensions_modified: false,
             discarded: None,
             trimmed: Vec::new(),
+            refused: Vec::new(),
             fault: None,
             violation: None,
             duration_ns: 0,

@@ -40,11 +40,11 @@ fn allocations(phase: Phase, len: usize) -> usize {
     host.merged_metadata.reserve(len);
 
     let before = COUNT.get();
-    let mut invocation = Invocation::<Sim>::start(line_up, settings, payload, &facts, |_| false, 0);
+    let mut invocation = Invocation::<Sim>::start(line_up, settings, payload, None, &facts, |_| false, 0);
     loop {
         match invocation.poll(&mut host) {
             Action::Call(work) | Action::Spawn(work) => {
-                let reply = Plugin::new("a", phase).reply(&work.payload);
+                let reply = Plugin::new("a", phase).reply(&work.payload, None);
                 assert_eq!(invocation.handle_reply(&mut host, work.entry, reply, 0), Ok(()));
             }
             Action::Detach(_) | Action::Cancel(_) | Action::Wait => {}

@@ -32,6 +32,7 @@ fn row(phase: Phase, fate: Fate, with: With, detail: Detail) -> Option<Row> {
         extensions_modified: matches!(with, With::Extensions),
         discarded: None,
         trimmed: Vec::new(),
+        refused: Vec::new(),
         fault: matches!(with, With::Fault).then_some(Fault::Error("failed")),
         violation: None,
         duration_ns: 0,

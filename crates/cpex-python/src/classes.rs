@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PySet, PyType};
 
-use crate::model::{Shape, Slot, Slots};
+use crate::model::{Shape, Slot, Slots, fields_of};
 use crate::pending::Pending;
 
 /// Everything that is looked up once per process.
@@ -15,6 +15,11 @@ pub(crate) struct Classes {
     pub(crate) plugin_payload: Py<PyType>,
     pub(crate) plugin_result: Py<PyType>,
     pub(crate) extensions: Py<PyType>,
+    /// The fields of extensions that say nothing.
+    pub(crate) extension_fields: Py<PyDict>,
+    pub(crate) http: Py<PyType>,
+    pub(crate) security: Py<PyType>,
+    pub(crate) delegation: Py<PyType>,
     pub(crate) context: Pending,
     pub(crate) global_context: Shape,
     pub(crate) result: Pending,
@@ -48,6 +53,7 @@ impl Classes {
         let models = py.import("cpex.framework.models")?;
         let errors = py.import("cpex.framework.errors")?;
         let asyncio = py.import("asyncio")?;
+        let extensions = py.import("cpex.framework.extensions.extensions")?;
         let class = |module: &Bound<'_, PyModule>, name: &str| -> PyResult<Py<PyType>> {
             Ok(module.getattr(name)?.cast_into::<PyType>()?.unbind())
         };
@@ -61,7 +67,11 @@ impl Classes {
             slots: Slots::of(base_model.bind(py))?,
             root_model: class(&pydantic, "RootModel")?,
             plugin_payload: class(&models, "PluginPayload")?,
-            extensions: class(&py.import("cpex.framework.extensions.extensions")?, "Extensions")?,
+            extension_fields: fields_of(&extensions.getattr("Extensions")?.call0()?)?.unbind(),
+            http: class(&extensions, "HttpExtension")?,
+            security: class(&extensions, "SecurityExtension")?,
+            delegation: class(&extensions, "DelegationExtension")?,
+            extensions: class(&extensions, "Extensions")?,
             context: pending("PluginContext", &["global_context"])?,
             global_context: shape("GlobalContext", &GLOBAL_CONTEXT_FIELDS)?,
             result: pending("PluginResult", &RESULT_FIELDS)?,

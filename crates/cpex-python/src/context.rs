@@ -17,7 +17,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::classes::{GLOBAL_CONTEXT_FIELDS, classes};
 use crate::model::{attribute, bare, fields_of};
-use crate::payload::{copy_dict, copy_nested};
+use crate::payload::{Nested, copy_dict, copy_nested};
 
 /// What the context of a request looked like at one moment. Plugins get copies of it.
 #[pyclass(frozen)]
@@ -64,7 +64,12 @@ impl RequestContext {
         let name = intern!(object.py(), "request_id");
         let request_id = match attribute(object, name)? {
             Some(request_id) => request_id.cast_into::<PyString>()?,
-            None => return Err(PyAttributeError::new_err("the context of a request has a request_id")),
+            None => {
+                let class = object.get_type().name()?;
+                return Err(PyAttributeError::new_err(format!(
+                    "the context of a request has a request_id; pass a GlobalContext, not {class}"
+                )));
+            }
         };
         Ok(Self { object: object.clone().unbind(), request_id: request_id.unbind(), seed: None })
     }
@@ -168,7 +173,7 @@ impl Seed {
             fields
         };
         let user = match fields.get_item(intern!(py, "user"))?.map(Bound::cast_into::<PyDict>) {
-            Some(Ok(user)) => Some(copy_dict(&user, 0)?.unbind()),
+            Some(Ok(user)) => Some(copy_dict(&user, Nested::Copied, 0)?.unbind()),
             Some(Err(_)) | None => None,
         };
         let state = snapshot(&fields, intern!(py, "state"))?;
@@ -198,14 +203,14 @@ impl Seed {
     fn global_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let fields = self.fields.bind(py).copy()?;
         if let Some(user) = &self.user {
-            fields.set_item(intern!(py, "user"), copy_dict(user.bind(py), 0)?)?;
+            fields.set_item(intern!(py, "user"), copy_dict(user.bind(py), Nested::Copied, 0)?)?;
         }
         for (name, snapshot) in
             [(intern!(py, "state"), &self.state), (intern!(py, "metadata"), &self.metadata)]
         {
             let copy = match snapshot {
                 Some(snapshot) => {
-                    let copy = copy_dict(snapshot.bind(py), 0)?;
+                    let copy = copy_dict(snapshot.bind(py), Nested::Copied, 0)?;
                     self.copies().push(copy.clone().unbind());
                     copy
                 }
@@ -220,7 +225,7 @@ impl Seed {
 fn snapshot(fields: &Bound<'_, PyDict>, name: &Bound<'_, PyString>) -> PyResult<Option<Py<PyDict>>> {
     let Some(value) = fields.get_item(name)? else { return Ok(None) };
     let original = value.cast_into::<PyDict>()?;
-    if original.is_empty() { Ok(None) } else { Ok(Some(copy_dict(&original, 0)?.unbind())) }
+    if original.is_empty() { Ok(None) } else { Ok(Some(copy_dict(&original, Nested::Copied, 0)?.unbind())) }
 }
 
 fn write_changes(
@@ -236,7 +241,7 @@ fn write_changes(
             None => None,
         };
         if old.is_none_or(|old| differs(&old, &value)) {
-            into.set_item(&key, copy_nested(&value, 0)?)?;
+            into.set_item(&key, copy_nested(&value, Nested::Copied, 0)?)?;
         }
     }
     if deletions && let Some(before) = before {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cpex_core::{Entry, LineUp, OnError, Phase};
+use cpex_core::{Entry, LineUp, OnError, Phase, Slots};
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::intern;
@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::extensions::read_capabilities;
 use crate::facts;
 use crate::line_up::PyLineUp;
 
@@ -33,7 +34,6 @@ pub(crate) struct Control {
     pub(crate) method: Py<PyAny>,
     pub(crate) name: Py<PyString>,
     pub(crate) uuid: Py<PyString>,
-    pub(crate) capabilities: Py<PyAny>,
     pub(crate) mode: Py<PyString>,
     pub(crate) priority: i64,
     pub(crate) takes_extensions: bool,
@@ -54,8 +54,7 @@ impl Control {
     /// For the garbage collector. The rest is text and what is made of text.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.hook_ref)?;
-        visit.call(&self.method)?;
-        visit.call(&self.capabilities)
+        visit.call(&self.method)
     }
 
     /// Reads a hook reference.
@@ -78,20 +77,23 @@ impl Control {
         };
         let uuid = plugin_ref.getattr(intern!(py, "uuid"))?.cast_into::<PyString>()?;
         let (record, config_keys) = record_template(&config, &uuid, hook, &plugin_ref)?;
+        let capabilities = read_capabilities(&plugin_ref.getattr(intern!(py, "capabilities"))?)?;
+        let takes_extensions = hook_ref.getattr(intern!(py, "accepts_extensions"))?.is_truthy()?;
         let priority = plugin_ref.getattr(intern!(py, "priority"))?.extract()?;
         Ok(Entry {
             phase: phase.unwrap_or(Phase::Sequential),
             priority,
             on_error: on_error(&plain(&plugin_ref.getattr(intern!(py, "on_error"))?)?)?,
             timeout: timeout_ms.map(Duration::from_millis),
+            capabilities,
+            shown: if takes_extensions { capabilities.visible() } else { Slots::NONE },
             conditions,
             plugin: Self {
                 method: hook_ref.getattr(intern!(py, "hook"))?.unbind(),
-                takes_extensions: hook_ref.getattr(intern!(py, "accepts_extensions"))?.is_truthy()?,
+                takes_extensions,
                 hook_ref: hook_ref.clone().unbind(),
                 name: plugin_ref.getattr(intern!(py, "name"))?.cast_into::<PyString>()?.unbind(),
                 uuid: uuid.unbind(),
-                capabilities: plugin_ref.getattr(intern!(py, "capabilities"))?.unbind(),
                 mode: mode.unbind(),
                 priority,
                 is_off: phase.is_none(),

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cpex_core::condition::Facts;
+use cpex_core::extensions::Enforcement;
 use cpex_core::payload::{Isolation, Rule};
 use cpex_core::record::Detail;
 use cpex_core::{LineUp, Phase, Settings};
@@ -16,6 +17,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::context::RequestContext;
 use crate::control::{Control, plain};
+use crate::extensions::Views;
 use crate::facts::Request;
 use crate::hook_call::{Flight, HookCall};
 use crate::host::Hosted;
@@ -33,7 +35,6 @@ use crate::values::{Invocation, Work};
 pub(crate) struct Engine {
     settings: Mutex<EngineSettings>,
     line_ups: LineUps,
-    compatible: bool,
 }
 
 /// What tests and applications set on an executor, at any time.
@@ -46,10 +47,12 @@ struct EngineSettings {
     default_hook_policy: Py<PyAny>,
     denies_by_default: bool,
     isolation: Isolation,
+    enforcement: Enforcement,
     detail: Detail,
     runtime_disabled: Py<PySet>,
     not_loaded: Py<PyDict>,
     overridden: bool,
+    compatible: bool,
 }
 
 impl Engine {
@@ -115,7 +118,11 @@ impl Engine {
         context: &Bound<'_, PyAny>,
     ) -> PyResult<Hosted> {
         let py = slf.py();
-        let observability = slf.get().settings().observability.clone_ref(py);
+        let (observability, enforcement, overridden, compatible) = {
+            let settings = slf.get().settings();
+            let observability = settings.observability.clone_ref(py);
+            (observability, settings.enforcement, settings.overridden, settings.compatible)
+        };
         let seats = line_up.entries().iter().map(|_| None).collect();
         Ok(Hosted {
             engine: slf.clone().unbind(),
@@ -125,12 +132,13 @@ impl Engine {
             earlier: None,
             table: PyDict::new(py).unbind(),
             metadata: PyDict::new(py).unbind(),
-            extensions: None,
+            enforcement,
+            views: Views::default(),
             writable_fields: None,
             shown: None,
             raise_denials: false,
-            overridden: slf.get().is_overridden(),
-            compatible: slf.get().compatible,
+            overridden,
+            compatible,
             spans: Spans::of_current_trace(py, &observability)?,
             chain_span: None,
             seats,
@@ -174,13 +182,14 @@ impl Engine {
                 default_hook_policy: none(),
                 denies_by_default: false,
                 isolation: Isolation::Observers,
+                enforcement: Enforcement::Enforce,
                 detail: Detail::Compatible,
                 runtime_disabled: PySet::empty(py)?.unbind(),
                 not_loaded: PyDict::new(py).unbind(),
                 overridden: false,
+                compatible: false,
             }),
             line_ups: LineUps::default(),
-            compatible: std::env::var("PLUGINS_COMPAT").is_ok_and(|version| version.trim() == "0.1.4"),
         })
     }
 
@@ -256,6 +265,22 @@ impl Engine {
         self.settings().isolation = if always { Isolation::Always } else { Isolation::Observers };
     }
 
+    #[setter(_extension_tiers)]
+    fn set_extension_tiers(&self, tiers: &str) -> PyResult<()> {
+        self.settings().enforcement = match tiers {
+            "enforce" => Enforcement::Enforce,
+            "warn" => Enforcement::Warn,
+            "off" => Enforcement::Off,
+            other => return Err(PyValueError::new_err(format!("extension_tiers cannot be {other:?}"))),
+        };
+        Ok(())
+    }
+
+    #[setter(_compatible)]
+    fn set_compatible(&self, compatible: bool) {
+        self.settings().compatible = compatible;
+    }
+
     #[setter(_full_detail)]
     fn set_full_detail(&self, full: bool) {
         self.settings().detail = if full { Detail::Full } else { Detail::Compatible };
@@ -315,7 +340,6 @@ impl Engine {
         let line_up = this.line_ups.get(hook_refs, &hook)?;
         let mut hosted = Self::hosted(slf, line_up.share(py), &hook, global_context)?;
         hosted.earlier = local_contexts.map(Bound::unbind);
-        hosted.extensions = extensions;
         hosted.raise_denials = violations_as_exceptions.is_truthy()?;
         let pool = pool(py, &line_up)?;
         let (rule, writable_fields) = this.rule(py, &hook)?;
@@ -324,6 +348,7 @@ impl Engine {
         let settings = Settings {
             rule,
             isolation,
+            enforcement: hosted.enforcement,
             timeout,
             pool: pool.and_then(NonZeroUsize::new),
             raise_denials: hosted.raise_denials,
@@ -335,7 +360,7 @@ impl Engine {
         let is_disabled = |control: &Control| is_out_of_service(control, disabled);
         let start = |facts: &Facts<'_>| {
             let payload = payload.clone().unbind();
-            Invocation::start(line_up.line(), settings, payload, facts, is_disabled, 0)
+            Invocation::start(line_up.line(), settings, payload, extensions, facts, is_disabled, 0)
         };
         let invocation = if line_up.is_conditional() {
             Request::read(global_context, Some(payload), hook.to_str()?)?.with_facts(start)
@@ -360,7 +385,7 @@ impl Engine {
         violations_as_exceptions: &Bound<'py, PyAny>,
         global_context: Option<Py<PyAny>>,
         combined_metadata: Option<Py<PyDict>>,
-        extensions: Option<Py<PyAny>>,
+        extensions: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let hook = plain(&hook_ref.getattr(intern!(py, "name"))?)?;
@@ -368,17 +393,28 @@ impl Engine {
         let timeout = line_up.entries()[0].timeout.or(slf.get().limits().0);
         let request = local_context.getattr(intern!(py, "global_context"))?;
         let mut hosted = Self::hosted(slf, line_up, &hook, &request)?;
-        hosted.extensions = extensions;
         hosted.raise_denials = violations_as_exceptions.is_truthy()?;
+        let shown = hosted.line_up.entries()[0].shown;
+        let extensions = match extensions {
+            Some(extensions) if !shown.is_empty() => {
+                Some(hosted.views.show(&extensions, shown, hosted.enforcement)?.unbind())
+            }
+            _ => None,
+        };
         let targets =
             Targets { context: local_context.clone().unbind(), global_context, metadata: combined_metadata };
-        let work = Work { entry: 0, payload: payload.clone().unbind(), timeout };
+        let work = Work { entry: 0, payload: payload.clone().unbind(), extensions, timeout };
         match Single::start(py, hosted, targets, &work)? {
             (Progress::Yielded(value), Some(single)) => {
                 HookCall::suspended(py, value, Flight::Single(Box::new(single)))
             }
             (Progress::Yielded(done) | Progress::Done(done), _) => Ok(done),
         }
+    }
+
+    /// Lets go of the plugins it knows. Calls under way keep theirs until they end.
+    fn _release(&self) {
+        self.line_ups.clear();
     }
 
     /// Every hook reference in execution order, with the reason why it would be skipped.
@@ -398,7 +434,7 @@ impl Engine {
         for entry in line_up.entries() {
             let is_disabled = |control: &Control| is_out_of_service(control, disabled.bind(py));
             let skip = request.with_facts(|facts| entry.skip(facts, is_disabled));
-            eligible.append((&entry.plugin.hook_ref, skip.map(crate::report::skip_text)))?;
+            eligible.append((&entry.plugin.hook_ref, skip.map(cpex_core::record::Skip::text)))?;
         }
         Ok(eligible)
     }

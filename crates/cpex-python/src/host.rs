@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use cpex_core::extensions::{Breach, Change, Enforcement, Shown};
 use cpex_core::host::{Event, Restriction};
 use cpex_core::payload::Relation;
 use cpex_core::record::{Fate, Skip};
-use cpex_core::{End, Host, Phase};
+use cpex_core::{End, Host, Phase, Slot, Slots};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -14,6 +15,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use crate::context::{Given, RequestContext};
 use crate::control::Control;
 use crate::engine::Engine;
+use crate::extensions::{self, Views};
 use crate::line_up::PyLineUp;
 use crate::narrator::Narrator;
 use crate::payload;
@@ -31,7 +33,9 @@ pub(crate) struct Hosted {
     pub(crate) earlier: Option<Py<PyDict>>,
     pub(crate) table: Py<PyDict>,
     pub(crate) metadata: Py<PyDict>,
-    pub(crate) extensions: Option<Py<PyAny>>,
+    /// What is made of extensions that a plugin may not write.
+    pub(crate) enforcement: Enforcement,
+    pub(crate) views: Views,
     pub(crate) writable_fields: Option<Py<PyAny>>,
     /// The copy that the plugin was given whose answer is awaited, where a policy compares it.
     pub(crate) shown: Option<Py<PyAny>>,
@@ -89,7 +93,7 @@ impl Hosted {
             return job.function.bind(py).call1(job.arguments.bind(py));
         }
         if control.takes_extensions {
-            method.call1((payload, context, self.shown_extensions(py, control)?))
+            method.call1((payload, context, &work.extensions))
         } else {
             method.call1((payload, context))
         }
@@ -105,7 +109,10 @@ impl Hosted {
         let control = self.control(work.entry);
         let mut arguments = vec![work.payload.bind(py).clone(), context];
         if control.takes_extensions {
-            arguments.push(self.shown_extensions(py, control)?);
+            arguments.push(match &work.extensions {
+                Some(shown) => shown.bind(py).clone(),
+                None => py.None().into_bound(py),
+            });
         }
         let function = if self.overridden {
             arguments.insert(0, control.hook_ref.bind(py).clone());
@@ -200,7 +207,7 @@ impl Hosted {
         visit.call(&self.earlier)?;
         visit.call(&self.table)?;
         visit.call(&self.metadata)?;
-        visit.call(&self.extensions)?;
+        self.views.traverse(visit)?;
         visit.call(&self.shown)?;
         if let Some(spans) = &self.spans {
             spans.traverse(visit)?;
@@ -213,12 +220,6 @@ impl Hosted {
             visit.call(&seat.answer)?;
         }
         Ok(())
-    }
-
-    fn shown_extensions<'py>(&self, py: Python<'py>, control: &Control) -> PyResult<Bound<'py, PyAny>> {
-        let Some(extensions) = &self.extensions else { return Ok(py.None().into_bound(py)) };
-        let tiers = py.import(intern!(py, "cpex.framework.extensions.tiers"))?;
-        tiers.call_method1(intern!(py, "filter_extensions"), (extensions, &control.capabilities))
     }
 
     /// Keeps what came back, until the core asks for its metadata.
@@ -284,6 +285,30 @@ impl Host<PyValues> for Attached<'_, '_> {
             Some(metadata) => merge_metadata(metadata.bind(self.py), self.hosted.metadata.bind(self.py)),
             None => Ok(()),
         }
+    }
+
+    fn show(&mut self, extensions: &Py<PyAny>, slots: Slots) -> PyResult<Py<PyAny>> {
+        let enforcement = self.hosted.enforcement;
+        self.hosted.views.show(extensions.bind(self.py), slots, enforcement).map(Bound::unbind)
+    }
+
+    fn compare(&mut self, slot: Slot, shown: Shown<'_, Py<PyAny>>, written: &Py<PyAny>) -> PyResult<Change> {
+        extensions::compare(slot, shown, written.bind(self.py))
+    }
+
+    fn merge(
+        &mut self,
+        current: Option<&Py<PyAny>>,
+        written: &Py<PyAny>,
+        slots: Slots,
+    ) -> PyResult<Py<PyAny>> {
+        let current = current.map(|current| current.bind(self.py));
+        extensions::merge(current, written.bind(self.py), slots).map(Bound::unbind)
+    }
+
+    fn breach(&mut self, entry: usize, breach: Breach) -> PyErr {
+        let name = self.hosted.control(entry).name(self.py).to_string_lossy();
+        extensions::violation(self.py, &name, breach).unwrap_or_else(|error| error)
     }
 
     fn disable(&mut self, entry: usize) {

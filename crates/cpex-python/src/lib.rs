@@ -13,6 +13,7 @@ mod copy_on_write;
 mod deadline;
 mod detached;
 mod engine;
+mod extensions;
 mod facts;
 mod group;
 mod hook_call;
@@ -48,6 +49,8 @@ mod _core {
     use crate::copy_on_write::{CopyOnWriteDict, copyonwrite};
     #[pymodule_export]
     use crate::engine::Engine;
+    #[pymodule_export]
+    use crate::extensions::{extension_slots, filter_extensions, merge_extensions, only_grew};
     #[pymodule_export]
     use crate::facts::{get_matchable_value, matches, normalize_content_type, payload_matches};
     #[pymodule_export]

@@ -94,11 +94,21 @@ impl Slot {
 impl Shape {
     /// A new instance of this shape around the values of its fields.
     pub(crate) fn build<'py>(&self, fields: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
-        let made = bare(self.class.bind(fields.py()))?;
-        set_fields(&made, fields)?;
-        fill_slots(&made, &set_copy(self.fields_set.bind(fields.py()))?)?;
-        Ok(made)
+        let py = fields.py();
+        instance(self.class.bind(py), fields, &set_copy(self.fields_set.bind(py))?)
     }
+}
+
+/// A new instance of a class around the values of its fields, of which these count as set.
+pub(crate) fn instance<'py>(
+    class: &Bound<'py, PyType>,
+    fields: &Bound<'py, PyDict>,
+    fields_set: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let made = bare(class)?;
+    set_fields(&made, fields)?;
+    fill_slots(&made, fields_set)?;
+    Ok(made)
 }
 
 /// Makes an unfinished instance into one of this shape.
@@ -184,10 +194,13 @@ pub(crate) fn copy_with<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = model.py();
     let slots = &classes(py)?.slots;
-    let fields_set = slots.fields_set.read(model)?.cast_into::<PySet>()?;
-    let fields_set = set_copy(&fields_set)?.cast_into::<PySet>()?;
+    let fields_set = slots.fields_set.read_if_set(model)?;
+    let fields_set =
+        fields_set.map(|set| set_copy(&set)?.cast_into::<PySet>().map_err(PyErr::from)).transpose()?;
     for name in newly_set {
-        fields_set.add(name)?;
+        if let Some(set) = &fields_set {
+            set.add(name)?;
+        }
     }
     let extra = match extra {
         Some(extra) => Some(extra.into_any()),
@@ -196,7 +209,10 @@ pub(crate) fn copy_with<'py>(
     let private = slots.private.read_if_set(model)?.map(|private| copied_dict(&private)).transpose()?;
     let made = bare(&model.get_type())?;
     set_fields(&made, fields)?;
-    slots.fields_set.fill(&made, &fields_set)?;
+    // A model that was made without its constructor may lack it; its copy does, too.
+    if let Some(fields_set) = fields_set {
+        slots.fields_set.fill(&made, &fields_set)?;
+    }
     if let Some(extra) = extra {
         slots.extra.fill(&made, &extra)?;
     }
@@ -213,7 +229,7 @@ fn copied_dict<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     }
 }
 
-fn set_copy<'py>(set: &Bound<'py, PySet>) -> PyResult<Bound<'py, PyAny>> {
+fn set_copy<'py>(set: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: any iterable is accepted; the result is a new reference or an error.
     unsafe { Bound::from_owned_ptr_or_err(set.py(), ffi::PySet_New(set.as_ptr())) }
 }

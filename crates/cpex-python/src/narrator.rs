@@ -1,12 +1,14 @@
 //! Puts what happens in a pipeline into words, for the log.
 
-use cpex_core::Phase;
+use cpex_core::extensions::{Enforcement, Refusal};
 use cpex_core::host::Event;
 use cpex_core::payload::Discard;
+use cpex_core::{Phase, Slot};
 use pyo3::prelude::*;
 
 use crate::host::Hosted;
 use crate::log;
+use crate::report::refused_texts;
 use crate::values::{Fault, PyValues};
 
 /// Tells of one plugin of one invocation.
@@ -35,6 +37,7 @@ impl<'a, 'py> Narrator<'a, 'py> {
                 let text = format!("Policy rejected modifications to non-writable fields: [{fields}]");
                 log::warning_of(py, "cpex.framework.hooks.policies", &text);
             }
+            Event::Refused(refused) => self.refused(refused),
             Event::Ignored(fault) | Event::Disabled(fault) | Event::Raised(fault) => match fault {
                 Fault::Error(error) => {
                     let text = error.value(py).str().map_or_else(|_| error.to_string(), |t| t.to_string());
@@ -104,6 +107,20 @@ impl<'a, 'py> Narrator<'a, 'py> {
             ),
         };
         log::warning(py, &text);
+    }
+
+    fn refused(&self, refused: &[(Slot, Refusal)]) {
+        let hook = self.hosted.hook.bind(self.py);
+        let said = |text: String| format!("Plugin {} changed extensions on hook {hook}; {text}", self.name);
+        let texts = refused_texts(refused).join("; ");
+        if refused.iter().all(|(_, why)| *why == Refusal::Phase) {
+            return log::debug(self.py, || said(format!("not taken: {texts}")));
+        }
+        let what = match self.hosted.enforcement {
+            Enforcement::Warn => "against the rules",
+            Enforcement::Enforce | Enforcement::Off => "not taken",
+        };
+        log::warning(self.py, &said(format!("{what}: {texts}")));
     }
 
     fn discarded(&self, why: Discard, proposed: &Py<PyAny>) {

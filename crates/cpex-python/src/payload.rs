@@ -24,6 +24,8 @@ pub(crate) enum Nested {
     Shared,
     /// They are copied.
     Copied,
+    /// All are copied, as what they are: none is tracked.
+    Plain,
 }
 
 /// Wraps the mutable fields of a payload in tracked snapshots.
@@ -62,7 +64,10 @@ fn wrap_model<'py>(model: &Bound<'py, PyAny>, nested: Nested, depth: usize) -> P
         if is_atom(&value) {
             continue;
         }
-        let wrapped = wrap_value(&value, nested, depth)?;
+        let wrapped = match nested {
+            Nested::Plain => copy_nested(&value, nested, depth)?,
+            Nested::Shared | Nested::Copied => wrap_value(&value, nested, depth)?,
+        };
         // The outermost payload is a new object as soon as it holds anything but plain values.
         if depth == 0 || !wrapped.is(&value) {
             fields.set_item(&name, wrapped)?;
@@ -71,12 +76,13 @@ fn wrap_model<'py>(model: &Bound<'py, PyAny>, nested: Nested, depth: usize) -> P
     }
     let extra = match nested {
         Nested::Shared => None,
-        Nested::Copied => copied_extra(model, depth)?,
+        Nested::Copied | Nested::Plain => copied_extra(model, nested, depth)?,
     };
     if wrapped_names.is_empty() && extra.is_none() && (nested == Nested::Shared || is_frozen(model)?) {
         return Ok(model.clone());
     }
-    copy_with(model, &fields, extra, &wrapped_names)
+    // What is tracked counts as set.
+    copy_with(model, &fields, extra, if nested == Nested::Plain { &[] } else { &wrapped_names })
 }
 
 /// Can no field be assigned to, and none be added?
@@ -85,10 +91,14 @@ fn is_frozen(model: &Bound<'_, PyAny>) -> PyResult<bool> {
     config.get_item(intern!(model.py(), "frozen"))?.map_or(Ok(false), |frozen| frozen.is_truthy())
 }
 
-fn copied_extra<'py>(model: &Bound<'py, PyAny>, depth: usize) -> PyResult<Option<Bound<'py, PyDict>>> {
+fn copied_extra<'py>(
+    model: &Bound<'py, PyAny>,
+    nested: Nested,
+    depth: usize,
+) -> PyResult<Option<Bound<'py, PyDict>>> {
     let extra = classes(model.py())?.slots.extra.read_if_set(model)?;
     match extra.map(Bound::cast_into::<PyDict>) {
-        Some(Ok(extra)) if !extra.is_empty() => Ok(Some(copy_dict(&extra, depth)?)),
+        Some(Ok(extra)) if !extra.is_empty() => Ok(Some(copy_dict(&extra, nested, depth)?)),
         _ => Ok(None),
     }
 }
@@ -97,14 +107,14 @@ fn wrap_value<'py>(value: &Bound<'py, PyAny>, nested: Nested, depth: usize) -> P
     if let Ok(dict) = value.cast::<PyDict>() {
         return match nested {
             Nested::Copied if holds_containers(dict.values().iter()) => {
-                CopyOnWriteDict::of(&copy_dict(dict, depth)?)
+                CopyOnWriteDict::of(&copy_dict(dict, nested, depth)?)
             }
             _ => CopyOnWriteDict::of(dict),
         };
     }
     if let Ok(list) = value.cast::<PyList>() {
         return match nested {
-            Nested::Copied if holds_containers(list.iter()) => track_list(&copy_list(list, depth)?),
+            Nested::Copied if holds_containers(list.iter()) => track_list(&copy_list(list, nested, depth)?),
             _ => track_list(list),
         };
     }
@@ -130,7 +140,11 @@ fn holds_containers<'py>(mut values: impl Iterator<Item = Bound<'py, PyAny>>) ->
 }
 
 /// A copy of a value inside a container: containers and models are copied, other objects are shared.
-pub(crate) fn copy_nested<'py>(value: &Bound<'py, PyAny>, depth: usize) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn copy_nested<'py>(
+    value: &Bound<'py, PyAny>,
+    nested: Nested,
+    depth: usize,
+) -> PyResult<Bound<'py, PyAny>> {
     if is_atom(value) {
         return Ok(value.clone());
     }
@@ -138,16 +152,16 @@ pub(crate) fn copy_nested<'py>(value: &Bound<'py, PyAny>, depth: usize) -> PyRes
         return deep_copy(value);
     }
     if let Ok(dict) = value.cast::<PyDict>() {
-        return Ok(copy_dict(dict, depth)?.into_any());
+        return Ok(copy_dict(dict, nested, depth)?.into_any());
     }
     if let Ok(list) = value.cast::<PyList>() {
-        return Ok(copy_list(list, depth)?.into_any());
+        return Ok(copy_list(list, nested, depth)?.into_any());
     }
     if let Ok(tuple) = value.cast_exact::<PyTuple>() {
         if !holds_containers(tuple.iter()) {
             return Ok(value.clone());
         }
-        let items = tuple.iter().map(|item| copy_nested(&item, depth + 1));
+        let items = tuple.iter().map(|item| copy_nested(&item, nested, depth + 1));
         return Ok(PyTuple::new(value.py(), items.collect::<PyResult<Vec<_>>>()?)?.into_any());
     }
     if value.is_exact_instance_of::<PySet>() {
@@ -157,7 +171,7 @@ pub(crate) fn copy_nested<'py>(value: &Bound<'py, PyAny>, depth: usize) -> PyRes
         return Ok(value.clone());
     }
     if is_a(value, &classes(value.py())?.base_model) {
-        return wrap_model(value, Nested::Copied, depth + 1);
+        return wrap_model(value, nested, depth + 1);
     }
     if value.is_instance_of::<PyTuple>()
         || value.is_instance_of::<PySet>()
@@ -169,20 +183,24 @@ pub(crate) fn copy_nested<'py>(value: &Bound<'py, PyAny>, depth: usize) -> PyRes
 }
 
 /// A plain dict with copies of what is nested in it.
-pub(crate) fn copy_dict<'py>(dict: &Bound<'py, PyDict>, depth: usize) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn copy_dict<'py>(
+    dict: &Bound<'py, PyDict>,
+    nested: Nested,
+    depth: usize,
+) -> PyResult<Bound<'py, PyDict>> {
     // What is walked is ours alone: copying a value may run code that writes into the original.
     let copy = dict.copy()?;
     for (key, value) in copy.iter() {
-        let nested = copy_nested(&value, depth + 1)?;
-        if !nested.is(&value) {
-            copy.set_item(key, nested)?;
+        let copied = copy_nested(&value, nested, depth + 1)?;
+        if !copied.is(&value) {
+            copy.set_item(key, copied)?;
         }
     }
     Ok(copy)
 }
 
-fn copy_list<'py>(list: &Bound<'py, PyList>, depth: usize) -> PyResult<Bound<'py, PyList>> {
-    let items = list.iter().map(|item| copy_nested(&item, depth + 1));
+fn copy_list<'py>(list: &Bound<'py, PyList>, nested: Nested, depth: usize) -> PyResult<Bound<'py, PyList>> {
+    let items = list.iter().map(|item| copy_nested(&item, nested, depth + 1));
     PyList::new(list.py(), items.collect::<PyResult<Vec<_>>>()?)
 }
 

@@ -246,6 +246,7 @@ impl Pipeline {
         visit.call(&self.gate)?;
         visit.call(&self.background)?;
         visit.call(self.invocation.original())?;
+        visit.call(self.invocation.extensions())?;
         values::traverse(self.invocation.outcome(), visit)?;
         self.hosted.traverse(visit)
     }

@@ -1,7 +1,7 @@
 //! What a plugin returned, read once. What cannot be read is a failure, never an "allow".
 
 use cpex_core::Reply as CoreReply;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyString};
@@ -28,7 +28,7 @@ pub(crate) fn read<'py>(
     let fields = if is_a(returned, &classes(py)?.plugin_result) { Some(fields_of(returned)?) } else { None };
     let part = |name: &Bound<'py, PyString>| match fields.as_ref().and_then(|fields| item(fields, name)) {
         Some(value) => Ok(some(value.to_owned())),
-        None => returned.getattr(name).map(some),
+        None => returned.getattr(name).map(some).map_err(|error| explained(returned, error)),
     };
     let metadata = truthy(part(intern!(py, "metadata"))?)?;
     let violation = match truthy(part(intern!(py, "violation"))?)? {
@@ -64,6 +64,20 @@ pub(crate) fn read<'py>(
         },
         metadata,
     })
+}
+
+/// Says that what a plugin returned is no result, if that is why a part is missing.
+fn explained(returned: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
+    let py = returned.py();
+    if !error.is_instance_of::<PyAttributeError>(py) {
+        return error;
+    }
+    let class =
+        returned.get_type().name().map_or_else(|_| "something else".to_owned(), |name| name.to_string());
+    let text = format!("{}; the plugin must return a PluginResult, not {class}", error.value(py));
+    let explained = PyAttributeError::new_err(text);
+    explained.set_cause(py, Some(error));
+    explained
 }
 
 fn some(value: Bound<'_, PyAny>) -> Option<Bound<'_, PyAny>> {

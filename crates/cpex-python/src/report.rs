@@ -1,9 +1,10 @@
 //! What became of each plugin, for the caller: execution records in the published shape, and the full report.
 
-use cpex_core::condition::Unmet;
+use cpex_core::Slot;
+use cpex_core::extensions::Refusal;
 use cpex_core::payload::Discard;
 use cpex_core::phase::Runs;
-use cpex_core::record::{Detail, Fate, Skip, Status};
+use cpex_core::record::{Detail, Fate, Status};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
@@ -144,10 +145,11 @@ impl Report {
         kwargs.set_item("plugin_id", &control.uuid)?;
         kwargs.set_item("hook", &self.hook)?;
         kwargs.set_item("mode", &control.mode)?;
-        kwargs.set_item("outcome", outcome(record.fate))?;
+        kwargs.set_item("outcome", record.fate.word())?;
         kwargs.set_item("detail", self.detail(py, record))?;
         kwargs.set_item("trimmed_fields", PyTuple::new(py, record.trimmed.iter().map(AsRef::as_ref))?)?;
-        kwargs.set_item("discarded", record.discarded.map(discarded))?;
+        kwargs.set_item("refused_extensions", PyTuple::new(py, refused_texts(&record.refused))?)?;
+        kwargs.set_item("discarded", record.discarded.map(Discard::text))?;
         kwargs.set_item("duration_ns", record.duration_ns)?;
         classes(py)?.report.bind(py).call((), Some(&kwargs))
     }
@@ -160,7 +162,7 @@ impl Report {
 
     fn detail(&self, py: Python<'_>, record: &Record) -> Option<String> {
         match record.fate {
-            Fate::Skipped(skip) => Some(skip_text(skip).to_owned()),
+            Fate::Skipped(skip) => Some(skip.text().to_owned()),
             Fate::TimedOut { .. } => {
                 let control = &self.line_up.entries()[record.entry].plugin;
                 Some(timeout_text(py, self.engine.get(), control))
@@ -183,15 +185,28 @@ impl Report {
         visit.call(&self.engine)
     }
 
-    /// The entries, as a tuple of `ExecutionReport`.
+    /// The entries, as a tuple of `ExecutionReport`. What stands in for a plugin that is not loaded has its id: it is
+    /// listed once, as not loaded.
     #[pyo3(name = "__call__")]
     pub(crate) fn lines<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let mut lines = self.records.iter().map(|r| self.line(py, r)).collect::<PyResult<Vec<_>>>()?;
+        let mut missing = Vec::new();
+        let mut missing_ids = Vec::new();
         if let Some(not_loaded) = &self.not_loaded {
             for line in not_loaded.bind(py).try_iter()? {
-                lines.push(line?);
+                let line = line?;
+                missing_ids.push(line.getattr(intern!(py, "plugin_id"))?);
+                missing.push(line);
             }
         }
+        let mut lines = Vec::with_capacity(self.records.len() + missing.len());
+        for record in &self.records {
+            let line = self.line(py, record)?;
+            let id = line.getattr(intern!(py, "plugin_id"))?;
+            if !missing_ids.iter().any(|missing_id| missing_id.eq(&id).unwrap_or(false)) {
+                lines.push(line);
+            }
+        }
+        lines.append(&mut missing);
         PyTuple::new(py, lines)
     }
 }
@@ -224,43 +239,7 @@ fn fault_text(py: Python<'_>, fault: &Fault) -> String {
     }
 }
 
-fn outcome(fate: Fate) -> &'static str {
-    match fate {
-        Fate::Ran => "ran",
-        Fate::Denied | Fate::Refused => "denied",
-        Fate::Suppressed => "suppressed",
-        Fate::Failed { .. } | Fate::Interrupted => "failed",
-        Fate::TimedOut { .. } => "timed_out",
-        Fate::Cancelled => "cancelled",
-        Fate::Detached => "detached",
-        Fate::Skipped(Skip::Disabled) => "disabled",
-        Fate::Skipped(Skip::Condition(_) | Skip::Ended) => "skipped",
-    }
-}
-
-/// Why a plugin did not run.
-pub(crate) const fn skip_text(skip: Skip) -> &'static str {
-    let unmet = match skip {
-        Skip::Ended => return "an earlier plugin ended the pipeline",
-        Skip::Disabled => return "disabled",
-        Skip::Condition(unmet) => unmet,
-    };
-    match unmet {
-        Unmet::Server => "condition server_ids does not match",
-        Unmet::Tenant => "condition tenant_ids does not match",
-        Unmet::ContentType => "condition content_types does not match",
-        Unmet::User => "condition user_patterns does not match",
-        Unmet::Subject => "condition on the tool, prompt, resource or agent does not match",
-    }
-}
-
-const fn discarded(why: Discard) -> &'static str {
-    match why {
-        Discard::Phase => "this mode cannot modify the payload",
-        Discard::Denied => "a plugin that denies hands no payload on",
-        Discard::DefaultDeny => "the hook has no policy and the default is deny",
-        Discard::Foreign => "what the plugin returned is not a payload",
-        Discard::NothingWritable => "none of the changed fields is writable",
-        Discard::Unchanged => "no field is changed",
-    }
+/// `http: plugin lacks 'write_headers' capability`
+pub(crate) fn refused_texts(refused: &[(Slot, Refusal)]) -> Vec<String> {
+    refused.iter().map(|(slot, why)| format!("{}: {}", slot.policy().path, why.text(*slot))).collect()
 }

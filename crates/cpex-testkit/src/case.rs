@@ -4,9 +4,11 @@ use core::num::NonZeroUsize;
 use core::time::Duration;
 use std::sync::Arc;
 
+use cpex_core::extensions::Enforcement;
 use cpex_core::payload::{Isolation, Rule};
 use cpex_core::{Facts, LineUp, Settings};
 
+use crate::extensions::Extensions;
 use crate::plugin::Plugin;
 
 /// One invocation as data.
@@ -18,6 +20,10 @@ pub struct Case {
     pub rule: Rule,
     /// Whether those that may change the payload share it without a policy.
     pub isolation: Isolation,
+    /// The extensions the caller passes.
+    pub extensions: Option<Extensions>,
+    /// What is made of extensions that a plugin may not write.
+    pub enforcement: Enforcement,
     /// How long a plugin may take that has no limit of its own.
     pub timeout_ms: Option<u64>,
     /// How many concurrent plugins may run at once.
@@ -42,6 +48,8 @@ impl Case {
             plugins: plugins.to_vec(),
             rule: Rule::Open,
             isolation: Isolation::Observers,
+            extensions: None,
+            enforcement: Enforcement::Enforce,
             timeout_ms: None,
             pool: None,
             raise_denials: false,
@@ -64,6 +72,7 @@ impl Case {
         Settings {
             rule: self.rule,
             isolation: self.isolation,
+            enforcement: self.enforcement,
             timeout: self.timeout_ms.map(Duration::from_millis),
             pool: self.pool,
             raise_denials: self.raise_denials,

@@ -3,10 +3,12 @@
 use core::num::NonZeroUsize;
 
 use arbitrary::{Result, Unstructured};
+use cpex_core::extensions::Enforcement;
 use cpex_core::payload::{Isolation, Rule};
-use cpex_core::{OnError, Phase};
+use cpex_core::{Capabilities, Capability, OnError, Phase, Slot};
 
 use crate::case::Case;
+use crate::extensions::{Edit, Extensions, Writing};
 use crate::fuzz::Op;
 use crate::plugin::{Answer, Does, Plugin, Proposal, Unreadable};
 
@@ -32,6 +34,13 @@ pub(crate) fn case(u: &mut Unstructured<'_>) -> Result<Case> {
         plugins,
         rule: *u.choose(&[Rule::Open, Rule::Writable, Rule::Closed])?,
         isolation: *u.choose(&[Isolation::Observers, Isolation::Always])?,
+        extensions: if u.arbitrary()? { Some(Extensions::full()) } else { None },
+        enforcement: *u.choose(&[
+            Enforcement::Enforce,
+            Enforcement::Enforce,
+            Enforcement::Warn,
+            Enforcement::Off,
+        ])?,
         timeout_ms: None,
         pool: NonZeroUsize::new(u.int_in_range(0..=3)?),
         raise_denials: u.arbitrary()?,
@@ -51,6 +60,8 @@ fn plugin(u: &mut Unstructured<'_>, name: &'static str) -> Result<Plugin> {
         does: does(u)?,
         writes_state: u.choose(&KEYS)?,
         writes_metadata: u.choose(&KEYS)?,
+        capabilities: capabilities(u)?,
+        blind: u.ratio(1, 4)?,
         ..Plugin::new(name, *u.choose(&Phase::ALL)?)
     })
 }
@@ -65,10 +76,26 @@ fn does(u: &mut Unstructured<'_>) -> Result<Does> {
             allow: u.ratio(3, 4)?,
             violation: *u.choose(&[None, Some("because")])?,
             proposal: *u.choose(&PROPOSALS)?,
-            extensions: *u.choose(&[None, Some("one"), Some("two")])?,
+            extensions: if u.arbitrary()? { Some(Writing([edit(u)?, edit(u)?, edit(u)?])) } else { None },
             retry_ms: u.int_in_range(-1..=100)?,
             unreadable: *u.choose(&[None, None, Some(Unreadable::State), Some(Unreadable::Metadata)])?,
         }),
+    })
+}
+
+fn capabilities(u: &mut Unstructured<'_>) -> Result<Capabilities> {
+    let bits: u16 = u.arbitrary()?;
+    Ok(Capability::ALL.into_iter().filter(|capability| bits & 1 << *capability as u16 != 0).collect())
+}
+
+fn edit(u: &mut Unstructured<'_>) -> Result<Option<Edit>> {
+    let slot = *u.choose(&Slot::ALL)?;
+    Ok(match u.int_in_range(0..=5)? {
+        0 => None,
+        1 => Some(Edit::Put(slot, "x")),
+        2 => Some(Edit::Shorten(slot)),
+        3 => Some(Edit::Empty(slot)),
+        _ => Some(Edit::Add(slot, u.choose(&["x", "y"])?)),
     })
 }
 

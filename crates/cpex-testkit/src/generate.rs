@@ -2,18 +2,21 @@
 
 use core::num::NonZeroUsize;
 
+use cpex_core::extensions::Enforcement;
 use cpex_core::payload::{Isolation, Rule};
-use cpex_core::{OnError, Phase};
+use cpex_core::{Capability, OnError, Phase, Slot};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
 use crate::case::Case;
+use crate::extensions::{Edit, Extensions, Writing};
 use crate::fuzz::Op;
 use crate::plugin::{Answer, Does, Plugin, Proposal, Unreadable};
 
 const NAMES: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 const KEYS: [&[&str]; 4] = [&[], &["x"], &["y"], &["x", "y"]];
+const MEMBERS: [&[&str]; 4] = [&[], &["p"], &["p"], &["p", "q"]];
 const TENANTS: [&str; 2] = ["north", "south"];
 
 prop_compose! {
@@ -22,6 +25,10 @@ prop_compose! {
         plugins in vec(plugins(), 0..=NAMES.len()),
         rule in prop::sample::select(vec![Rule::Open, Rule::Open, Rule::Writable, Rule::Closed]),
         isolation in prop::sample::select(vec![Isolation::Observers, Isolation::Observers, Isolation::Always]),
+        extensions in of(extensions()),
+        enforcement in prop::sample::select(vec![
+            Enforcement::Enforce, Enforcement::Enforce, Enforcement::Enforce, Enforcement::Warn, Enforcement::Off,
+        ]),
         timeout_ms in of(0..50_u64),
         pool in of(1..4_usize),
         raise_denials in any::<bool>(),
@@ -34,7 +41,8 @@ prop_compose! {
         let plugins = plugins.into_iter().zip(NAMES).map(named).collect();
         let pool = pool.and_then(NonZeroUsize::new);
         Case {
-            plugins, rule, isolation, timeout_ms, pool, raise_denials, tenant, open_container, aborts_at_ms, copies,
+            plugins, rule, isolation, extensions, enforcement, timeout_ms, pool, raise_denials, tenant,
+            open_container, aborts_at_ms, copies,
         }
     }
 }
@@ -52,11 +60,14 @@ prop_compose! {
         writes_state in prop::sample::select(&KEYS[..]),
         writes_metadata in prop::sample::select(&KEYS[..]),
         resists in prop::bool::weighted(0.2),
+        capabilities in vec(prop::sample::select(&Capability::ALL[..]), 0..6),
+        blind in prop::bool::weighted(0.2),
     ) -> Plugin {
+        let capabilities = capabilities.into_iter().collect();
         Plugin {
             name: "",
             phase, priority, on_error, timeout_ms, tenant, disabled, takes_ms, does,
-            writes_state, writes_metadata, resists,
+            writes_state, writes_metadata, resists, capabilities, blind,
         }
     }
 }
@@ -80,7 +91,7 @@ prop_compose! {
             Proposal::NameAndArgs, Proposal::Subtype, Proposal::Other, Proposal::Foreign,
             Proposal::Incomparable,
         ]),
-        extensions in of(prop::sample::select(vec!["one", "two"])),
+        extensions in of(writings()),
         retry_ms in prop_oneof![Just(0), -5..1000_i64],
         unreadable in prop::option::weighted(
             0.1, prop::sample::select(vec![Unreadable::State, Unreadable::Metadata]),
@@ -88,6 +99,29 @@ prop_compose! {
     ) -> Answer {
         Answer { allow, violation, proposal, extensions, retry_ms, unreadable }
     }
+}
+
+prop_compose! {
+    fn extensions()(
+        members in vec(prop::sample::select(&MEMBERS[..]), Slot::ALL.len()),
+    ) -> Extensions {
+        let some: Vec<_> = Slot::ALL.into_iter().zip(members).filter(|(_, members)| !members.is_empty()).collect();
+        Extensions::of(&some)
+    }
+}
+
+/// Edits, most of them of slots that somebody may write.
+fn writings() -> impl Strategy<Value = Writing> {
+    let guarded = prop::sample::select(vec![Slot::Labels, Slot::Delegation, Slot::Http, Slot::Custom]);
+    let slot = prop_oneof![3 => guarded, 1 => prop::sample::select(&Slot::ALL[..])];
+    let edit =
+        (slot, prop::sample::select(vec!["p", "r", "s"]), 0..6).prop_map(|(slot, member, how)| match how {
+            0 => Edit::Put(slot, member),
+            1 => Edit::Shorten(slot),
+            2 => Edit::Empty(slot),
+            _ => Edit::Add(slot, member),
+        });
+    [of(edit.clone()), of(edit.clone()), of(edit)].prop_map(Writing)
 }
 
 /// Anything a driver might do, in any order, right or wrong.

@@ -6,6 +6,7 @@ use cpex_core::action::Work;
 use cpex_core::{Action, Fault, Invocation, Misuse, Phase};
 
 use crate::case::Case;
+use crate::extensions::Extensions;
 use crate::plugin::{Does, Plugin};
 use crate::request::Request;
 use crate::run::{How, Run, Started, Step};
@@ -32,7 +33,7 @@ pub struct Journal {
     invocation: Invocation<Sim>,
     request: Request,
     original: Payload,
-    given: Vec<Option<Payload>>,
+    given: Vec<Option<(Payload, Option<Extensions>)>>,
     steps: Vec<Step>,
 }
 
@@ -51,6 +52,7 @@ impl Journal {
                 line_up,
                 case.settings(),
                 original.clone(),
+                case.extensions.clone(),
                 &case.facts(),
                 |plugin| plugin.disabled,
                 0,
@@ -110,8 +112,9 @@ impl Journal {
         let plugin = self.plugin(entry);
         match plugin.does {
             Does::Answer(answer) => {
-                let given = self.given.get(entry).and_then(Option::as_ref).unwrap_or(&self.original);
-                let reply = plugin.reply(given);
+                let given = self.given.get(entry).and_then(Option::as_ref);
+                let (payload, shown) = given.map_or((&self.original, None), |(p, shown)| (p, shown.as_ref()));
+                let reply = plugin.reply(payload, shown);
                 let told = self.invocation.handle_reply(&mut self.request, entry, reply, ns(now_ms));
                 self.note(entry, How::Replied { allow: answer.allow }, told)
             }
@@ -158,10 +161,10 @@ impl Journal {
         }
     }
 
-    fn started(&mut self, Work { entry, payload, timeout }: Work<Sim>) -> Step {
-        self.given[entry] = Some(payload.clone());
+    fn started(&mut self, Work { entry, payload, extensions, timeout }: Work<Sim>) -> Step {
+        self.given[entry] = Some((payload.clone(), extensions.clone()));
         let current = self.invocation.payload().clone();
-        Step::Started(Started { entry, payload, current, limit: timeout })
+        Step::Started(Started { entry, payload, current, shown: extensions, limit: timeout })
     }
 
     fn fault(&mut self, entry: usize, fault: Fault<Sim>, now_ms: u64) -> Result<(), Misuse> {

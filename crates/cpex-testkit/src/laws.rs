@@ -3,16 +3,19 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
+use cpex_core::extensions::Enforcement;
 use cpex_core::payload::{Discard, Isolation, Rule};
-use cpex_core::phase::Runs;
 use cpex_core::record::{Fate, Skip};
-use cpex_core::{End, OnError, Phase};
+use cpex_core::{End, OnError, Phase, Slot};
 
+use crate::chain;
+use crate::extensions::Extensions;
 use crate::oracle::{
     Ender, accepted, always, both_concurrent, cancels, counted, end_of_pipeline, entries, fails, halted,
-    is_detached, may_modify, rank, started_after_the_end, yeses,
+    is_detached, may_modify, rank, started_after_the_end, yes_entries, yeses,
 };
-use crate::plugin::{Plugin, Proposal};
+use crate::plugin::Proposal;
+use crate::request::Note;
 use crate::run::{How, Run, Started, Step};
 use crate::values::{Kind, Payload};
 
@@ -49,8 +52,14 @@ all! {
     a_fault_leaves_no_trace,
     a_failure_changes_no_payload,
     retry_is_the_longest_asked_for,
-    the_last_extensions_win,
+    the_extensions_are_what_allowed_writes_make_of_them,
     records_tell_of_extensions,
+    no_plugin_sees_what_it_was_not_granted,
+    each_sees_what_the_chain_has_made_of_the_extensions,
+    nobody_changes_what_nobody_may_write,
+    what_may_only_grow_only_grows,
+    no_write_is_dropped_in_silence,
+    what_is_off_refuses_nothing,
     a_halt_leaves_no_retry_and_no_extensions,
     the_pool_is_never_exceeded,
     each_has_its_own_limit_or_that_of_all,
@@ -262,27 +271,107 @@ pub fn retry_is_the_longest_asked_for(run: &Run) -> bool {
     halted(run) || run.outcome.retry_delay_ms == longest
 }
 
-/// The extensions are the last that a modifying plugin returned with its yes.
+/// The extensions handed back are the caller's with every write that was allowed, or none if there was none.
 #[must_use]
-pub fn the_last_extensions_win(run: &Run) -> bool {
-    let modifies = |plugin: &Plugin| matches!(plugin.phase, Phase::Sequential | Phase::Transform);
-    let last = yeses(run).filter(modifies).filter_map(|plugin| plugin.answer().extensions).last();
-    halted(run) || run.outcome.extensions == last
+pub fn the_extensions_are_what_allowed_writes_make_of_them(run: &Run) -> bool {
+    let after = chain::links(run).into_iter().rev().find_map(|link| link.after);
+    halted(run) || run.outcome.extensions == after
 }
 
-/// A record tells of extensions if a serial plugin returned them with its yes, also where they do not count.
+/// A record tells of extensions if a write of the plugin was allowed, or if it observes and returned some.
 #[must_use]
 pub fn records_tell_of_extensions(run: &Run) -> bool {
-    let serial = |plugin: &Plugin| plugin.phase.rules().runs == Runs::Serial;
-    let returned = yeses(run).filter(|plugin| serial(plugin) && plugin.answer().extensions.is_some());
+    let links = chain::links(run);
+    let changed: BTreeSet<_> =
+        links.iter().filter(|link| link.after.is_some()).map(|link| link.entry).collect();
+    let tells = |entry: &usize| {
+        let plugin = run.plugin(*entry);
+        changed.contains(entry) || plugin.phase == Phase::Audit && plugin.answer().extensions.is_some()
+    };
     let recorded = run.outcome.records.iter().filter(|record| record.extensions_modified);
-    recorded.map(|record| run.plugin(record.entry).name).eq(returned.map(|plugin| plugin.name))
+    recorded.map(|record| record.entry).eq(yes_entries(run).filter(tells))
+}
+
+/// A plugin is shown a slot only if everybody may read it, or with a capability to read or write it.
+#[must_use]
+pub fn no_plugin_sees_what_it_was_not_granted(run: &Run) -> bool {
+    run.started().all(|s| {
+        let plugin = run.plugin(s.entry);
+        s.shown.iter().flat_map(Extensions::slots).all(|slot| chain::may_read(plugin, slot))
+    })
+}
+
+/// What a plugin is shown is all it may see of the caller's extensions with every write allowed until then; the
+/// detached are shown the caller's.
+#[must_use]
+pub fn each_sees_what_the_chain_has_made_of_the_extensions(run: &Run) -> bool {
+    let links = chain::links(run);
+    let mut ended = BTreeSet::new();
+    always(run, |_, step| {
+        if let Step::Ended(entry, _) = step {
+            ended.insert(*entry);
+        }
+        let Step::Started(s) = step else { return true };
+        let goes_on = run.case.enforcement == Enforcement::Enforce && !is_detached(run, s);
+        let before = links.iter().rev().filter(|link| goes_on && ended.contains(&link.entry));
+        let current = before.filter_map(|link| link.after.as_ref()).next().or(run.case.extensions.as_ref());
+        s.shown == current.and_then(|current| chain::seen(run.plugin(s.entry), current))
+    })
+}
+
+/// A slot that none of the plugins may write is as the caller passed it.
+#[must_use]
+pub fn nobody_changes_what_nobody_may_write(run: &Run) -> bool {
+    let Some(after) = enforced(run) else { return true };
+    Slot::ALL.into_iter().all(|slot| {
+        let somebody =
+            run.started().any(|s| may_modify(run, s.entry) && chain::may_write(run.plugin(s.entry), slot));
+        somebody || after.members(slot) == before(run, slot)
+    })
+}
+
+/// No label and no hop of a delegation is ever lost, shown or hidden.
+#[must_use]
+pub fn what_may_only_grow_only_grows(run: &Run) -> bool {
+    let Some(after) = enforced(run) else { return true };
+    let labels = after.members(Slot::Labels);
+    before(run, Slot::Labels).iter().all(|label| labels.contains(label))
+        && after.members(Slot::Delegation).starts_with(before(run, Slot::Delegation))
+}
+
+/// A change of a slot is taken, or its refusal is in the record and was told, or it failed the plugin.
+#[must_use]
+pub fn no_write_is_dropped_in_silence(run: &Run) -> bool {
+    let is_off = run.case.enforcement == Enforcement::Off;
+    chain::links(run).iter().all(|link| {
+        let Some(record) = run.record(link.entry) else { return false };
+        let refused: Vec<_> = record.refused.iter().map(|(slot, _)| *slot).collect();
+        let told = run.request.notes.contains(&(link.entry, Note::Refused));
+        is_off || refused == link.forbidden && told != refused.is_empty()
+    })
+}
+
+/// Where the rules are off, no change is refused.
+#[must_use]
+pub fn what_is_off_refuses_nothing(run: &Run) -> bool {
+    run.case.enforcement != Enforcement::Off
+        || run.request.breaches.is_empty() && run.outcome.records.iter().all(|r| r.refused.is_empty())
+}
+
+/// The extensions handed back, if the rules were enforced.
+fn enforced(run: &Run) -> Option<&Extensions> {
+    run.outcome.extensions.as_ref().filter(|_| run.case.enforcement == Enforcement::Enforce)
+}
+
+/// The members of a slot that the caller passed.
+fn before(run: &Run, slot: Slot) -> &[&'static str] {
+    run.case.extensions.as_ref().map_or(&[], |extensions| extensions.members(slot))
 }
 
 /// A halt leaves no retry and no extensions.
 #[must_use]
 pub fn a_halt_leaves_no_retry_and_no_extensions(run: &Run) -> bool {
-    !halted(run) || (run.outcome.retry_delay_ms, run.outcome.extensions) == (0, None)
+    !halted(run) || (run.outcome.retry_delay_ms, &run.outcome.extensions) == (0, &None)
 }
 
 /// Never more concurrent plugins at once than the pool has places.

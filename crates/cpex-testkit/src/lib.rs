@@ -15,7 +15,9 @@
 //! ```
 
 pub mod case;
+mod chain;
 mod decode;
+pub mod extensions;
 pub mod fuzz;
 pub mod generate;
 pub mod journal;
@@ -29,6 +31,7 @@ pub mod values;
 pub mod world;
 
 pub use case::Case;
+pub use extensions::{Edit, Extensions, Writing};
 pub use journal::Journal;
 pub use plugin::{Answer, Does, Plugin, Proposal, Unreadable};
 pub use request::Request;

@@ -7,6 +7,7 @@ use cpex_core::phase::Runs;
 use cpex_core::verdict::Ending;
 use cpex_core::{OnError, Phase};
 
+use crate::chain;
 use crate::plugin::{Plugin, Proposal, Unreadable};
 use crate::run::{How, Run, Started, Step};
 
@@ -109,6 +110,7 @@ pub(crate) fn fails(run: &Run, entry: usize, how: How) -> bool {
             (answer.unreadable == Some(Unreadable::State) && plugin.phase != Phase::Audit)
                 || answer.unreadable == Some(Unreadable::Metadata)
                 || (answer.proposal == Proposal::Incomparable && run.case.rule == Rule::Writable && compared)
+                || (allow && chain::breaches(run, entry))
         }
     }
 }
@@ -124,8 +126,13 @@ pub(crate) fn counted(run: &Run) -> impl Iterator<Item = (usize, How)> {
 
 /// The plugins whose answer counted as a yes, in the order of their ends.
 pub(crate) fn yeses(run: &Run) -> impl Iterator<Item = Plugin> {
+    yes_entries(run).map(|entry| run.plugin(entry))
+}
+
+/// Their entries.
+pub(crate) fn yes_entries(run: &Run) -> impl Iterator<Item = usize> {
     let yes = |(entry, how): &(usize, How)| *how == How::Replied { allow: true } && !fails(run, *entry, *how);
-    counted(run).filter(yes).map(|(entry, _)| run.plugin(entry))
+    counted(run).filter(yes).map(|(entry, _)| entry)
 }
 
 pub(crate) fn started_after_the_end(run: &Run) -> impl Iterator<Item = &Started> {

@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use cpex_core::condition::Spec;
-use cpex_core::{Condition, Entry, OnError, Phase, Reply};
+use cpex_core::{Capabilities, Capability, Condition, Entry, OnError, Phase, Reply, Slot, Slots};
 
+use crate::extensions::{Edit, Extensions, Writing};
 use crate::values::{Body, Kind, Payload, Sim};
 
 /// A scripted plugin.
@@ -34,6 +35,10 @@ pub struct Plugin {
     pub writes_metadata: &'static [&'static str],
     /// It answers although it was told to stop.
     pub resists: bool,
+    /// What it may do with the extensions.
+    pub capabilities: Capabilities,
+    /// Its method takes no extensions.
+    pub blind: bool,
 }
 
 /// What comes of a plugin call.
@@ -61,7 +66,7 @@ pub struct Answer {
     /// The payload it hands back.
     pub proposal: Proposal,
     /// The extensions it hands back.
-    pub extensions: Option<&'static str>,
+    pub extensions: Option<Writing>,
     /// How long to wait before a retry.
     pub retry_ms: i64,
     /// A part of the answer that cannot be read.
@@ -129,6 +134,8 @@ impl Plugin {
             writes_state: &[],
             writes_metadata: &[],
             resists: false,
+            capabilities: Capabilities::NONE,
+            blind: false,
         }
     }
 
@@ -174,10 +181,28 @@ impl Plugin {
         self.answers(Answer { proposal, ..self.answer() })
     }
 
-    /// Handing back these extensions.
+    /// Putting this into the custom slot.
     #[must_use]
-    pub const fn extends(self, extensions: &'static str) -> Self {
-        self.answers(Answer { extensions: Some(extensions), ..self.answer() })
+    pub const fn extends(self, member: &'static str) -> Self {
+        self.writes(Edit::Put(Slot::Custom, member))
+    }
+
+    /// Handing back the extensions with this edit.
+    #[must_use]
+    pub const fn writes(self, edit: Edit) -> Self {
+        self.answers(Answer { extensions: Some(Writing::one(edit)), ..self.answer() })
+    }
+
+    /// With these capabilities.
+    #[must_use]
+    pub fn granted(self, capabilities: &[Capability]) -> Self {
+        Self { capabilities: capabilities.iter().copied().collect(), ..self }
+    }
+
+    /// Taking no extensions.
+    #[must_use]
+    pub const fn blind(self) -> Self {
+        Self { blind: true, ..self }
     }
 
     /// Asking for a retry.
@@ -213,15 +238,15 @@ impl Plugin {
         }
     }
 
-    /// What it answers, given this payload.
+    /// What it answers, given this.
     #[must_use]
-    pub fn reply(&self, given: &Payload) -> Reply<Sim> {
+    pub fn reply(&self, given: &Payload, shown: Option<&Extensions>) -> Reply<Sim> {
         let answer = self.answer();
         Reply {
             allow: answer.allow,
             violation: answer.violation,
             payload: self.propose(answer.proposal, given),
-            extensions: answer.extensions,
+            extensions: answer.extensions.map(|writing| writing.apply(shown)),
             retry_delay_ms: answer.retry_ms,
         }
     }
@@ -239,6 +264,8 @@ impl Plugin {
             priority: self.priority,
             on_error: self.on_error,
             timeout: self.timeout_ms.map(Duration::from_millis),
+            capabilities: self.capabilities,
+            shown: if self.blind { Slots::NONE } else { self.capabilities.visible() },
             conditions: self.tenant.map(condition).into_iter().collect(),
         }
     }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use cpex_core::extensions::{Breach, Change, Shown};
 use cpex_core::host::{Event, Restriction};
 use cpex_core::payload::{Discard, Relation};
-use cpex_core::{Host, LineUp};
+use cpex_core::{Host, LineUp, Slot, Slots};
 
 use crate::case::Case;
+use crate::extensions::Extensions;
 use crate::plugin::{Plugin, Unreadable};
 use crate::values::{Body, Kind, Payload, Sim};
 
@@ -27,6 +29,8 @@ pub struct Request {
     pub merged_metadata: Vec<usize>,
     /// The plugins taken out of service.
     pub disabled: Vec<usize>,
+    /// The plugins that took away from what may only grow, and how.
+    pub breaches: Vec<(usize, Breach)>,
     /// What the pipeline said as it happened.
     pub notes: Vec<(usize, Note)>,
     /// Making a copy was interrupted.
@@ -42,6 +46,7 @@ pub enum Note {
     Halted,
     Discarded(Discard),
     Trimmed,
+    Refused,
     Ignored,
     Disabled,
     Raised,
@@ -60,6 +65,7 @@ impl Request {
             merged_state: Vec::new(),
             merged_metadata: Vec::new(),
             disabled: Vec::new(),
+            breaches: Vec::new(),
             notes: Vec::new(),
             interrupted: false,
         }
@@ -138,6 +144,33 @@ impl Host<Sim> for Request {
         Ok(())
     }
 
+    fn show(&mut self, extensions: &Extensions, slots: Slots) -> Result<Extensions, &'static str> {
+        Ok(extensions.show(slots))
+    }
+
+    fn compare(
+        &mut self,
+        slot: Slot,
+        shown: Shown<'_, Extensions>,
+        written: &Extensions,
+    ) -> Result<Change, &'static str> {
+        Ok(Extensions::compare(slot, shown, written))
+    }
+
+    fn merge(
+        &mut self,
+        current: Option<&Extensions>,
+        written: &Extensions,
+        slots: Slots,
+    ) -> Result<Extensions, &'static str> {
+        Ok(current.unwrap_or(&Extensions::default()).merge(written, slots))
+    }
+
+    fn breach(&mut self, entry: usize, breach: Breach) -> &'static str {
+        self.breaches.push((entry, breach));
+        "breach"
+    }
+
     fn disable(&mut self, entry: usize) {
         self.disabled.push(entry);
     }
@@ -149,6 +182,7 @@ impl Host<Sim> for Request {
             Event::Halted(_) => Note::Halted,
             Event::Discarded(why, _) => Note::Discarded(why),
             Event::Trimmed(_) => Note::Trimmed,
+            Event::Refused(_) => Note::Refused,
             Event::Ignored(_) => Note::Ignored,
             Event::Disabled(_) => Note::Disabled,
             Event::Raised(_) => Note::Raised,

@@ -8,6 +8,7 @@ use cpex_core::verdict::Ending;
 use cpex_core::{End, LineUp, Outcome, Record};
 
 use crate::case::Case;
+use crate::extensions::Extensions;
 use crate::plugin::Plugin;
 use crate::request::Request;
 use crate::values::{Payload, Sim};
@@ -58,6 +59,8 @@ pub struct Started {
     pub payload: Payload,
     /// What the pipeline had made of the caller's payload until then.
     pub current: Payload,
+    /// What it was shown of the extensions.
+    pub shown: Option<Extensions>,
     /// How long it may take.
     pub limit: Option<Duration>,
 }
@@ -137,7 +140,7 @@ impl Run {
     pub fn digest(&self) -> String {
         let steps: Vec<_> = self.steps.iter().filter(|step| !matches!(step, Step::Misused(_))).collect();
         let payload = self.outcome.payload.as_ref().map(Payload::body);
-        let (extensions, retry) = (self.outcome.extensions, self.outcome.retry_delay_ms);
+        let (extensions, retry) = (&self.outcome.extensions, self.outcome.retry_delay_ms);
         let end = self.ending();
         format!("{steps:?} {:?} {payload:?} {extensions:?} {retry} {end}", self.outcome.records)
     }

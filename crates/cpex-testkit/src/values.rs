@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cpex_core::Values;
 
+use crate::extensions::Extensions;
 use crate::plugin::Plugin;
 
 /// The simulated world's values.
@@ -13,7 +14,7 @@ pub struct Sim;
 impl Values for Sim {
     type Plugin = Plugin;
     type Payload = Payload;
-    type Extensions = &'static str;
+    type Extensions = Extensions;
     type Violation = &'static str;
     type Error = &'static str;
 }

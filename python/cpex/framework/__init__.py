@@ -326,8 +326,9 @@ def _placeholder(name: str, error: ModuleNotFoundError) -> type:
     """Make a class that can be imported and named, and says at construction that it is missing."""
 
     def refuse(self: object, *args: object, **kwargs: object) -> None:
-        reason = "is not part of this release, a later one brings it; a kind 'module.Class' runs in-process today"
-        raise ImportError(f"{__name__}.{name}: a plugin server {reason}", name=error.name)
+        from cpex.framework.loader._special import NOT_IN_THIS_RELEASE
+
+        raise ImportError(f"{__name__}.{name}: a plugin server {NOT_IN_THIS_RELEASE}", name=error.name)
 
     return type(name, (), {"__init__": refuse, "__module__": __name__})
 

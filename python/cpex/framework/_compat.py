@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+VARIABLE = "PLUGINS_COMPAT"
 COMPATIBLE_RELEASE = "0.1.4"
 
 
@@ -13,4 +14,4 @@ def is_compatible() -> bool:
     Returns:
         True if it names that release.
     """
-    return os.environ.get("PLUGINS_COMPAT", "").strip() == COMPATIBLE_RELEASE
+    return os.environ.get(VARIABLE, "").strip() == COMPATIBLE_RELEASE

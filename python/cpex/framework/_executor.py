@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from cpex import _core
-from cpex.framework._switches import is_switched
+from cpex.framework._compat import is_compatible
+from cpex.framework._switches import switch
 from cpex.framework.base import HookRef
-from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy
+from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy, check_policies
 from cpex.framework.models import (
     Config,
     ExecutionReport,
@@ -90,17 +91,21 @@ class PluginExecutor(_core.Engine):
             default_hook_policy: Whether hooks without a policy accept changes; None: as the settings say.
 
         Raises:
+            TypeError: If the policies are none.
             ValueError: If the default policy is neither `allow` nor `deny`, or a switch has a value it does not take.
         """
         from cpex.framework import manager
 
+        check_policies(hook_policies or {})
         self.config = config
         self.timeout = timeout
         self.observability = observability
         self.hook_policies = hook_policies or {}
         self.default_hook_policy = DefaultHookPolicy(default_hook_policy or manager.settings.default_hook_policy)
-        self._isolates_always = is_switched(config, "isolation", "always")
-        self._full_detail = is_switched(config, "execution_detail", "full")
+        self._isolates_always = switch(config, "isolation") is not None
+        self._full_detail = switch(config, "execution_detail") is not None
+        self._compatible = compatible = is_compatible()
+        self._extension_tiers = switch(config, "extension_tiers") or ("off" if compatible else "enforce")
         self._runtime_disabled = set()
         self._not_loaded: dict[str, tuple[ExecutionReport, ...]] = {}
         self._note_replacements()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from cpex.framework._masking import MASK, without_secrets
+from cpex.framework._switches import allowed_dirs
 from cpex.framework._unavailable import (
     NotLoaded,
     UnavailablePlugin,
@@ -21,17 +23,14 @@ from cpex.framework._unavailable import (
 )
 from cpex.framework.base import Plugin
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
-from cpex.framework.loader.config import place_of, plugin_settings
-from cpex.framework.loader.plugin import PluginLoader
+from cpex.framework.loader.config import place_of
+from cpex.framework.loader.plugin import PluginLoader, add_hint, no_plugin
 from cpex.framework.models import Config, PluginConfig, PluginMode
 from cpex.framework.registry import PluginInstanceRegistry
 
 __all__ = ["LoadFailure", "PluginLoading", "UnavailablePlugin", "failure_text"]
 
-_SECRET_KEY = re.compile(r"auth|cookie|credential|dsn|key|passw|pwd|private|secret|token", re.IGNORECASE)
-_URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _VALIDATION_INPUT = re.compile(r"input_value=.*?(?=, input_type=)", re.DOTALL)
-_MASK = "***"
 
 
 class LoadFailure(NamedTuple):
@@ -101,9 +100,9 @@ class PluginLoading:
         return loaded
 
     def _add_plugin_dirs(self, config: Config) -> None:
-        allowed_dirs = plugin_settings(config).get("allowed_dirs")
-        if allowed_dirs:
-            self._loader.append_to_search_path(config.plugin_dirs, allowed_dirs=allowed_dirs)
+        roots = allowed_dirs(config)
+        if roots:
+            self._loader.append_to_search_path(config.plugin_dirs, allowed_dirs=roots)
         else:
             self._loader.append_to_search_path(config.plugin_dirs)
 
@@ -127,15 +126,17 @@ class PluginLoading:
             self._registry.register(plugin, trusted_config=trusted)
             forget_missing(self.not_loaded, config)
         except Exception as error:
-            await self._discard(plugin)
+            await self._discard(plugin, config.name)
+            if isinstance(error, (AttributeError, TypeError)) and not isinstance(plugin, Plugin):
+                add_hint(error, no_plugin(config.kind))
             raise _LoadError("register", error) from error
         self._logger.info("Loaded plugin: %s (mode: %s)", plugin.name, trusted.mode.value)
 
-    async def _discard(self, plugin: Plugin) -> None:
+    async def _discard(self, plugin: Plugin, name: str) -> None:
         try:
             await plugin.shutdown()
         except Exception as error:
-            self._logger.error("Error shutting down plugin %s: %s", plugin.name, error)
+            self._logger.error("Error shutting down plugin %s: %s", name, error)
 
     def _fail(self, config: PluginConfig, failed: _LoadError, where: str | None) -> None:
         """Record a failure, and go on without the plugin if it may be missing.
@@ -147,9 +148,9 @@ class PluginLoading:
         at = f" ({where})" if where else ""
         self._logger.error("Failed to load plugin %s: {%s}%s", config.name, text, at)
         self.failures.append(LoadFailure(config.name, config.kind, failed.phase, text, where))
-        note_missing(self.not_loaded, config, text)
         # A plugin that names no hook, or whose name is taken, can't be stood in for: it must not pass silently.
         denied = must_not_be_missing(config) and stand_in(config, self._registry)
+        note_missing(self.not_loaded, config, self._registry, text)
         if config.required or self._fail_on_plugin_error() or (config.on_missing == "deny" and not denied):
             raise RuntimeError(f"Plugin initialization failed: {config.name} - {text}{at}") from failed.error
         if denied:
@@ -177,21 +178,7 @@ def failure_text(error: Exception, config: PluginConfig) -> str:
     Returns:
         The error's text with secret values masked.
     """
-    text = str(error)
+    text = str(error) or type(error).__name__
     if isinstance(error, ValidationError):
-        text = _VALIDATION_INPUT.sub(f"input_value={_MASK}", text)
-    for secret in sorted(_secrets(config.config or {}), key=len, reverse=True):
-        text = text.replace(secret, _MASK)
-    return _URL_CREDENTIALS.sub(_MASK, text)
-
-
-def _secrets(value: Any, *, secret: bool = False) -> Iterator[str]:
-    """Yield the strings that stand, at any depth, under a key that looks like a secret's."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _secrets(item, secret=secret or bool(_SECRET_KEY.search(str(key))))
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for item in value:
-            yield from _secrets(item, secret=secret)
-    elif secret and isinstance(value, str) and len(value) > 3:
-        yield value
+        text = _VALIDATION_INPUT.sub(f"input_value={MASK}", text)
+    return without_secrets(text, config.config or {})

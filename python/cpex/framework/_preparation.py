@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from importlib import import_module
 from typing import Any, get_args
 from weakref import WeakSet
 
@@ -39,8 +38,6 @@ def prepare_hooks(hooks: Iterable[str]) -> None:
     for hook in hooks:
         _build(registry.get_payload_type(hook), seen)
         _build(registry.get_result_type(hook), seen)
-    # What reads the size of the execution pool, for the first concurrent plugin, is slow to import.
-    import_module("cpex.framework._settings")
     # Makes the engine look up the classes that it works with.
     _core.complete(GlobalContext(request_id=""))
 

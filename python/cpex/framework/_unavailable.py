@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cpex.framework.base import Plugin
+from cpex.framework.base import Plugin, PluginRef
 from cpex.framework.models import (
     Config,
     ExecutionReport,
@@ -74,7 +74,7 @@ def guard(config: Config | None, registry: PluginInstanceRegistry) -> NotLoaded:
     for entry in (config and config.plugins) or ():
         if must_not_be_missing(entry) and entry.mode != PluginMode.DISABLED:
             stand_in(entry, registry)
-            note_missing(not_loaded, entry, "not initialized")
+            note_missing(not_loaded, entry, registry, "not initialized")
     return not_loaded
 
 
@@ -100,9 +100,8 @@ def stand_in(config: PluginConfig, registry: PluginInstanceRegistry) -> bool:
     Returns:
         True if they are; False if the entry names no hook, or a plugin of that name is registered.
     """
-    registered = registry.get_plugin(config.name)
-    if registered is not None:
-        return isinstance(registered.plugin, UnavailablePlugin) and registered.plugin.entry is config
+    if registry.get_plugin(config.name) is not None:
+        return _stand_in_of(config, registry) is not None
     plugin = UnavailablePlugin(config)
     if plugin.hooks:
         registry.register(plugin, trusted_config=plugin.config)
@@ -121,17 +120,27 @@ def step_aside(name: str, registry: PluginInstanceRegistry) -> None:
         registry.unregister(name)
 
 
-def note_missing(not_loaded: NotLoaded, config: PluginConfig, why: str) -> None:
-    """Have the reports of a plugin's hooks say that it is missing.
+def _stand_in_of(config: PluginConfig, registry: PluginInstanceRegistry) -> PluginRef | None:
+    registered = registry.get_plugin(config.name)
+    if registered is None or not isinstance(registered.plugin, UnavailablePlugin):
+        return None
+    return registered if registered.plugin.entry is config else None
+
+
+def note_missing(not_loaded: NotLoaded, config: PluginConfig, registry: PluginInstanceRegistry, why: str) -> None:
+    """Have the reports of a plugin's hooks say that it is missing, in place of what they say of its stand-in.
 
     Args:
         not_loaded: What they say; changed in place.
         config: The plugin's entry of the configuration.
+        registry: Where its stand-in is, if it has one.
         why: Why it is missing.
     """
     forget_missing(not_loaded, config)
+    standing_in = _stand_in_of(config, registry)
+    plugin_id = standing_in.uuid if standing_in else ""
     for hook in config.hooks:
-        missing = ExecutionReport(config.name, "", hook, config.mode.value, "not_loaded", detail=why)
+        missing = ExecutionReport(config.name, plugin_id, hook, config.mode.value, "not_loaded", detail=why)
         not_loaded[hook] = (*not_loaded.get(hook, ()), missing)
 
 

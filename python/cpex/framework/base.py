@@ -7,9 +7,10 @@ from abc import ABC
 from collections.abc import Callable
 from functools import partial
 from inspect import Parameter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cpex import _core
+from cpex.framework._lazy import names_from
 from cpex.framework._signature import check_type_hints, count_parameters, decorated_method, plugin_error
 from cpex.framework.hooks import registry as hook_registry
 from cpex.framework.models import (
@@ -22,6 +23,15 @@ from cpex.framework.models import (
 )
 
 __all__ = ["HookRef", "Plugin", "PluginRef"]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.errors": ("PluginError",),
+            "cpex.framework.models": ("PluginContext", "PluginErrorModel"),
+        },
+    )
 
 
 class Plugin(ABC):  # noqa: B024 - upstream's base is an ABC, and plugins rely on its metaclass

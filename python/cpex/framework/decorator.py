@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from cpex.framework.models import PluginPayload, PluginResult
@@ -69,14 +69,25 @@ def hook(
 
     Returns:
         A decorator that marks the method and returns it unchanged.
+
+    Raises:
+        TypeError: If the hooks are no names.
     """
-    hook_types = [hook_type] if isinstance(hook_type, str) else list(hook_type)
+    hook_types = [hook_type] if isinstance(hook_type, str) else _names(hook_type)
 
     def decorator(func: _Func) -> _Func:
         setattr(func, _HOOK_METADATA_ATTR, HookMetadata(hook_types, payload_type, result_type))
         return func
 
     return decorator
+
+
+def _names(hook_types: object) -> list[str]:
+    names: list[Any] = list(hook_types) if isinstance(hook_types, Iterable) else [hook_types]
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"@hook takes the name of a hook, such as 'tool_pre_invoke', or several, not {name!r}")
+    return names
 
 
 def get_hook_metadata(func: Callable[..., Any]) -> HookMetadata | None:

@@ -17,13 +17,15 @@ from cpex.framework._executor import (
     PluginTimeoutError,
 )
 from cpex.framework._initlock import InitLock
+from cpex.framework._lazy import names_from
 from cpex.framework._loading import LoadFailure, PluginLoading
 from cpex.framework._preparation import prepare_hooks
 from cpex.framework._signature import plugin_error
+from cpex.framework._switches import check_variables
 from cpex.framework._unavailable import guard
 from cpex.framework._views import ManagerView
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
-from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy
+from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy, check_policies, policy_problems
 from cpex.framework.loader.config import ConfigLoader
 from cpex.framework.loader.plugin import PluginLoader
 from cpex.framework.models import (
@@ -63,6 +65,26 @@ __all__ = [
     "current_trace_id",
     "settings",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.base": ("HookRef", "Plugin"),
+            "cpex.framework.errors": ("PluginError", "PluginViolationError", "convert_exception_to_error"),
+            "cpex.framework.extensions.extensions": ("Extensions",),
+            "cpex.framework.extensions.tiers": ("filter_extensions",),
+            "cpex.framework.hooks.policies": ("apply_policy",),
+            "cpex.framework.memory": ("copyonwrite", "wrap_payload_for_isolation"),
+            "cpex.framework.models": (
+                "ControlExecutionRecord",
+                "ControlExecutionStatus",
+                "OnError",
+                "PluginErrorModel",
+            ),
+            "cpex.framework.utils": ("payload_matches",),
+        },
+    )
 
 logger = logging.getLogger(__name__)
 
@@ -106,13 +128,16 @@ class PluginManager(ManagerView):
             default_hook_policy: Whether hooks without a policy accept changes; None: as the settings say.
 
         Raises:
-            ValueError: If the default policy is neither `allow` nor `deny`, or the configuration is invalid.
+            TypeError: If the policies are none.
+            ValueError: If the default policy is neither `allow` nor `deny`, or the configuration or a
+                variable of ours is invalid.
         """
         self.__dict__ = self.__shared_state
         with self.__lock:
             if self.__shared_state:
                 self._join(config, timeout, observability, hook_policies, default_hook_policy)
                 return
+            check_variables()
             loaded = ConfigLoader.load_config(config) if config else None
             executor = PluginExecutor(loaded, timeout, observability, hook_policies, default_hook_policy)
             if loaded is not None:
@@ -137,6 +162,7 @@ class PluginManager(ManagerView):
             )
         if not (hook_policies or default_hook_policy or observability):
             return
+        check_policies(hook_policies or {})
         executor = self._get_executor()
         if timeout != DEFAULT_PLUGIN_TIMEOUT:
             executor.timeout = timeout
@@ -174,6 +200,7 @@ class PluginManager(ManagerView):
 
         Raises:
             RuntimeError: If a plugin can't be loaded that is `required`, or any with `PLUGINS_FAIL_ON_PLUGIN_ERROR`.
+            ValueError: If a `PLUGINS_*` variable that the start reads has a value it does not take.
         """
         async with self._initialization():
             if self._initialized:
@@ -182,6 +209,9 @@ class PluginManager(ManagerView):
             if self._registry.plugin_count:
                 logger.debug("Plugin registry not empty before initialize; clearing stale plugins")
                 await self._registry.shutdown()
+            if self._config and self._config.plugins:
+                # Read where a value that it does not take can end the start; its module is slow to import, too.
+                _ = settings.execution_pool
             loading = PluginLoading(self._loader, self._registry, logger, lambda: settings.fail_on_plugin_error)
             try:
                 loaded = await loading.run(self._config) if self._config else 0
@@ -191,6 +221,8 @@ class PluginManager(ManagerView):
             hooks = {hook for plugin_ref in self._registry.get_all_plugins() for hook in plugin_ref.hooks}
             if hooks:
                 prepare_hooks(hooks)
+            for problem in policy_problems(self._get_executor().hook_policies, hooks):
+                logger.warning("hook_policies: %s", problem)
             self._initialized = True
             logger.info("Plugin manager initialized with %s plugins", loaded)
 
@@ -209,8 +241,7 @@ class PluginManager(ManagerView):
                 await self._background.finish(self._background_limit())
                 await self._registry.shutdown()
                 await self._background.finish(0)
-                # The engine lets go of the plugins when it is next asked about some.
-                self._get_executor()._eligible([], None, GlobalContext(request_id=""), "")
+                self._get_executor()._release()
             finally:
                 self._initialized = False
                 self._guard()
@@ -347,8 +378,11 @@ class TenantPluginManager(PluginManager):
             default_hook_policy: Whether hooks without a policy accept changes; None: as the settings say.
 
         Raises:
-            ValueError: If the default policy is neither `allow` nor `deny`, or the configuration is invalid.
+            TypeError: If the policies are none.
+            ValueError: If the default policy is neither `allow` nor `deny`, or the configuration or a
+                variable of ours is invalid.
         """
+        check_variables()
         if isinstance(config, Config):
             self._config_path, self._config = None, config
         else:

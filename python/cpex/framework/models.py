@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from typing import List as List  # noqa: UP035 - a public name of 0.1.x
 
+from cpex.framework._lazy import names_from
 from cpex.framework._models.client import GRPCClientConfig, MCPClientConfig, UnixSocketClientConfig
 from cpex.framework._models.config import (
     AppliedTo,
@@ -149,6 +150,21 @@ _LAZY_MODELS = {
     "sources": ("GitRepo", "Monorepo", "PluginPackageInfo", "PyPiRepo"),
 }
 
+_name_from_elsewhere = names_from(
+    __name__,
+    {
+        "cpex.framework.extensions.extensions": ("Extensions",),
+        "cpex.framework.settings": (
+            "get_client_mtls_settings",
+            "get_grpc_client_mtls_settings",
+            "get_grpc_server_settings",
+            "get_mcp_server_settings",
+            "get_transport_settings",
+        ),
+        "cpex.framework.validators": ("validate_plugin_url",),
+    },
+)
+
 
 def _adopt(classes: dict[str, Any]) -> None:
     """Makes classes say that they live here: where 0.1.x pickles and reprs place them.
@@ -167,7 +183,7 @@ _adopt(dict(globals()))
 def __getattr__(name: str) -> Any:
     # Only installers need these models, and making them costs import time.
     if not any(name in models for models in _LAZY_MODELS.values()):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _name_from_elsewhere(name)
     for module, models in _LAZY_MODELS.items():
         source = import_module(f"cpex.framework._models.{module}")
         found = {model: getattr(source, model) for model in models}

@@ -4,12 +4,15 @@ Each area has a class of its own, read once and cached: a malformed variable bre
 ``settings`` is what the framework reads; importing this module parses nothing.
 """
 
+import logging
 import os
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
+    from pydantic_settings import BaseSettings
+
     from cpex.framework._settings import (
         PluginsClientMtlsSettings,
         PluginsCliSettings,
@@ -57,6 +60,9 @@ __all__ = [
     "settings",
 ]
 
+logger = logging.getLogger(__name__)
+
+_Area = TypeVar("_Area", bound="BaseSettings")
 _TRUE_VALUES = frozenset({"1", "true", "yes", "on"})
 
 
@@ -68,6 +74,22 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _read(area: "type[_Area]") -> "_Area":
+    """Reads an area; an error says in a note and in the log which variable is wrong, never what it holds."""
+    from pydantic import ValidationError
+
+    try:
+        return area()
+    except ValidationError as error:
+        from cpex.framework.loader._suggest import suggestion
+
+        for detail in error.errors(include_url=False):
+            text = f"PLUGINS_{str(detail['loc'][0]).upper()}: {detail['msg']}{suggestion(detail)}"
+            error.add_note(text)
+            logger.error("%s", text)
+        raise
 
 
 @cache
@@ -91,7 +113,7 @@ def get_enabled_settings() -> "PluginsEnabledSettings":
     """
     from cpex.framework._settings import PluginsEnabledSettings
 
-    return PluginsEnabledSettings()
+    return _read(PluginsEnabledSettings)
 
 
 @cache
@@ -103,7 +125,7 @@ def get_startup_settings() -> "PluginsStartupSettings":
     """
     from cpex.framework._settings import PluginsStartupSettings
 
-    return PluginsStartupSettings()
+    return _read(PluginsStartupSettings)
 
 
 @cache
@@ -115,7 +137,7 @@ def get_config_path_settings() -> "PluginsConfigPathSettings":
     """
     from cpex.framework._settings import PluginsConfigPathSettings
 
-    return PluginsConfigPathSettings()
+    return _read(PluginsConfigPathSettings)
 
 
 @cache
@@ -127,7 +149,7 @@ def get_policy_settings() -> "PluginsPolicySettings":
     """
     from cpex.framework._settings import PluginsPolicySettings
 
-    return PluginsPolicySettings()
+    return _read(PluginsPolicySettings)
 
 
 @cache
@@ -139,7 +161,7 @@ def get_ssrf_settings() -> "PluginsSsrfSettings":
     """
     from cpex.framework._settings import PluginsSsrfSettings
 
-    return PluginsSsrfSettings()
+    return _read(PluginsSsrfSettings)
 
 
 @cache
@@ -151,7 +173,7 @@ def get_transport_settings() -> "PluginsTransportSettings":
     """
     from cpex.framework._settings import PluginsTransportSettings
 
-    return PluginsTransportSettings()
+    return _read(PluginsTransportSettings)
 
 
 @cache
@@ -163,7 +185,7 @@ def get_client_mtls_settings() -> "PluginsClientMtlsSettings":
     """
     from cpex.framework._settings import PluginsClientMtlsSettings
 
-    return PluginsClientMtlsSettings()
+    return _read(PluginsClientMtlsSettings)
 
 
 @cache
@@ -175,7 +197,7 @@ def get_mcp_server_settings() -> "PluginsMcpServerSettings":
     """
     from cpex.framework._settings import PluginsMcpServerSettings
 
-    return PluginsMcpServerSettings()
+    return _read(PluginsMcpServerSettings)
 
 
 @cache
@@ -187,7 +209,7 @@ def get_grpc_client_mtls_settings() -> "PluginsGrpcClientMtlsSettings":
     """
     from cpex.framework._settings import PluginsGrpcClientMtlsSettings
 
-    return PluginsGrpcClientMtlsSettings()
+    return _read(PluginsGrpcClientMtlsSettings)
 
 
 @cache
@@ -199,7 +221,7 @@ def get_grpc_server_settings() -> "PluginsGrpcServerSettings":
     """
     from cpex.framework._settings import PluginsGrpcServerSettings
 
-    return PluginsGrpcServerSettings()
+    return _read(PluginsGrpcServerSettings)
 
 
 @cache
@@ -211,7 +233,7 @@ def get_http_client_settings() -> "PluginsHttpClientSettings":
     """
     from cpex.framework._settings import PluginsHttpClientSettings
 
-    return PluginsHttpClientSettings()
+    return _read(PluginsHttpClientSettings)
 
 
 @cache
@@ -223,7 +245,7 @@ def get_cli_settings() -> "PluginsCliSettings":
     """
     from cpex.framework._settings import PluginsCliSettings
 
-    return PluginsCliSettings()
+    return _read(PluginsCliSettings)
 
 
 class LazySettingsWrapper:

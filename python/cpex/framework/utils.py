@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from cpex._core import get_matchable_value, matches, normalize_content_type, payload_matches
+from cpex.framework._lazy import names_from
 
 __all__ = [
     "StructuredData",
@@ -217,11 +218,11 @@ def find_package_path(package_name: str) -> Path:
     raise RuntimeError(f"Could not find installed package: {package_name}")
 
 
-def __getattr__(name: str) -> Any:
-    # The only name that needs an HTTP framework: made when somebody asks for it.
-    if name != "ORJSONResponse":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from cpex.framework._orjson_response import ORJSONResponse
-
-    globals()[name] = ORJSONResponse
-    return ORJSONResponse
+# The first needs an HTTP framework.
+__getattr__ = names_from(
+    __name__,
+    {
+        "cpex.framework._orjson_response": ("ORJSONResponse",),
+        "cpex.framework.models": ("GlobalContext", "PluginCondition"),
+    },
+)

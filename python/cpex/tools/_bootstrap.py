@@ -1,18 +1,20 @@
 """`cpex bootstrap`: a new plugin project from a template."""
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from subprocess import CalledProcessError
+from subprocess import DEVNULL, PIPE, CalledProcessError, SubprocessError
 from types import ModuleType
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from cpex.framework._masking import without_url_credentials
+
+from ._plugins.kinds import NOT_RUN
 from ._problem import nearest
 
 DEFAULT_AUTHOR_NAME = "<changeme>"
@@ -30,8 +32,8 @@ _TYPES = {
     "external": "runs in a server of its own, which the application calls",
     "isolated": "runs in a virtual environment of its own, with its own requirements",
 }
+_NOT_RUN_TYPES = frozenset({"external", "isolated"})
 _TEMPLATES_IN_REPOSITORY = "cpex/templates"
-_URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
 
 def command_exists(command_name: str) -> bool:
@@ -66,10 +68,10 @@ def git_user_email() -> str:
 
 def _git_setting(key: str) -> str:
     try:
-        run = _cli().subprocess.run(["git", "config", key], capture_output=True, text=True, check=True)
-    except (OSError, CalledProcessError):
+        run = _cli().subprocess.run(["git", "config", key], stdout=PIPE, stderr=DEVNULL, check=False)
+    except (OSError, SubprocessError):
         return ""
-    return str(run.stdout).strip()
+    return "" if run.returncode else str(run.stdout.decode(errors="replace")).strip()
 
 
 def _complete_type(incomplete: str) -> Iterator[tuple[str, str]]:
@@ -96,7 +98,7 @@ def bootstrap(
             "--template_type",
             "-t",
             metavar="TYPE",
-            help="Where the plugin runs: native, external or isolated.",
+            help=f"Where the plugin runs: native, external or isolated. {NOT_RUN}",
             autocompletion=_complete_type,
         ),
     ] = DEFAULT_TEMPLATE_TYPE,
@@ -134,7 +136,7 @@ def bootstrap(
         raise typer.Exit(cli.EXIT_GENERAL_ERROR) from error
     source = _source(template_type, template_url, vcs_ref)
     if dry_run:
-        _say(f"Would create {destination} from {_without_credentials(source['template'])}")
+        _say(f"Would create {destination} from {without_url_credentials(source['template'])}")
         return
     try:
         if destination.exists():
@@ -150,21 +152,29 @@ def bootstrap(
     except typer.Abort:
         raise
     except Exception as error:
-        _say(f"❌ Failed to create plugin project: {_without_credentials(_reason(error))}")
+        _say(f"❌ Failed to create plugin project: {without_url_credentials(_reason(error))}")
         raise typer.Exit(cli.EXIT_OPERATION_FAILED) from error
     _say(f"Created {created}; README.md in it says how to go on")
+    if template_type in _NOT_RUN_TYPES:
+        _say(f"{NOT_RUN} The tests of the project run it in their own process")
     _warn_of_name(Path(str(created)))
 
 
 def _source(template_type: str, template_url: str | None, vcs_ref: str) -> dict[str, str]:
-    """Says where cookiecutter finds a template: here, or in a repository if one is named or it is not here."""
+    """Says where cookiecutter finds a template: here, or in a repository if one is named or it is not here.
+
+    A type that is only misspelt is not looked for elsewhere: what a repository holds is code that runs.
+    """
     cli = _cli()
     local = cli.LOCAL_TEMPLATES_DIR / template_type
     if not template_url:
         if template_type and (local / "cookiecutter.json").is_file():
             return {"template": str(local)}
-        hint = nearest(template_type, _TYPES) or f"here are {', '.join(_TYPES)};"
-        _say(f"There is no template {template_type!r} here: {hint} looking in {cli.DEFAULT_TEMPLATE_URL}")
+        missing, types = f"no template {template_type!r} here", ", ".join(_TYPES)
+        if hint := nearest(template_type, _TYPES):
+            _say(f"❌ Failed to create plugin project: {missing}; {hint} The types are {types}; -u takes any other")
+            raise typer.Exit(cli.EXIT_OPERATION_FAILED)
+        _say(f"There is {missing} ({types}); looking in {cli.DEFAULT_TEMPLATE_URL}")
     if not cli.command_exists("git"):
         _say("❌ Taking a template from a repository needs git, which is not installed")
         raise typer.Exit(cli.EXIT_GENERAL_ERROR)
@@ -205,11 +215,7 @@ def _warn_of_name(project: Path) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, CalledProcessError) and error.output:
         output = error.output if isinstance(error.output, str) else error.output.decode(errors="replace")
-        return f"{error.cmd[0]}: {output.strip().splitlines()[-1]}"
+        return f"{error.cmd[0]}: {(output.strip() or f'exit status {error.returncode}').splitlines()[-1]}"
     if isinstance(error, EOFError):
         return "no answer on standard input; --no_input takes the defaults"
     return str(error) or type(error).__name__
-
-
-def _without_credentials(text: str) -> str:
-    return _URL_CREDENTIALS.sub("***", text)

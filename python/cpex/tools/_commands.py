@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
 from rich.console import Console
 
+from cpex._core import __version__
 from cpex.framework import PluginMode
 from cpex.framework.models import Config
 from cpex.framework.settings import settings
@@ -50,7 +50,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"cpex {version('cpex')}")
+        typer.echo(f"cpex {__version__}")
         raise typer.Exit
 
 

@@ -15,6 +15,7 @@ from ._report import print_problems
 from .check._checked import opened
 from .check._inspection import Inspection, Request, inspect_config
 from .check._inspection_formats import InspectFormat, write_inspection
+from .check._policies import misspelt_policies
 from .check._reading import UnusableConfigError
 
 EXIT_COMPLETE = 0
@@ -27,7 +28,7 @@ _PANEL = "A request to ask about"
 def inspect(
     config: Annotated[str, typer.Argument(metavar="CONFIG", help="The plugin config; - reads standard input.")],
     hook: Annotated[str, typer.Option(metavar="NAME", help="Show this hook alone.")] = "",
-    to: Annotated[InspectFormat, typer.Option("--format", "-f", help="How to write it.")] = InspectFormat.TABLE,
+    to: Annotated[InspectFormat, typer.Option("--format", "-f", help="How to write it.")] = InspectFormat.TEXT,
     tenant: Annotated[str, typer.Option(metavar="ID", rich_help_panel=_PANEL, help="Its tenant.")] = "",
     server: Annotated[str, typer.Option(metavar="ID", rich_help_panel=_PANEL, help="Its server.")] = "",
     user: Annotated[str, typer.Option(metavar="NAME", rich_help_panel=_PANEL, help="Its user.")] = "",
@@ -71,6 +72,8 @@ def inspect(
         ):
             inspection = _only(inspect_config(reading, request), hook)
             write_inspection(inspection, to, stdout)
+            wrong = [Problem("--policies", found.message, found.hint) for found in misspelt_policies(reading)]
+            print_problems(errors, wrong)
     except UnusableConfigError as error:
         found = error.finding
         place = f"{error.source.name}:{found.line}:{found.column}"

@@ -13,11 +13,19 @@ from pkgutil import iter_modules
 import yaml
 from pydantic import ValidationError
 
-from cpex.framework import ConfigLoader, Plugin, PluginConfig, PluginMode, TenantPluginManager, get_hook_registry
-from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE
+from cpex.framework import ConfigLoader, Plugin, PluginConfig, PluginMode, TenantPluginManager
+from cpex.framework._loading import LoadFailure
+from cpex.framework.hooks.registry import hook_names
+from cpex.framework.loader._special import SPECIAL_KINDS
+from cpex.framework.loader.plugin import no_plugin
 from cpex.framework.models import Config
 
 from ._problem import Problem, UnusableError, describe_error, nearest
+
+_PHASES = {
+    "construct": ("the constructor fails: ", "check its `config:`"),
+    "initialize": ("initialize() fails: ", "what it connects to, or opens, has to be there"),
+}
 
 
 def load_config(path: Path) -> Config:
@@ -78,9 +86,14 @@ async def open_manager(config: Config, path: Path) -> TenantPluginManager:
         The initialized manager; the caller shuts it down.
 
     Raises:
-        UnusableError: A plugin cannot be loaded. A replay without it would show decisions nobody will get.
+        UnusableError: A plugin cannot be loaded, or a switch is misspelt. A replay without it would show decisions
+            nobody will get.
     """
-    manager = TenantPluginManager(config)
+    try:
+        manager = TenantPluginManager(config)
+    except ValueError as error:  # that of a settings class says in its notes which variable it is
+        texts = getattr(error, "__notes__", None) or [str(error)]
+        raise UnusableError([Problem(str(path), *text.split("; ", 1)) for text in texts]) from error
     try:
         await manager.initialize()
     except Exception as error:
@@ -104,8 +117,8 @@ def stand_ins(manager: TenantPluginManager, config: Config, path: Path) -> Itera
     Yields:
         One problem for each plugin with `on_missing: deny` that is missing.
     """
-    for plugin, reason in _missing(manager, config):
-        what, hint = diagnose(plugin, reason)
+    for plugin, failure in _missing(manager, config):
+        what, hint = diagnose(plugin, failure)
         yield Problem(f"{path}: plugin {plugin.name!r}", f"{what}; on_missing: deny, so its hooks are denied", hint)
 
 
@@ -136,29 +149,30 @@ def _invalid(error: ValidationError, where: str) -> Iterator[Problem]:
 
 
 def _failures(manager: TenantPluginManager, config: Config, path: Path) -> Iterator[Problem]:
-    for plugin, reason in _missing(manager, config):
+    for plugin, failure in _missing(manager, config):
         if plugin.on_missing is None:
-            what, hint = diagnose(plugin, reason)
+            what, hint = diagnose(plugin, failure)
             yield Problem(f"{path}: plugin {plugin.name!r}", what, hint)
 
 
-def _missing(manager: TenantPluginManager, config: Config) -> Iterator[tuple[PluginConfig, str]]:
+def _missing(manager: TenantPluginManager, config: Config) -> Iterator[tuple[PluginConfig, LoadFailure]]:
     entries = {(plugin.name, plugin.kind): plugin for plugin in config.plugins or []}
     for failure in manager.load_failures:
-        yield entries[failure.name, failure.kind], failure.error
+        yield entries[failure.name, failure.kind], failure
 
 
-def diagnose(plugin: PluginConfig, reason: str) -> tuple[str, str]:
+def diagnose(plugin: PluginConfig, failure: LoadFailure) -> tuple[str, str]:
     """Explains why a plugin cannot be loaded.
 
     Args:
         plugin: Its entry of the config.
-        reason: What the manager says of it.
+        failure: What the manager says of it.
 
     Returns:
         What is wrong and what would be right; the latter may be empty.
     """
-    if plugin.kind in (EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE):
+    reason = failure.error
+    if plugin.kind in SPECIAL_KINDS:
         return reason.removeprefix(f"Plugin {plugin.name!r}: "), ""
     module_name, _, class_name = plugin.kind.rpartition(".")
     if not module_name:
@@ -180,11 +194,14 @@ def diagnose(plugin: PluginConfig, reason: str) -> tuple[str, str]:
         return f"module {module_name!r} has no class {class_name!r}", nearest(class_name, classes) or others
     if reason.endswith("already registered"):
         return reason, "give each plugin a name of its own"
-    return reason or _try_out(found, plugin), _meant_hook(plugin) or "check its `config:` and `hooks:`"
+    if isinstance(found, type) and not issubclass(found, Plugin):
+        return no_plugin(plugin.kind), f"write class {class_name}(Plugin)"
+    said, hint = _PHASES.get(failure.phase, ("", ""))
+    return f"{said}{reason}", hint or _meant_hook(plugin)
 
 
 def _meant_hook(plugin: PluginConfig) -> str:
-    known = [str(getattr(hook, "value", hook)) for hook in get_hook_registry().get_registered_hooks()]
+    known = hook_names()
     suggestions = (nearest(hook, known) for hook in plugin.hooks if hook not in known)
     return next(filter(None, suggestions), "")
 
@@ -196,11 +213,3 @@ def _where_modules_are(missing: str) -> str:
         return nearest(missing, inside) or f"modules in {package}: {', '.join(inside)}"
     install = f"install the package that provides {missing!r}, or name its folder in plugin_dirs"
     return f"{nearest(missing, packages_distributions())} {install}".strip()
-
-
-def _try_out(plugin_class: type[Plugin], plugin: PluginConfig) -> str:
-    try:
-        plugin_class(plugin)
-    except Exception as error:
-        return f"cannot be made from its config: {type(error).__name__}: {error}"
-    return "failed while it was initialized or registered; run again with --verbose for the log"

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, RootModel
 from pydantic_core import ErrorDetails
+
+from cpex.framework.loader._suggest import closest
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,9 @@ class UnusableError(Exception):
         self.problems = problems
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], closeness: float = 0.6) -> str:
     """Returns "did you mean a or b?" for the names most like `name`, or an empty string."""
-    matches = get_close_matches(name, known, n=2, cutoff=0.6)
+    matches = closest(name, known, 2, closeness)
     return f"did you mean {' or '.join(matches)}?" if matches else ""
 
 

@@ -75,6 +75,8 @@ class Report:
         """Shows the sums, after the last invocation."""
         self._console.print()
         self._console.print(self._plugins(totals))
+        if any(tally.total and not tally.duration_ns for tally in totals.plugins.values()):
+            self._console.print("[dim]–: not measured; concurrent and background plugins share their time[/]")
         self._console.print()
         self._console.print(self._hooks(totals))
         self._console.print()

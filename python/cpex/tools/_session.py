@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from cpex.framework import GlobalContext, PluginPayload, get_hook_registry
+from cpex.framework.hooks.registry import hook_names, register_all_hooks
 from cpex.framework.utils import coerce_nested
 
 from ._problem import Problem, describe_error, describe_fields, json_type, nearest, unknown_fields
@@ -17,7 +16,6 @@ from ._problem import Problem, describe_error, describe_fields, json_type, neare
 _SHAPE = 'a line is one object: {"hook": "tool_pre_invoke", "payload": {…}, "context": {…}}; context is optional'
 _KEYS = ("hook", "payload", "context")
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
-_ON_DEMAND_HOOKS = ("cpex.framework.hooks.message", "cpex.framework.hooks.identity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +50,6 @@ class _LineError(Exception):
     def __init__(self, what: str, hint: str = _SHAPE, column: int | None = None) -> None:
         super().__init__(what)
         self.what, self.hint, self.column = what, hint, column
-
-
-def register_all_hooks() -> None:
-    """Makes the hook registry know the hooks of CPEX that register themselves only when they are imported."""
-    for module in _ON_DEMAND_HOOKS:
-        with suppress(ModuleNotFoundError):
-            import_module(module)
 
 
 def read_session(lines: Iterable[bytes], source: str) -> Iterator[Recorded | Problem]:
@@ -132,7 +123,7 @@ def _payload(hook: str, data: Any) -> PluginPayload:
     registry = get_hook_registry()
     model = registry.get_payload_type(hook)
     if model is None:
-        known = sorted(str(getattr(name, "value", name)) for name in registry.get_registered_hooks())
+        known = sorted(hook_names())
         raise _LineError(f"unknown hook {hook!r}", nearest(hook, known) or f"known hooks: {', '.join(known)}")
     if hook == "resource_post_fetch" and isinstance(data, dict) and isinstance(data.get("content"), dict):
         # A gateway hands plugins a content object; they read `payload.content.text`.

@@ -13,6 +13,10 @@ from pydantic import ValidationError
 
 from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
 from cpex.framework.models import GitRepo, PluginManifest, PluginPackageInfo, PyPiRepo
+from cpex.framework.models import PluginVersionInfo as PluginVersionInfo
+from cpex.framework.models import PluginVersionRegistry as PluginVersionRegistry
+from cpex.framework.utils import find_package_path as find_package_path
+from cpex.framework.utils import manifest_filename_for_class as manifest_filename_for_class
 
 from ._plugins.environment import Environment
 from ._plugins.index import PackageIndexes
@@ -35,6 +39,7 @@ from .integrity import (
     find_matching_hash,
     verify_package_integrity,
 )
+from .integrity import fetch_pypi_package_hashes as fetch_pypi_package_hashes
 from .settings import get_catalog_settings
 
 __all__ = [
@@ -319,4 +324,8 @@ def _project(source: Path) -> Path:
     for folder in (source, *sorted(path for path in source.iterdir() if path.is_dir())):
         if (folder / "pyproject.toml").is_file():
             return folder
-    raise FileNotFoundError(f"pyproject.toml not found in {source} or its immediate subdirectories")
+    raise FileNotFoundError(
+        f"pyproject.toml not found in {source} or its immediate subdirectories: only a Python package can be "
+        "installed. A native project of cpex bootstrap is used as it is: take the entry of its config.yaml over into "
+        "the plugin config of the application, and name the folder around the project under plugin_dirs"
+    )

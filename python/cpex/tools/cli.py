@@ -96,11 +96,12 @@ DEFAULT_INSTALL_MANIFEST = Path("plugins/install.yaml")
 
 logger = logging.getLogger(__name__)
 
-_EXTRA = frozenset({"cookiecutter", "inquirer", "packaging", "rich", "typer"})
+_EXTRA = frozenset({"cookiecutter", "inquirer", "rich", "typer"})
 _MODULES = frozenset({"inquirer", "typer"})
 _NAMES = {
     "cpex.framework": ("ConfigLoader",),
     "cpex.framework.loader.config": ("ConfigSaver",),
+    "cpex.framework.models": ("Config", "PluginManifest", "PluginMode"),
     "cpex.tools._bootstrap": (
         "DEFAULT_AUTHOR_EMAIL",
         "DEFAULT_AUTHOR_NAME",
@@ -137,6 +138,7 @@ _NAMES = {
     "cpex.tools._plugins.views": ("info", "list_registered_plugins", "search", "versions"),
     "cpex.tools.catalog": ("PluginCatalog",),
     "cpex.tools.plugin_registry": ("PluginRegistry",),
+    "cpex.tools.settings": ("get_catalog_settings",),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 

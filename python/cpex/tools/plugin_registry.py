@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from cpex.framework._lazy import names_from
 from cpex.framework.models import (
     InstalledPluginInfo,
     InstalledPluginRegistry,
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from .catalog import PluginCatalog
 
 __all__ = ["PluginRegistry"]
+
+if not TYPE_CHECKING:
+    # The catalog imports this module.
+    __getattr__ = names_from(__name__, {"cpex.tools.catalog": ("PluginCatalog",)})
 
 logger = logging.getLogger(__name__)
 

@@ -1,13 +1,12 @@
 """What the plugin catalog and the installer read from the environment."""
 
-import os
 from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["CatalogSettings", "get_catalog_settings", "get_plugin_registry_path"]
+from cpex.framework._models.catalog import registry_path
 
-_REGISTRY_FILE = "installed-plugins.json"
+__all__ = ["CatalogSettings", "get_catalog_settings", "get_plugin_registry_path"]
 
 
 class CatalogSettings(BaseSettings):
@@ -53,4 +52,4 @@ def get_plugin_registry_path() -> Path:
     Returns:
         ``installed-plugins.json`` in the folder that ``PLUGIN_REGISTRY_FILE`` names, by default ``data``.
     """
-    return Path(os.environ.get("PLUGIN_REGISTRY_FILE") or "data") / _REGISTRY_FILE
+    return registry_path()

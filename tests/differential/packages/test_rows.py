@@ -18,9 +18,10 @@ def both(case: Case, ours: Side, published: Side) -> tuple[Any, Any]:
     return left, right
 
 
+@pytest.mark.row("B10")
 @pytest.mark.parametrize("mode", ["audit", "concurrent"])
 def test_observers_containers_are_of_a_derived_type(ours: Side, published: Side, mode: Mode) -> None:
-    """B10: this plugin names the type of what it does not know in its metadata."""
+    """This plugin names the type of what it does not know in its metadata."""
     plugin = to_plugin(setup_named("cpex-output-length-guard", "truncates"), mode)
     call: Call = {"payload": {"name": "read", "result": [[], False]}}
     here, there = both(to_case([plugin], [call], POLICIES["no policy"]), ours, published)
@@ -33,8 +34,9 @@ def test_observers_containers_are_of_a_derived_type(ours: Side, published: Side,
     assert guarded == ["unsupported_type_CopyOnWriteList"] * 2
 
 
+@pytest.mark.row("C5")
 def test_a_payload_that_cannot_be_compared_is_a_failure_of_the_plugin(ours: Side, published: Side) -> None:
-    """Smaller things: this plugin copies models in a way that leaves them unfinished."""
+    """This plugin copies models in a way that leaves them unfinished."""
     plugin = to_plugin(setup_named("cpex-secrets-detection", "redacts"), "sequential")
     note = {"$model": "mcp.types.TextContent", "type": "text", "text": SECRET}
     case = to_case([plugin], [{"payload": {"name": "mail", "args": {"note": note}}}], POLICIES["writable"])

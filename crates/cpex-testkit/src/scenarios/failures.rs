@@ -2,6 +2,7 @@
 
 use cpex_core::OnError::{self, Disable, Fail, Ignore};
 use cpex_core::Phase::{self, Audit, Concurrent, FireAndForget, Sequential, Transform};
+use cpex_core::Slot;
 use cpex_core::record::Fate::{
     self, Cancelled, Detached, Failed, Interrupted, Ran, Refused, Skipped, TimedOut,
 };
@@ -9,13 +10,14 @@ use cpex_core::record::Skip;
 
 use super::{Expected, Scenario, rule};
 use crate::case::Case;
+use crate::extensions::{Edit, Writing};
 use crate::plugin::{Answer, Does, Plugin, Unreadable};
 
 const ON_ERROR: [OnError; 3] = [Fail, Ignore, Disable];
 
 /// The answer cannot be read: no allow, whatever it says.
 const MALFORMED: Does = Does::Answer(Answer {
-    extensions: Some("e"),
+    extensions: Some(Writing::one(Edit::Put(Slot::Custom, "e"))),
     retry_ms: 5,
     unreadable: Some(Unreadable::Metadata),
     ..Answer::ALLOW

@@ -11,6 +11,7 @@ mod failures;
 mod halts;
 mod modes;
 mod policies;
+mod tiers;
 
 /// A case, and what the semantics say of it.
 #[derive(Clone, Debug)]
@@ -37,7 +38,7 @@ pub struct Expected {
     /// Key and last writer of the metadata.
     pub metadata: Vec<(&'static str, &'static str)>,
     /// The extensions handed back.
-    pub extensions: Option<&'static str>,
+    pub extensions: Option<String>,
     /// The delay before a retry.
     pub retry_ms: i64,
     /// Who had which end, in the order of the records.
@@ -85,8 +86,8 @@ impl Expected {
 
     /// With these extensions and this delay before a retry.
     #[must_use]
-    pub fn extensions(self, extensions: Option<&'static str>, retry_ms: i64) -> Self {
-        Self { extensions, retry_ms, ..self }
+    pub fn extensions(self, extensions: Option<&str>, retry_ms: i64) -> Self {
+        Self { extensions: extensions.map(str::to_owned), retry_ms, ..self }
     }
 }
 
@@ -99,7 +100,7 @@ impl From<&Run> for Expected {
             payload: run.outcome.payload.as_ref().map(text),
             state: run.request.state.clone().into_iter().collect(),
             metadata: run.request.metadata.clone().into_iter().collect(),
-            extensions: run.outcome.extensions,
+            extensions: run.outcome.extensions.as_ref().map(ToString::to_string),
             retry_ms: run.outcome.retry_delay_ms,
             fates: run.outcome.records.iter().map(|r| (run.plugin(r.entry).name, r.fate)).collect(),
         }
@@ -114,5 +115,13 @@ fn rule(cites: &'static str, says: impl Into<String>, case: Case, expected: Expe
 /// Every scenario.
 #[must_use]
 pub fn all() -> Vec<Scenario> {
-    [modes::table(), halts::table(), failures::table(), concurrent::table(), policies::table()].concat()
+    [
+        modes::table(),
+        halts::table(),
+        failures::table(),
+        concurrent::table(),
+        policies::table(),
+        tiers::table(),
+    ]
+    .concat()
 }

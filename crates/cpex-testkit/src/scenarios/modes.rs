@@ -26,8 +26,8 @@ fn busy(name: &'static str, phase: Phase) -> Plugin {
 fn allowing() -> [Scenario; 5] {
     let completed = || Expected::completed(&[("a", Ran)]).metadata("a");
     [
-        (Sequential, completed().payload("ta", "").state("a").extensions(Some("e"), 5)),
-        (Transform, completed().payload("ta", "").state("a").extensions(Some("e"), 5)),
+        (Sequential, completed().payload("ta", "").state("a").extensions(Some("custom: e"), 5)),
+        (Transform, completed().payload("ta", "").state("a").extensions(Some("custom: e"), 5)),
         (Audit, completed().extensions(None, 5)),
         (Concurrent, completed().state("a").extensions(None, 5)),
         (FireAndForget, Expected::completed(&[("a", Detached)])),

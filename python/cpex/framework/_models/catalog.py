@@ -2,20 +2,36 @@
 
 import logging
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel
 
+from cpex.framework._files import replace_file
 from cpex.framework._models.config import PluginConfig
 from cpex.framework._models.enums import PluginInstallationType, PluginMode
 from cpex.framework._models.sources import GitRepo, Monorepo, PyPiRepo
-from cpex.framework._versions import Version
 
 logger = logging.getLogger("cpex.framework.models")
 
 _REGISTRY_FILE = "installed-plugins.json"
+
+
+def registry_path() -> Path:
+    """Says where the registry of installed plugins is.
+
+    Returns:
+        ``installed-plugins.json`` in the folder that ``PLUGIN_REGISTRY_FILE`` names, by default ``data``.
+    """
+    return Path(os.environ.get("PLUGIN_REGISTRY_FILE") or "data") / _REGISTRY_FILE
+
+
+def _parsed(version: str) -> Version | None:
+    try:
+        return Version(version)
+    except InvalidVersion:
+        return None
 
 
 class PluginManifest(BaseModel, defer_build=True):
@@ -82,7 +98,7 @@ class PluginVersionInfo(BaseModel, defer_build=True):
     min_max_framework_version: str | None = "0.1.0,0.1.0"
 
     def _accepts(self, framework: Version) -> bool:
-        bounds = [Version.parse(bound) for bound in (self.min_max_framework_version or "").split(",")]
+        bounds = [_parsed(bound) for bound in (self.min_max_framework_version or "").split(",")]
         if len(bounds) != 2:
             return False
         low, high = bounds
@@ -113,12 +129,12 @@ class PluginVersionRegistry(BaseModel, defer_build=True):
         Returns:
             The version, or None if there is none or the framework version is not one.
         """
-        framework = Version.parse(framework_version)
+        framework = _parsed(framework_version)
         if framework is None:
             logger.warning("Invalid framework version format: %s", framework_version)
             return None
         compatible = [info for info in self.versions if info._accepts(framework)]
-        dated = [(parsed, info) for info in compatible if (parsed := Version.parse(info.version)) is not None]
+        dated = [(parsed, info) for info in compatible if (parsed := _parsed(info.version)) is not None]
         if dated:
             return max(dated, key=lambda entry: entry[0])[1]
         return compatible[0] if compatible else None
@@ -170,13 +186,6 @@ class InstalledPluginRegistry(BaseModel, defer_build=True):
 
     def save(self) -> None:
         """Replaces the registry file as one step, so that a reader never sees half of it."""
-        path = Path(os.environ.get("PLUGIN_REGISTRY_FILE") or "data") / _REGISTRY_FILE
+        path = registry_path()
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(self.model_dump_json(indent=2))
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        replace_file(path, self.model_dump_json(indent=2))

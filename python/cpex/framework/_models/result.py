@@ -183,6 +183,7 @@ class ExecutionReport:
         outcome: What became of it.
         detail: Which condition failed, the error, or the timeout; None if there is nothing to add.
         trimmed_fields: Payload fields whose change the hook's policy dropped.
+        refused_extensions: Extension slots whose change was not taken, and why; with `extension_tiers: warn` it was.
         discarded: Why a payload change was not taken over as a whole; None if none was discarded.
         duration_ns: Nanoseconds from the call to the answer; 0 if it did not run or was not awaited.
     """
@@ -194,6 +195,7 @@ class ExecutionReport:
     outcome: Outcome
     detail: str | None = None
     trimmed_fields: tuple[str, ...] = ()
+    refused_extensions: tuple[str, ...] = ()
     discarded: str | None = None
     duration_ns: int = 0
 

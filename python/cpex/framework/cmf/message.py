@@ -16,9 +16,14 @@ from pydantic import (
     model_validator,
 )
 
+from cpex.framework._lazy import names_from
+
 if TYPE_CHECKING:
     from cpex.framework.cmf.view import MessageView
     from cpex.framework.extensions.extensions import Extensions
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(__name__, {"cpex.framework.extensions.extensions": ("Extensions",)})
 
 
 class Role(str, Enum):

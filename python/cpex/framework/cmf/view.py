@@ -7,13 +7,23 @@ only; each member is worked out when it is read.
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cpex.framework._lazy import names_from
 from cpex.framework.cmf._context import RequestContext
 from cpex.framework.cmf._kinds import KINDS, TRAITS, Family, ViewAction, ViewKind, utf8_length
 from cpex.framework.cmf.message import ContentPart, Message, Role
 
 __all__ = ["MessageView", "ViewAction", "ViewKind", "iter_views"]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.cmf.message": ("ContentType", "Resource"),
+            "cpex.framework.extensions.security": ("DataPolicy", "ObjectSecurityProfile", "SubjectExtension"),
+        },
+    )
 
 _ROLE_ACTIONS = {Role.ASSISTANT: ViewAction.GENERATE, Role.TOOL: ViewAction.RECEIVE}
 _OUTPUT_ROLES = frozenset({Role.ASSISTANT, Role.TOOL})

@@ -1,17 +1,21 @@
 """Hooks around an agent's turn."""
 
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from typing import Dict as Dict  # noqa: UP035 - a public name of 0.1.x
 from typing import List as List  # noqa: UP035 - a public name of 0.1.x
 
 from pydantic import Field, field_validator
 
+from cpex.framework._lazy import names_from
 from cpex.framework.hooks._deprecation import warn_headers_deprecated
 from cpex.framework.hooks.http import HttpHeaderPayload
 from cpex.framework.hooks.registry import get_hook_registry
 from cpex.framework.models import PluginPayload, PluginResult
 from cpex.framework.utils import coerce_messages
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(__name__, {"cpex.framework.protocols": ("MessageLike",)})
 
 
 class AgentHookType(str, Enum):

@@ -1,6 +1,7 @@
 """Which payload fields plugins may change, hook by hook."""
 
 import logging
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -9,6 +10,9 @@ from pydantic import BaseModel
 from cpex import _core
 
 logger = logging.getLogger(__name__)
+
+CUSTOM_HOOK_CLOSENESS = 0.85
+"""How alike a hook must be to a registered one to be taken for a slip: it may be an application's own."""
 
 
 class DefaultHookPolicy(str, Enum):
@@ -27,6 +31,56 @@ class HookPayloadPolicy:
     """
 
     writable_fields: frozenset[str]
+
+
+def check_policies(policies: object) -> None:
+    """Refuses policies that could not be followed, before a plugin changes anything.
+
+    Args:
+        policies: What was passed as `hook_policies`.
+
+    Raises:
+        TypeError: If it maps no hook names to policies.
+    """
+    right = "HookPayloadPolicy(writable_fields=frozenset({'args'}))"
+    if not isinstance(policies, Mapping):
+        raise TypeError(f"hook_policies must map hooks to policies, such as {right}, not be {type(policies).__name__}")
+    for hook, policy in policies.items():
+        fields = getattr(policy, "writable_fields", None)
+        if isinstance(policy, str) or (policy is not None and fields is None):
+            raise TypeError(f"hook_policies[{hook!r}] must be a policy such as {right}, not {type(policy).__name__}")
+        if isinstance(fields, str):
+            raise TypeError(f"hook_policies[{hook!r}].writable_fields must be a set such as {{{fields!r}}}, not text")
+
+
+def policy_problems(policies: Mapping[str, HookPayloadPolicy], answered: Collection[str] = ()) -> Iterator[str]:
+    """Finds what is probably misspelt in policies: it would protect nothing, or let nothing through.
+
+    Args:
+        policies: The policies by hook.
+        answered: Hooks that plugins answer, besides the registered ones.
+
+    Yields:
+        For each hook that nearly is one that is known, and each field that its hook's payload does not have, what is
+        wrong and what was probably meant.
+    """
+    from cpex.framework.hooks.registry import get_hook_registry, hook_names
+    from cpex.framework.loader._suggest import did_you_mean
+
+    known = {*hook_names(), *answered}
+    for hook, policy in policies.items():
+        name = str.__str__(hook)
+        if name not in known:
+            probably = did_you_mean(name, known, CUSTOM_HOOK_CLOSENESS)
+            if probably:
+                yield f'unknown hook "{name}"{probably}'
+            continue
+        payload = get_hook_registry().get_payload_type(name)
+        if payload is None or payload.model_config.get("extra") == "allow":
+            continue
+        for field in sorted(getattr(policy, "writable_fields", None) or ()):
+            if field not in payload.model_fields:
+                yield f'{name}: {payload.__name__} has no field "{field}"{did_you_mean(field, payload.model_fields)}'
 
 
 def apply_policy(

@@ -1,13 +1,17 @@
 """Hooks around a prompt."""
 
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
+from cpex.framework._lazy import names_from
 from cpex.framework.hooks.registry import get_hook_registry
 from cpex.framework.models import PluginPayload, PluginResult
 from cpex.framework.utils import coerce_nested
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(__name__, {"cpex.framework.protocols": ("PromptResultLike",)})
 
 
 class PromptHookType(str, Enum):

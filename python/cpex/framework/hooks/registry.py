@@ -10,6 +10,7 @@ from typing import Dict as Dict  # noqa: UP035 - a public name of 0.1.x
 from cpex.framework.models import PluginPayload, PluginResult
 
 _BUILTIN_HOOKS = ("tools", "prompts", "resources", "agents", "http")
+_ON_DEMAND_HOOKS = ("message", "identity")
 
 
 @cache
@@ -162,3 +163,19 @@ def get_hook_registry() -> HookRegistry:
         The registry.
     """
     return _global_registry
+
+
+def register_all_hooks() -> None:
+    """Makes the registry know the hooks of CPEX that register themselves only when somebody imports them, too."""
+    _load_builtin_hooks()
+    for module in _ON_DEMAND_HOOKS:
+        import_module(f"cpex.framework.hooks.{module}")
+
+
+def hook_names() -> list[str]:
+    """Lists the hooks as plain texts: the built-in ones are registered as members of enumerations.
+
+    Returns:
+        Their names, in the order of registration.
+    """
+    return [str.__str__(hook) for hook in _global_registry.get_registered_hooks()]

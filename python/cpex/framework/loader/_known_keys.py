@@ -1,28 +1,50 @@
-"""Which keys a plugin configuration file may have: those of the models."""
+"""Which keys a plugin configuration file may have: those of the models, and what `plugin_settings` is read for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, TypeAlias, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel
 
+from cpex.framework._switches import ALLOWED_DIRS, SWITCHES
 from cpex.framework.models import Config
 
-__all__ = ["known_keys"]
+if TYPE_CHECKING:
+    from cpex import _core
+
+__all__ = ["suspicious_keys"]
 
 KnownKeys: TypeAlias = "dict[str, KnownKeys] | list[KnownKeys] | None"
 """A mapping by its keys, a sequence by its item, None where anything goes."""
 
 
-@cache
-def known_keys() -> KnownKeys:
-    """Collect the keys of the configuration models.
+_SETTINGS = dict.fromkeys((*SWITCHES, ALLOWED_DIRS))
+_SUGGESTION = "; did you mean "
+
+
+def suspicious_keys(data: Mapping[Any, Any], positions: _core.PositionIndex) -> list[tuple[str, int, int, str]]:
+    """Find the keys that nothing reads.
+
+    Hosts keep settings of their own under `plugin_settings`: there, only what resembles one of ours is suspicious. A
+    protection whose name is misspelt would otherwise be off without a word.
+
+    Args:
+        data: The configuration.
+        positions: Where its parts stand.
 
     Returns:
-        The keys, in the form of `_core.PositionIndex.unknown_keys`.
+        Kind, line, column and message of each.
     """
+    top = {key: None for key in data if isinstance(key, str)}
+    settings = positions.unknown_keys({**top, "plugin_settings": _SETTINGS}) if "plugin_settings" in top else []
+    misspelt = [problem for problem in settings if _SUGGESTION in problem[-1]]
+    return [*positions.unknown_keys(_model_keys()), *misspelt]
+
+
+@cache
+def _model_keys() -> KnownKeys:
     return _fields(Config)
 
 

@@ -12,6 +12,24 @@ _QUOTED = re.compile(r"'([^']*)'")
 _CAPABILITIES = [capability.value for capability in Capability]
 
 
+def closest(word: str, known: Iterable[str], count: int = 1, closeness: float = 0.6) -> list[str]:
+    """Find the known words that a text resembles, in upper or lower case.
+
+    Args:
+        word: What was written.
+        known: What could have been meant.
+        count: How many at most.
+        closeness: How alike they must be, from 0 to 1.
+
+    Returns:
+        The words, the most alike first.
+    """
+    from difflib import get_close_matches
+
+    lower = {known_word.lower(): known_word for known_word in known}
+    return [lower[match] for match in get_close_matches(word.lower(), lower, count, closeness)]
+
+
 def did_you_mean(word: object, known: Iterable[str], closeness: float = 0.6) -> str:
     """Suggest the known word that a text resembles.
 
@@ -23,14 +41,9 @@ def did_you_mean(word: object, known: Iterable[str], closeness: float = 0.6) -> 
     Returns:
         `; did you mean "…"?`, or nothing if no word is alike or it is one of them.
     """
-    from difflib import get_close_matches
-
     words = list(known)
-    if not isinstance(word, str) or word in words:
-        return ""
-    lower = {known_word.lower(): known_word for known_word in words}
-    close = get_close_matches(word.lower(), lower, 1, closeness)
-    return f'; did you mean "{lower[close[0]]}"?' if close else ""
+    close = closest(word, words, closeness=closeness) if isinstance(word, str) and word not in words else []
+    return f'; did you mean "{close[0]}"?' if close else ""
 
 
 def suggestion(error: Any) -> str:

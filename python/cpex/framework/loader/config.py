@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from cpex import _core
 from cpex.framework._compat import is_compatible
-from cpex.framework.loader._known_keys import known_keys
+from cpex.framework._switches import SETTING_PLACES, SWITCHES, is_strict, plugin_settings
+from cpex.framework.loader._known_keys import suspicious_keys
 from cpex.framework.models import Config, PluginConfig
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ logger = logging.getLogger(__name__)
 _Places: TypeAlias = "list[tuple[PluginConfig, str]]"
 
 _PLACES_ATTRIBUTE = "_places"
-_CUSTOM_HOOK_CLOSENESS = 0.85
-_TRUE = frozenset({"1", "true", "yes", "on"})
 
 
 class ConfigLoader:
@@ -57,6 +56,7 @@ class ConfigLoader:
             ConfigTemplateError: If a template does not parse or render.
             ConfigSyntaxError: If the text is not YAML; also a `yaml.YAMLError`.
             ConfigKeyError: If there are suspicious keys and `PLUGINS_STRICT_CONFIG` is true.
+            UnicodeDecodeError: If the file is not UTF-8.
             TypeError: If the text is not a mapping with strings as keys.
             pydantic.ValidationError: If a value is not what its key takes. Its notes say where each one stands.
         """
@@ -65,13 +65,18 @@ class ConfigLoader:
             with open(path, encoding="utf-8") as file:
                 text = file.read()
         except FileNotFoundError:
+            logger.warning("%s: there is no such file; the configuration is empty, and no plugin will run", path)
             return Config(plugins=[], plugin_dirs=[])
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            error.reason += f"; {path}:{line}: a configuration is UTF-8 text, save it as such"
+            raise
         env = os.environ if use_jinja else None
         data, problems, positions = _core.load_config(text, path, env, is_compatible())
         if not data:
             return Config()
         _check_top(data, path, positions)
-        _report([*problems, *positions.unknown_keys(known_keys())], path)
+        _report([*problems, *suspicious_keys(data, positions)], path)
         try:
             loaded = Config(**data)
         except ValidationError as error:
@@ -80,6 +85,10 @@ class ConfigLoader:
         places = _places(loaded, path, positions)
         # Beside the fields: it is nothing that the author wrote.
         loaded.__dict__[_PLACES_ATTRIBUTE] = places
+        settings = SWITCHES.keys() & plugin_settings(loaded).keys()
+        loaded.__dict__[SETTING_PLACES] = {
+            name: _place(path, positions, ("plugin_settings", name)) for name in settings
+        }
         _warn_of_hooks(places)
         return loaded
 
@@ -107,18 +116,6 @@ class ConfigSaver:
             raise RuntimeError(f"Error saving PluginConfig to {config_path}") from error
 
 
-def plugin_settings(config: Config) -> dict[str, Any]:
-    """Give the `plugin_settings` of a configuration.
-
-    Args:
-        config: A configuration.
-
-    Returns:
-        The section; empty if there is none.
-    """
-    return config.plugin_settings or {}
-
-
 def place_of(entry: PluginConfig, config: Config) -> str | None:
     """Tell where a plugin's entry stands.
 
@@ -141,10 +138,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _is_strict() -> bool:
-    return os.environ.get("PLUGINS_STRICT_CONFIG", "").strip().lower() in _TRUE
-
-
 def _check_top(data: Any, path: str, positions: _core.PositionIndex) -> None:
     if not isinstance(data, dict):
         line, column = positions.locate(()) or (1, 1)
@@ -161,7 +154,7 @@ def _check_top(data: Any, path: str, positions: _core.PositionIndex) -> None:
 def _report(problems: Iterable[tuple[str, int, int, str]], path: str) -> None:
     ordered = sorted(problems, key=lambda problem: problem[1:3])
     lines = [f"{path}:{line}:{column}: {message}" for _, line, column, message in ordered]
-    if lines and _is_strict():
+    if lines and is_strict():
         from cpex.framework.loader._config_errors import ConfigKeyError
 
         _, line, column, _ = ordered[0]
@@ -192,14 +185,14 @@ def _place(path: str, positions: _core.PositionIndex, loc: Iterable[str | int]) 
 
 def _warn_of_hooks(places: _Places) -> None:
     """Log the hooks that are probably misspelt."""
-    from cpex.framework.hooks.registry import get_hook_registry
+    from cpex.framework.hooks.policies import CUSTOM_HOOK_CLOSENESS
+    from cpex.framework.hooks.registry import hook_names
     from cpex.framework.loader._suggest import did_you_mean
 
-    # The built-in ones are members of enumerations.
-    registered = [str.__str__(hook) for hook in get_hook_registry().get_registered_hooks()]
+    registered = hook_names()
     for entry, place in places:
         for hook in entry.hooks:
-            probably = did_you_mean(hook, registered, _CUSTOM_HOOK_CLOSENESS)
+            probably = did_you_mean(hook, registered, CUSTOM_HOOK_CLOSENESS)
             if probably:
                 logger.warning('%s: unknown hook "%s" of plugin %s%s', place, hook, entry.name, probably)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import cast
 
 from cpex.framework.base import Plugin
-from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE
-from cpex.framework.loader._special import import_special
+from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE as EXTERNAL_PLUGIN_TYPE
+from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
+from cpex.framework.loader._special import SPECIAL_KINDS, special_type
 from cpex.framework.models import PluginConfig
 from cpex.framework.utils import import_module, parse_class_name
 
@@ -22,12 +23,6 @@ logger = logging.getLogger(__name__)
 
 ALLOWED_PLUGIN_DIRS = {"/var/lib/cpex/plugins", "/private/var/lib/cpex/plugins", os.getcwd()}
 """Roots under which `plugin_dirs` are accepted. `PLUGINS_ALLOWED_DIRS` adds more, separated as in `PATH`."""
-
-_TRANSPORTS = (
-    ("grpc", "cpex.framework.external.grpc.client", "GrpcExternalPlugin"),
-    ("unix_socket", "cpex.framework.external.unix.client", "UnixSocketExternalPlugin"),
-    ("mcp", "cpex.framework.external.mcp.client", "ExternalPlugin"),
-)
 
 
 class PluginLoader:
@@ -82,20 +77,22 @@ class PluginLoader:
         """
         self.phase = "import"
         make_plugin: Callable[[PluginConfig], Plugin]
-        if config.kind == EXTERNAL_PLUGIN_TYPE:
-            make_plugin = _external_plugin_type(config)
-        elif config.kind == ISOLATED_VENV_PLUGIN_TYPE:
-            isolated = import_special(
-                config.name, f"kind '{config.kind}'", "cpex.framework.isolated.client", "IsolatedVenvPlugin"
-            )
-            make_plugin = partial(isolated, plugin_dirs=self.plugin_dirs)
+        if config.kind == ISOLATED_VENV_PLUGIN_TYPE:
+            make_plugin = partial(special_type(config), plugin_dirs=self.plugin_dirs)
+        elif config.kind in SPECIAL_KINDS:
+            make_plugin = special_type(config)
         else:
             self.__register_plugin_type(config.kind)
             make_plugin = self._plugin_types[config.kind]
-        self.phase = "construct"
-        plugin = make_plugin(config.model_copy())
-        self.phase = "initialize"
-        await plugin.initialize()
+        try:
+            self.phase = "construct"
+            plugin = make_plugin(config.model_copy())
+            self.phase = "initialize"
+            await plugin.initialize()
+        except (AttributeError, TypeError) as error:
+            if not (isinstance(make_plugin, type) and issubclass(make_plugin, Plugin)):
+                add_hint(error, no_plugin(config.kind))
+            raise
         return plugin
 
     async def shutdown(self) -> None:
@@ -122,16 +119,30 @@ class PluginLoader:
         try:
             module_name, class_name = parse_class_name(kind)
             return cast(type[Plugin], getattr(import_module(module_name), class_name))
-        except Exception:
+        except Exception as error:
+            if "." not in kind:
+                add_hint(error, f"a kind is 'module.Class', not '{kind}'")
             logger.exception("Unable to import plugin type '%s'", kind)
             raise
 
 
-def _external_plugin_type(config: PluginConfig) -> type[Plugin]:
-    for transport, module_name, class_name in _TRANSPORTS:
-        if getattr(config, transport):
-            plugin_type: type[Plugin] = import_special(
-                config.name, f"external transport '{transport}'", module_name, class_name
-            )
-            return plugin_type
-    raise ValueError(f"External plugin '{config.name}' must have 'mcp', 'grpc', or 'unix_socket' configuration")
+def no_plugin(kind: str) -> str:
+    """Say that a kind is none of a plugin. One that does all that a plugin does is taken for one all the same.
+
+    Args:
+        kind: The kind.
+
+    Returns:
+        A hint.
+    """
+    return f"'{kind}' is no class derived from cpex.framework.Plugin"
+
+
+def add_hint(error: Exception, hint: str) -> None:
+    """Add to an error what would be right.
+
+    Args:
+        error: The error; changed in place.
+        hint: What to add to its text.
+    """
+    error.args = (f"{error}; {hint}",)

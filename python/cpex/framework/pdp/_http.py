@@ -70,8 +70,11 @@ class HttpResolver(PdpResolver):
             fail_open: Whether a decision point that fails allows.
 
         Raises:
-            ValueError: If a placeholder is malformed, or a header can't be sent.
+            ValueError: If the address is none, a placeholder is malformed, a header can't be sent, or no time is left
+                to decide.
         """
+        if not timeout_ms > 0:  # with `fail_open` it would allow everything
+            raise ValueError(f"timeout_ms: {timeout_ms} leaves no time for a decision; write milliseconds, such as 500")
         self.fail_open = fail_open
         self._endpoint = Endpoint(endpoint)
         self._timeout_ms = timeout_ms

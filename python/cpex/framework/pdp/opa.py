@@ -7,6 +7,9 @@ from typing import Any
 
 from cpex.framework._compat import is_compatible
 from cpex.framework.pdp._http import Decision, HttpResolver, UnusableAnswerError
+from cpex.framework.pdp.base import PdpError as PdpError
+from cpex.framework.pdp.base import PdpResolver as PdpResolver
+from cpex.framework.pdp.base import PdpResult as PdpResult
 
 __all__ = ["OpaResolver"]
 

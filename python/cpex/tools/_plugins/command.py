@@ -10,14 +10,19 @@ from rich.markup import escape
 from cpex.tools import cli
 from cpex.tools._problem import nearest
 
+from .installing import check_type
+from .kinds import NOT_RUN
+from .sources import TYPES
+from .talk import notices
+
 if TYPE_CHECKING:
     from cpex.tools.catalog import PluginCatalog
 
 ACTIONS = ("list", "info", "install", "search", "versions", "uninstall")
-TYPES = ("monorepo", "pypi", "test-pypi", "git", "local")
 FORMATS = ("text", "json")
 
 _REFRESHED = ("list", "install", "search", "versions")
+_INDEXES = ("pypi", "test-pypi")
 
 
 def _completing(values: tuple[str, ...]) -> Callable[[str], list[str]]:
@@ -63,7 +68,7 @@ def plugin(
         typer.Option(
             "--no-convert",
             help="Keep a class path as `kind`, so that the plugin runs in the process of the application, instead of "
-            "making it an isolated_venv plugin; an unknown kind is a warning. Not for monorepo.",
+            f"making it an isolated_venv plugin; an unknown kind is a warning. Not for monorepo. {NOT_RUN}",
         ),
     ] = False,
     *,
@@ -73,7 +78,7 @@ def plugin(
 
     Examples:
 
-    * `cpex plugin search pii` shows what the catalog has
+    * `cpex plugin search pii` shows what the catalog has, `cpex plugin versions pii` the versions of it there
     * `cpex plugin install cpex-pii-filter` installs from the catalog's repositories
     * `cpex plugin install -t pypi "cpex-pii-filter@>=0.3"` installs from the package index pip is configured with
     * `cpex plugin install -t git "my-plugin @ git+https://github.com/me/my-plugin@main"`
@@ -86,7 +91,7 @@ def plugin(
     * 0: success
     * 1: general error
     * 2: invalid arguments
-    * 3: plugin not found
+    * 3: the plugin to uninstall is not found; where list, info, search and versions find nothing, it is 0
     * 4: operation failed
     """
     if not cmd_action:
@@ -96,18 +101,24 @@ def plugin(
     _check("format", fmt, FORMATS)
     if cmd_action in ("install", "uninstall") and not source:
         _refuse(f"Please specify a plugin name to {cmd_action}.")
+    if cmd_action == "install" and install_type:
+        check_type(install_type)
     if cmd_action == "info":
         cli.info(source, fmt)
         return
     catalog = cli.PluginCatalog()
-    if cmd_action in _REFRESHED and install_type not in ("pypi", "test-pypi", "local"):
-        _refresh(Console(stderr=True, log_time=False, log_path=False) if fmt == "json" else cli.console, catalog)
+    if cmd_action in _REFRESHED and install_type not in (*_INDEXES, "local"):
+        _refresh(notices() if fmt == "json" else cli.console, catalog)
     if cmd_action == "list":
         cli.list_registered_plugins(install_type, fmt)
     elif cmd_action == "search":
         cli.search(source, catalog, fmt)
     elif cmd_action == "versions":
         cli.versions(source, catalog, fmt)
+        if install_type in _INDEXES:
+            notices().print(
+                f"These are of the catalog; of an index: pip index versions {source or 'NAME'}", markup=False
+            )
     elif cmd_action == "install":
         cli.install(source or "", install_type, catalog, assume_yes=assume_yes, convert=not no_convert)
     else:

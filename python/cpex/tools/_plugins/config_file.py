@@ -5,15 +5,15 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from cpex.framework import ConfigLoader, PluginMode
+from cpex.framework._files import replace_file
 from cpex.framework.models import Config, PluginManifest
 from cpex.tools import cli
 from cpex.tools.settings import get_catalog_settings
 
-from .manifests import replace_file
 from .yaml_edit import UneditableError, YamlList
 
 _FIELDS = ("name", "kind", "description", "author", "version", "hooks", "tags", "mode", "priority", "config")
@@ -41,7 +41,7 @@ def check_plugins_config_yaml() -> None:
     """
     path = _path()
     with _explained(path):
-        cli.ConfigLoader.load_config(str(path))
+        _load(path)
         YamlList(_read(path), "plugins")
 
 
@@ -59,7 +59,7 @@ def update_plugins_config_yaml(manifest: PluginManifest) -> None:
     """
     path = _path()
     with _explained(path):
-        config = cli.ConfigLoader.load_config(str(path))
+        config = _load(path)
         suggested = manifest.suggest_instance_name()
         name, number = suggested, 0
         while not cli.instance_name_is_unique(config, name):
@@ -100,7 +100,7 @@ def remove_from_plugins_config_yaml(manifest: PluginManifest) -> bool:
     with _explained(path):
         if not path.is_file():
             return False
-        config = cli.ConfigLoader.load_config(str(path))
+        config = _load(path)
         entries = YamlList(_read(path), "plugins")
         gone = [fields["name"] for fields in entries.items() if is_its(fields)]
         if not gone:
@@ -119,6 +119,13 @@ def _read(path: Path) -> str:
         return ""
     with open(path, encoding="utf-8", newline="") as file:  # line ends as they are
         return file.read()
+
+
+def _load(path: Path) -> Config:
+    # A file that is not there is about to be made: nobody need be warned of it.
+    with nullcontext() if path.is_file() else _silent_loader():
+        loaded: Config = cli.ConfigLoader.load_config(str(path))
+    return loaded
 
 
 def _replace(path: Path, text: str, names: list[str]) -> None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cpex.framework._masking import without_url_credentials
+
 logger = logging.getLogger("cpex.tools.catalog")
 
 _LAST_LINES = 20
@@ -32,11 +34,12 @@ def output_of(error: Exception) -> str:
         error: What `subprocess` raised.
 
     Returns:
-        Its last lines, or the error's message.
+        Its last lines, without credentials of URLs, or the error's message.
     """
     if isinstance(error, subprocess.CalledProcessError):
         output = (error.stderr or error.stdout or "").strip()
-        return "\n".join(output.splitlines()[-_LAST_LINES:]) or f"exit status {error.returncode}"
+        text = "\n".join(output.splitlines()[-_LAST_LINES:]) or f"exit status {error.returncode}"
+        return without_url_credentials(text)
     return str(error)
 
 
@@ -59,7 +62,7 @@ class Environment:
         Raises:
             RuntimeError: If pip fails; then it has changed nothing.
         """
-        self._pip("install", *requirements)
+        self.pip("install", *requirements)
 
     def uninstall(self, *names: str) -> None:
         """Removes packages. Those that are not there are passed over.
@@ -70,7 +73,7 @@ class Environment:
         Raises:
             RuntimeError: If pip fails.
         """
-        self._pip("uninstall", "-y", *names)
+        self.pip("uninstall", "-y", *names)
 
     def folder_of(self, distribution: str) -> Path | None:
         """Finds the folder of an installed plugin package.
@@ -114,11 +117,23 @@ class Environment:
         listed: dict[str, str] = json.loads(self._run("-c", _LIST))
         return listed
 
-    def _pip(self, *arguments: str) -> None:
+    def pip(self, *arguments: str) -> str:
+        """Runs pip.
+
+        Args:
+            arguments: What it is told.
+
+        Returns:
+            What it prints.
+
+        Raises:
+            RuntimeError: If it fails.
+        """
         try:
-            self._run("-m", "pip", *arguments)
+            return self._run("-m", "pip", *arguments)
         except (OSError, subprocess.CalledProcessError) as error:
             raise RuntimeError(output_of(error)) from error
 
     def _run(self, *arguments: str, check: bool = True) -> str:
-        return subprocess.run([self.python, *arguments], check=check, capture_output=True, text=True).stdout
+        # -P: a module of the working directory must not pass for one of Python or pip.
+        return subprocess.run([self.python, "-P", *arguments], check=check, capture_output=True, text=True).stdout

@@ -7,9 +7,10 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 from pydantic import ValidationError
 
+from cpex.framework._files import replace_file
 from cpex.framework.models import PluginManifest, PluginVersionInfo, PluginVersionRegistry
 
-from .manifests import MANIFEST, VERSIONS, dump_manifest, parse_manifest, replace_file
+from .manifests import MANIFEST, VERSIONS, dump_manifest, parse_manifest
 
 logger = logging.getLogger("cpex.tools.catalog")
 

@@ -7,6 +7,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from cpex.framework._masking import without_url_credentials
+
 from .manifests import MANIFEST
 
 if TYPE_CHECKING:
@@ -16,6 +18,12 @@ _JSON = "application/vnd.github+json"
 _RAW = "application/vnd.github.raw+json"
 _TIMEOUT_SECONDS = 30.0
 _PROJECT = "pyproject.toml"
+_REMEDIES = {
+    401: "PLUGINS_GITHUB_TOKEN is not accepted; is it still valid?",
+    403: "PLUGINS_GITHUB_TOKEN may not read this repository, or has used up its requests",
+    404: "is PLUGINS_REPO_URLS right, and may PLUGINS_GITHUB_TOKEN read it?",
+    429: "PLUGINS_GITHUB_TOKEN has used up its requests; try again later",
+}
 
 
 class GitHubError(Exception):
@@ -50,7 +58,8 @@ class GitHubRepository:
         """
         owner_and_name = repo_url.path.strip("/").removesuffix(".git")
         if owner_and_name.count("/") != 1:
-            raise GitHubError(f"'{repo_url}' is no repository: it should be https://HOST/OWNER/NAME")
+            shown = repo_url.copy_with(userinfo=b"")
+            raise GitHubError(f"'{shown}' is no repository: it should be https://HOST/OWNER/NAME")
         return cls(api if "://" in api else f"https://{api}", owner_and_name)
 
     def files(self, headers: dict[str, str]) -> list[str]:
@@ -95,12 +104,18 @@ class GitHubRepository:
 
         url = f"{self.api.rstrip('/')}/repos/{self.full_name}/{resource}"
         try:
-            response = httpx.get(url, headers={**headers, "Accept": accept}, timeout=_TIMEOUT_SECONDS)
+            # A repository that was renamed answers with a redirect; httpx sends the token to no other host.
+            response = httpx.get(
+                url, headers={**headers, "Accept": accept}, timeout=_TIMEOUT_SECONDS, follow_redirects=True
+            )
             return response.raise_for_status()
         except httpx.HTTPStatusError as error:
-            raise GitHubError(f"{self.full_name}: {resource}: HTTP {error.response.status_code}") from None
+            status = error.response.status_code
+            remedy = f"; {_REMEDIES[status]}" if status in _REMEDIES else ""
+            raise GitHubError(f"{self.full_name}: {resource}: HTTP {status}{remedy}") from None
         except httpx.HTTPError as error:
-            raise GitHubError(f"{self.full_name}: {resource}: {type(error).__name__}") from None
+            reason = f"{type(error).__name__} at {without_url_credentials(self.api)}"
+            raise GitHubError(f"{self.full_name}: {resource}: {reason}; is PLUGINS_GITHUB_API right?") from None
 
 
 def members(files: list[str]) -> dict[str, str]:

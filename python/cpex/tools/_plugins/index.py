@@ -2,8 +2,6 @@
 
 import logging
 import re
-import subprocess
-import sys
 from ast import literal_eval
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +19,8 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from cpex.tools import integrity
+
+from .environment import Environment
 
 if TYPE_CHECKING:
     import httpx
@@ -94,12 +94,15 @@ class PackageIndexes:
             verify = ssl.create_default_context(cafile=self.certificates)
         found: Hashes = {}
         failures: list[str] = []
-        with httpx.Client(timeout=timeout, follow_redirects=True, verify=verify) as client:
-            for url in self.urls:
-                try:
-                    found = {**_files_of(client, url, package), **found}
-                except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-                    failures.append(f"{urlsplit(url).hostname}: {_reason(error)}")
+        for url in map(httpx.URL, self.urls):
+            # Apart from the URL, which httpx logs.
+            credentials = (url.username, url.password) if url.userinfo else None
+            address = str(url.copy_with(userinfo=b""))
+            try:
+                with httpx.Client(timeout=timeout, follow_redirects=True, verify=verify, auth=credentials) as client:
+                    found = {**_files_of(client, address, package), **found}
+            except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+                failures.append(f"{url.host}: {_reason(error)}")
         if not found and failures:
             raise RuntimeError(f"Failed to fetch the hashes of '{package}' ({'; '.join(failures)})")
         if not found:
@@ -108,9 +111,11 @@ class PackageIndexes:
 
 
 def _pip_settings() -> dict[str, str]:
-    listed = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
-    ).stdout
+    try:
+        listed = Environment().pip("config", "list")
+    except RuntimeError as error:
+        logger.debug("Without the configuration of pip: %s", error)
+        return {}
     matches = [match for match in map(_SETTING.fullmatch, listed.splitlines()) if match is not None]
     matches.sort(key=lambda match: _SECTIONS.index(match["section"]))
     return {match["key"]: str(literal_eval(match["value"])) for match in matches}

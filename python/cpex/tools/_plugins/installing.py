@@ -6,19 +6,23 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from cpex.framework._masking import without_url_credentials
+from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
 from cpex.framework.models import PluginManifest
 from cpex.tools import cli
+from cpex.tools._problem import nearest
 from cpex.tools.settings import get_catalog_settings, get_plugin_registry_path
 
 from .config_file import check_plugins_config_yaml
 from .folder import version_key
-from .rollback import files_restored_on_failure
+from .kinds import NOT_RUN
+from .records import records_changed_together
+from .sources import MONOREPO, TYPES
+from .talk import ask, working
 from .views import installation_type
 
 if TYPE_CHECKING:
     from cpex.tools.catalog import PluginCatalog
-
-MONOREPO = "monorepo"
 
 logger = logging.getLogger("cpex.tools.cli")
 
@@ -44,17 +48,12 @@ def install(
         typer.Exit: 2 if there is no such type, 4 if the installation failed.
     """
     kind = install_type or MONOREPO
-    if kind not in (MONOREPO, "git", "pypi", "test-pypi", "local"):
-        cli.console.print(
-            f":x: Unsupported installation type: {escape(kind)}. Must be one of: git, pypi, test-pypi, local"
-        )
-        raise cli.typer.Exit(cli.EXIT_INVALID_ARGS)
+    check_type(kind)
     if cli._should_skip_reinstall(source, kind, catalog):
         return
     try:
-        check_plugins_config_yaml()
-        files = (Path(cli.settings.config_file), get_plugin_registry_path())
-        with files_restored_on_failure(*files), catalog.transaction():
+        with records_changed_together(), catalog.transaction():
+            check_plugins_config_yaml()
             if kind == MONOREPO:
                 cli._install_from_monorepo(source, catalog, assume_yes=assume_yes, convert=convert)
             elif kind == "git":
@@ -67,8 +66,29 @@ def install(
         raise
     except Exception as error:
         logger.debug("Install error", exc_info=True)
-        cli.console.print(f":x: Installation failed: {escape(str(error))}", soft_wrap=True, highlight=False)
+        cli.console.print(f":x: Installation failed: {_shown(str(error))}", soft_wrap=True, highlight=False)
         raise cli.typer.Exit(cli.EXIT_OPERATION_FAILED) from error
+
+
+def check_type(install_type: str) -> None:
+    """Refuses what is no type of installation.
+
+    Args:
+        install_type: What the user wrote.
+
+    Raises:
+        typer.Exit: 2 if there is no such type.
+    """
+    if install_type in TYPES:
+        return
+    hint = nearest(install_type, TYPES).capitalize()
+    known = f"{hint} Must be one of: {', '.join(TYPES)}".strip()
+    cli.console.print(f":x: Unsupported installation type: {escape(install_type)}. {known}", soft_wrap=True)
+    raise cli.typer.Exit(cli.EXIT_INVALID_ARGS)
+
+
+def _shown(text: str) -> str:
+    return str(escape(without_url_credentials(text)))
 
 
 def _should_skip_reinstall(source: str, install_type: str | None, catalog: "PluginCatalog") -> bool:
@@ -90,7 +110,7 @@ def _install_from_pypi(source: str, catalog: "PluginCatalog", use_test: bool = F
     verify = get_catalog_settings().VERIFY_PACKAGE_INTEGRITY
     cli.console.log(f"Package integrity verification: {'enabled' if verify else 'disabled'}")
     via = "test-pypi" if use_test else "pypi"
-    with cli.console.status(f"Installing plugin {escape(source)} via {via}", spinner="dots"):
+    with working(f"Installing plugin {_shown(source)} via {via}"):
         manifest, path = catalog.install_from_pypi(
             name, constraint, use_pytest=use_test, verify_integrity=verify, convert=convert
         )
@@ -103,13 +123,13 @@ def _install_from_git(source: str, catalog: "PluginCatalog", use_test: bool = Fa
         cli.console.log("Package integrity verification: enabled (hash will be computed and logged)")
     else:
         cli.console.log("Package integrity verification: disabled")
-    with cli.console.status(f"Installing plugin {escape(source)} via git", spinner="dots"):
+    with working(f"Installing plugin {_shown(source)} via git"):
         manifest, path = catalog.install_from_git(source, verify_integrity=verify, convert=convert)
         cli._finalize_installation(manifest, "git", catalog, path)
 
 
 def _install_from_local(source: str, catalog: "PluginCatalog", use_test: bool = False, convert: bool = True) -> None:
-    with cli.console.status(f"Installing plugin {escape(source)} via local", spinner="dots"):
+    with working(f"Installing plugin {_shown(source)} via local"):
         manifest, path = catalog.install_from_local(Path(source), convert=convert)
         cli._finalize_installation(manifest, "local", catalog, path)
 
@@ -141,6 +161,9 @@ def select_plugin_from_catalog(
 
     Returns:
         The plugin, or None if there is none or the user chose none.
+
+    Raises:
+        NoTerminalError: If nobody can be asked.
     """
     candidates = sorted(available_plugins, key=lambda manifest: (manifest.name, version_key(manifest)), reverse=True)
     if not candidates:
@@ -160,7 +183,8 @@ def select_plugin_from_catalog(
         for number, manifest in enumerate(candidates)
     ]
     question = cli.inquirer.List("plugins", message="Which plugin would you like to install?", choices=choices)
-    answers = cli.inquirer.prompt([question])
+    listed = ", ".join(f"{manifest.name} {manifest.version}" for manifest in candidates)
+    answers = ask(question, f"--yes takes the first of: {listed}")
     return candidates[answers["plugins"]] if answers else None
 
 
@@ -176,7 +200,7 @@ def install_from_manifest(manifest: PluginManifest, installation_type: str, cata
         RuntimeError: If a step fails; the message says which.
     """
     verify = get_catalog_settings().VERIFY_PACKAGE_INTEGRITY
-    with cli.console.status(f"Installing plugin {escape(manifest.name)} via {installation_type}", spinner="dots"):
+    with working(f"Installing plugin {escape(manifest.name)} via {installation_type}"):
         path = catalog.install_folder_via_pip(manifest, verify_integrity=verify)
         cli._finalize_installation(manifest, installation_type, catalog, path)
 
@@ -197,3 +221,11 @@ def _finalize_installation(
         raise RuntimeError(f"Failed to record {manifest.name} in {get_plugin_registry_path()}: {error}") from error
     cli.update_plugins_config_yaml(manifest)
     cli.console.print(f":white_heavy_check_mark: {escape(manifest.name)} installation complete.")
+    if manifest.kind == ISOLATED_VENV_PLUGIN_TYPE:
+        cli.console.print(
+            f":warning: {escape(manifest.name)} is of kind {ISOLATED_VENV_PLUGIN_TYPE}. {NOT_RUN} A manifest that "
+            "names a class runs in the process of the application if it is installed with --no-convert, from pypi, git "
+            f"or local: first run cpex plugin uninstall {escape(manifest.name)}",
+            soft_wrap=True,
+            highlight=False,
+        )

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cpex.framework._files import replace_file
 from cpex.framework.models import PluginManifest
 from cpex.framework.utils import manifest_filename_for_class, parse_class_name
 
 from .environment import Environment
-from .manifests import dump_manifest, replace_file
+from .manifests import dump_manifest
 
 _VENV = ".venv"
 _STATE = ".cpex"

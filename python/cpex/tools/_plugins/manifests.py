@@ -1,7 +1,6 @@
 """Reading and writing `plugin-manifest.yaml`."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,30 +88,3 @@ def dump_manifest(manifest: PluginManifest) -> str:
         The text.
     """
     return yaml.safe_dump(manifest.model_dump(mode="json"), allow_unicode=True)
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Writes a file as one step: a reader sees the old text or the new one, also after a crash.
-
-    Args:
-        path: The file; its folder exists. A link is followed; the permissions are kept.
-        text: The new text, line ends as they are.
-    """
-    path = path.resolve()
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

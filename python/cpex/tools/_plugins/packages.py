@@ -1,12 +1,11 @@
 """Downloads a package without installing it, and looks into it."""
 
 import stat
-import subprocess
 import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from .environment import output_of
+from .environment import Environment
 
 
 def download(python: str, requirement: str, folder: Path, options: tuple[str, ...] = ()) -> Path:
@@ -24,11 +23,7 @@ def download(python: str, requirement: str, folder: Path, options: tuple[str, ..
     Raises:
         RuntimeError: If it cannot be had.
     """
-    command = [python, "-m", "pip", "download", "--no-deps", *options, "--dest", str(folder), requirement]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise RuntimeError(output_of(error)) from error
+    Environment(python).pip("download", "--no-deps", *options, "--dest", str(folder), requirement)
     files = [path for path in folder.iterdir() if path.is_file()]
     if len(files) != 1:
         raise RuntimeError(f"pip left {len(files)} files, not one")

@@ -50,7 +50,12 @@ class RefreshedCatalog(CatalogFolder):
             Whether it **failed**; the log says why.
         """
         if not self.github_token:
-            logger.info("No GitHub token set")
+            logger.warning(
+                "No GitHub token set: PLUGINS_GITHUB_TOKEN is empty, and the catalog is read from %s with one. What %s "
+                "holds is used as it is; -t pypi, git and local need no catalog",
+                ", ".join(self.monorepos),
+                self.catalog_folder,
+            )
             return True
         headers = {"Authorization": f"Bearer {self.github_token}"}
         texts: dict[str, str] = {}
@@ -133,7 +138,7 @@ class RefreshedCatalog(CatalogFolder):
         files = gh_repo.files(headers)
         path = str(PurePosixPath(members(files).get(member, member)).with_name(VERSIONS))
         if path not in files:
-            logger.info("%s in %s has no %s", name, repo_url, VERSIONS)
+            logger.info("%s in %s has no %s", name, gh_repo.full_name, VERSIONS)
             return
         self._save(_versions_of(gh_repo.text(path, headers)), f"{member}/{VERSIONS}")
 

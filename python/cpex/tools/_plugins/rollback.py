@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cpex.framework._files import replace_file
+
 
 @contextmanager
 def files_restored_on_failure(*paths: Path) -> Iterator[None]:
@@ -38,7 +40,7 @@ def _put_back(path: Path, contents: dict[Path, bytes]) -> None:
     for file, data in contents.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.is_file() or file.read_bytes() != data:
-            file.write_bytes(data)
+            replace_file(file, data)
     if path.is_dir():
         _prune(path)
 

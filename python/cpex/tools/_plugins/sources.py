@@ -8,6 +8,9 @@ from pydantic import ValidationError
 
 from cpex.framework.models import PluginPackageInfo
 
+MONOREPO = "monorepo"
+TYPES = (MONOREPO, "pypi", "test-pypi", "git", "local")
+
 
 @dataclass(frozen=True, slots=True)
 class GitSource:

@@ -8,10 +8,11 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from cpex.framework import HookPayloadPolicy
+from cpex.framework.hooks.registry import register_all_hooks
 
-from .._session import register_all_hooks
 from ._codes import UNUSABLE, Code
 from ._conditions import dead_conditions, empty_conditions, ignored_conditions, moot_conditions
+from ._environment import invalid_variables, unknown_variables, unset_variables
 from ._finding import Finding, Source
 from ._keys import suspicious_keys
 from ._order import guards_before_rewrites, priority_ties
@@ -20,9 +21,11 @@ from ._plugins import (
     duplicate_names,
     hook_lists,
     load_failures,
+    unavailable_kinds,
     unknown_hooks,
     unused_capabilities,
 )
+from ._policies import misspelt_policies
 from ._reading import Reading, UnusableConfigError, read
 from ._secrets import secrets_in_clear
 from ._survey import dismiss, import_path, survey
@@ -35,10 +38,15 @@ RULES: tuple[Rule, ...] = (
     invalid_values,
     capabilities_form,
     invalid_settings,
+    invalid_variables,
+    unknown_variables,
+    unset_variables,
+    misspelt_policies,
     plugin_dirs,
     duplicate_names,
     hook_lists,
     unknown_hooks,
+    unavailable_kinds,
     load_failures,
     unused_capabilities,
     disabled_required,

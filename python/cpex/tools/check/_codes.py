@@ -47,12 +47,17 @@ class Code(StrEnum):
     TLS_FILE = "tls-file", _ERROR, "a TLS file does not exist"
     BLOCKED_URL = "blocked-url", _ERROR, "a URL points into a network that SSRF protection blocks"
     INVALID_SETTING = "invalid-setting", _ERROR, "a switch under plugin_settings has a value it does not take"
+    INVALID_VARIABLE = "invalid-variable", _ERROR, "a PLUGINS_* variable has a value it does not take"
+    UNKNOWN_VARIABLE = "unknown-variable", _WARNING, "a variable whose name is nearly one that is read"
+    UNSET_ENV = "unset-env", _WARNING, "a template names a variable that is not set"
+    HOOK_POLICY = "hook-policy", _WARNING, "a policy of the host names an unknown hook or field"
 
     DUPLICATE_NAME = "duplicate-name", _ERROR, "two plugins have the same name; only the first is loaded"
     UNKNOWN_HOOK = "unknown-hook", _ERROR, "a hook that nobody registered, or that the plugin does not answer"
     NO_HOOKS = "no-hooks", _WARNING, "a plugin without hooks never runs"
     REPEATED_HOOK = "repeated-hook", _WARNING, "a hook is listed twice; it runs once"
 
+    KIND_UNAVAILABLE = "kind-unavailable", _ERROR, "a kind of plugin that cannot be run here"
     PLUGIN_IMPORT = "plugin-import", _ERROR, "the class of a plugin cannot be imported"
     PLUGIN_CONSTRUCT = "plugin-construct", _ERROR, "the constructor of a plugin raises"
     PLUGIN_INITIALIZE = "plugin-initialize", _ERROR, "initialize() of a plugin raises"
@@ -74,3 +79,6 @@ class Code(StrEnum):
 
 UNUSABLE = frozenset({Code.UNREADABLE, Code.SYNTAX, Code.TEMPLATE, Code.NOT_A_MAPPING})
 """With these nothing else of the file can be checked."""
+
+ELSEWHERE = frozenset({Code.INVALID_VARIABLE, Code.UNKNOWN_VARIABLE, Code.HOOK_POLICY})
+"""What these are about does not stand in the file."""

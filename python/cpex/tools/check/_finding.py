@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from ._codes import Code
+from ._codes import ELSEWHERE, Code
 from ._masking import masked
 
 _IGNORE = re.compile(r"#.*?\bcpex:\s*ignore\[([\w\s,-]*)\]")
@@ -64,7 +64,7 @@ class Source:
         Secrets are masked. None for a secret itself, which may be the whole line, and where there is nothing to show.
         """
         line = masked(self.line(finding.line))
-        if finding.code is Code.SECRET_IN_CLEAR or not line.strip():
+        if finding.code is Code.SECRET_IN_CLEAR or finding.code in ELSEWHERE or not line.strip():
             return None
         offset = min(finding.column - 1, len(line))
         start = max(0, offset - _SHOWN // 2) if len(line) > _SHOWN else 0

@@ -103,7 +103,7 @@ class Turn:
         conditions: When it runs, in words; empty if always.
         may_rewrite: It may change the payload, as far as mode, policies and source say.
         takes_extensions: Its method takes the request's extensions.
-        skipped: Why the request that was asked about passes it by; None if it would run.
+        skipped: Why the request that was asked about passes it by; None if it would run, or none was asked about.
     """
 
     config: PluginConfig
@@ -194,7 +194,7 @@ def inspect_config(reading: Reading, request: Request | None) -> Inspection:
         reading.source.name,
         request,
         [_plugin(reading, entry) for entry in reading.entries],
-        [_hook(reading, hook, request or Request()) for hook in _hooks(reading)],
+        [_hook(reading, hook, request) for hook in _hooks(reading)],
     )
 
 
@@ -205,21 +205,18 @@ def describe_condition(condition: PluginCondition) -> str:
 
 
 def _hooks(reading: Reading) -> list[str]:
-    """The hooks that loaded plugins answer, the registered ones first, in the order of their registration."""
-    if reading.survey is None:
-        return []
-    used = list(reading.survey.manager._registry._hooks)
-    known = [str(getattr(hook, "value", hook)) for hook in get_hook_registry().get_registered_hooks()]
-    return [hook for hook in known if hook in used] + [hook for hook in used if hook not in known]
+    """The hooks that loaded plugins answer, in the order in which the config first names them."""
+    return [] if reading.survey is None else reading.survey.hooks()
 
 
-def _hook(reading: Reading, hook: str, request: Request) -> HookView:
+def _hook(reading: Reading, hook: str, asked: Request | None) -> HookView:
     assert reading.survey is not None
     model, writable = get_hook_registry().get_payload_type(hook), reading.writable(hook)
     writing = {plugin.name for plugin in reading.plugins if may_rewrite(reading, plugin, hook)}
+    request = asked or Request()
     turns = reading.survey.manager.eligible(hook, request.payload(), request.context())
     phases = [
-        PhaseView(mode, [_turn(ref, why, writing) for ref, why in group])
+        PhaseView(mode, [_turn(ref, why if asked else None, writing) for ref, why in group])
         for mode, group in groupby(turns, key=lambda turn: turn[0].plugin_ref.mode)
     ]
     return HookView(hook, model.__name__ if model else "", None if writable is None else sorted(writable), phases)

@@ -23,7 +23,7 @@ _STATUS_STYLE = {"loaded": "green", "not started": "green", "disabled": "dim"}
 class InspectFormat(StrEnum):
     """How an inspection is written."""
 
-    TABLE = "table"
+    TEXT = "text"
     JSON = "json"
     MERMAID = "mermaid"
 
@@ -39,7 +39,7 @@ def write_inspection(inspection: Inspection, to: InspectFormat, stream: TextIO) 
     _WRITERS[to](inspection, stream)
 
 
-def _write_table(inspection: Inspection, stream: TextIO) -> None:
+def _write_text(inspection: Inspection, stream: TextIO) -> None:
     console = Console(file=stream)
     if not console.is_terminal:
         console.width = max(console.width, _FILE_WIDTH)
@@ -227,7 +227,7 @@ def _label(text: str) -> str:
 
 
 _WRITERS: dict[InspectFormat, Callable[[Inspection, TextIO], None]] = {
-    InspectFormat.TABLE: _write_table,
+    InspectFormat.TEXT: _write_text,
     InspectFormat.JSON: _write_json,
     InspectFormat.MERMAID: _write_mermaid,
 }

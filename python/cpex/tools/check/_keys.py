@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cpex.framework.loader._known_keys import known_keys
+from cpex.framework.loader import _known_keys as loader
 
 from ._codes import Code
 from ._finding import Finding
@@ -13,6 +13,6 @@ _CODES = {"unknown_key": Code.UNKNOWN_KEY, "duplicate_key": Code.DUPLICATE_KEY}
 
 def suspicious_keys(reading: Reading) -> Iterator[Finding]:
     """Finds both, as the loader of an application does."""
-    for kind, line, column, text in [*reading.suspicious, *reading.positions.unknown_keys(known_keys())]:
+    for kind, line, column, text in [*reading.suspicious, *loader.suspicious_keys(reading.data, reading.positions)]:
         message, _, hint = text.partition("; ")
         yield Finding(_CODES[kind], line, column, message, hint)

@@ -1,6 +1,11 @@
-"""What secrets look like, and how a line is shown without them."""
+"""What secrets look like, and how a line is shown without them.
+
+A line is masked where there may be one; a finding needs better reasons.
+"""
 
 import re
+
+from cpex.framework._masking import SECRET_KEY, URL_CREDENTIALS
 
 PASSWORD = re.compile(r"(?:^|[_-])(?:password|passwd|passphrase|pwd)$", re.IGNORECASE)
 TOKEN = re.compile(
@@ -19,11 +24,14 @@ def masked(line: str) -> str:
 
     def hide(found: re.Match[str]) -> str:
         value = found["value"]
-        if "{{" in value or not (PASSWORD.search(found[1]) or TOKEN.search(found[1])):
+        if "{{" in value or not SECRET_KEY.search(found[1]):
             return found[0]
         return found[0].removesuffix(value) + _dots(value)
 
-    return KNOWN_FORM.sub(lambda found: _dots(found[0]), _KEY_AND_VALUE.sub(hide, line))
+    line = _KEY_AND_VALUE.sub(hide, line)
+    for form in KNOWN_FORM, URL_CREDENTIALS:
+        line = form.sub(lambda found: _dots(found[0]), line)
+    return line
 
 
 def _dots(text: str) -> str:

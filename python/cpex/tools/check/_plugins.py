@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 
-from cpex.framework import get_hook_registry
+from cpex.framework import PluginError, get_hook_registry
 from cpex.framework._loading import LoadFailure
+from cpex.framework.hooks.registry import hook_names
+from cpex.framework.loader._special import SPECIAL_KINDS, special_type
 
 from .._load import diagnose
 from .._problem import nearest
 from ._codes import Code
 from ._finding import Finding
 from ._reading import Entry, Plugin, Reading
-from ._survey import REMOTE_KINDS
 
 _LOAD_CODES = {
     "import": Code.PLUGIN_IMPORT,
@@ -18,8 +19,6 @@ _LOAD_CODES = {
     "initialize": Code.PLUGIN_INITIALIZE,
     "register": Code.HOOK_METHOD,
 }
-
-_LOAD_PHASES = {"construct": "the constructor fails: ", "initialize": "initialize() fails: "}
 
 
 def duplicate_names(reading: Reading) -> Iterator[Finding]:
@@ -38,7 +37,7 @@ def duplicate_names(reading: Reading) -> Iterator[Finding]:
 def hook_lists(reading: Reading) -> Iterator[Finding]:
     """Finds plugins without hooks, and hooks listed twice."""
     for entry in reading.enabled:
-        if not entry.written("hooks") and entry.written("kind") not in REMOTE_KINDS:
+        if not entry.written("hooks") and entry.written("kind") not in SPECIAL_KINDS:
             hint = "name the hooks it answers: hooks: [tool_pre_invoke]"
             message = f"{entry.name!r} has no hooks: it never runs"
             yield reading.finding(Code.NO_HOOKS, entry.at("hooks"), message, hint, entry.name)
@@ -50,7 +49,7 @@ def hook_lists(reading: Reading) -> Iterator[Finding]:
 
 def unknown_hooks(reading: Reading) -> Iterator[Finding]:
     """Finds hooks that nobody registered and that the plugin, as far as it is known, does not answer."""
-    known = sorted(str(getattr(hook, "value", hook)) for hook in get_hook_registry().get_registered_hooks())
+    known = sorted(hook_names())
     for entry in reading.enabled:
         answered = reading.survey.hook_refs(entry.name) if reading.survey else {}
         for index, hook in enumerate(entry.hooks):
@@ -61,6 +60,19 @@ def unknown_hooks(reading: Reading) -> Iterator[Finding]:
             yield reading.finding(Code.UNKNOWN_HOOK, at, message, hint, entry.name)
 
 
+def unavailable_kinds(reading: Reading) -> Iterator[Finding]:
+    """Finds plugins of a kind that this release, or this installation, does not run."""
+    for plugin in reading.plugins:
+        if plugin.config.kind not in SPECIAL_KINDS:
+            continue
+        try:
+            special_type(plugin.config)
+        except PluginError as error:
+            reason, _, hint = str(error).removeprefix(f"Plugin '{plugin.name}': ").partition("; ")
+            what, at = f"{reason}{_consequence(plugin)}", plugin.entry.at("kind")
+            yield reading.finding(Code.KIND_UNAVAILABLE, at, what, hint, plugin.name)
+
+
 def load_failures(reading: Reading) -> Iterator[Finding]:
     """Finds plugins that a manager could not load."""
     if reading.survey is None:
@@ -68,13 +80,13 @@ def load_failures(reading: Reading) -> Iterator[Finding]:
     registry = get_hook_registry()
     for plugin in reading.plugins:
         failure = reading.survey.failures.get(plugin.entry.index)
-        if failure is None:
-            continue
+        if failure is None or (plugin.config.kind in SPECIAL_KINDS and failure.phase == "import"):
+            continue  # that of a kind is found by its own rule
         hook = _hook_of(failure, plugin)
         if hook is not None and not registry.is_registered(hook):
             continue  # the hook itself is what is wrong
-        what, hint = diagnose(plugin.config, failure.error)
-        what = f"{_LOAD_PHASES.get(failure.phase, '')}{what}{_consequence(plugin)}"
+        what, hint = diagnose(plugin.config, failure)
+        what += _consequence(plugin)
         at = plugin.entry.at(*_place(failure, plugin, hook))
         yield reading.finding(_LOAD_CODES[failure.phase], at, what, hint, plugin.name)
 

@@ -1,10 +1,15 @@
 """The hook policies of a host: what plugins may write. They are given in Python, not in the config."""
 
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 from cpex.framework import HookPayloadPolicy
+from cpex.framework.hooks.policies import policy_problems
 
+from ._codes import Code
+from ._finding import Finding
+from ._reading import Reading
 from ._survey import import_path
 
 
@@ -31,3 +36,11 @@ def load_policies(reference: str) -> dict[str, HookPayloadPolicy]:
     if not isinstance(policies, dict) or not all(isinstance(item, HookPayloadPolicy) for item in policies.values()):
         raise ValueError(f"{reference!r} is not a dict of HookPayloadPolicy by hook")
     return {str(getattr(hook, "value", hook)): policy for hook, policy in policies.items()}
+
+
+def misspelt_policies(reading: Reading) -> Iterator[Finding]:
+    """Finds policies for hooks that are nearly one of the known, and fields that the payload does not have."""
+    answered = {hook for entry in reading.entries for hook in entry.hooks}
+    for problem in policy_problems(reading.policies, answered):
+        message, _, hint = problem.partition("; ")
+        yield reading.finding(Code.HOOK_POLICY, (), f"the host's hook policies: {message}", hint)

@@ -1,6 +1,7 @@
 """Reads a config for its checks: as much of it as can be read, with the position of every part."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from cpex.framework.models import Config
 from cpex.framework.settings import settings
 
 from .._load import neighbours
+from .._problem import nearest
 from ._behaviour import Behaviour
 from ._codes import Code
 from ._finding import Finding, Source, printable
@@ -26,6 +28,7 @@ from ._survey import Survey
 
 STDIN = "-"
 _LONGEST = 1000
+_UNKNOWN_FILTER = re.compile(r"filter (\w+) is unknown")
 
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 Location = tuple[int | str, ...]
@@ -151,7 +154,7 @@ class Reading:
         policy = self.policies.get(hook)
         if policy is not None:
             return frozenset(policy.writable_fields)
-        return frozenset() if settings.default_hook_policy == "deny" else None
+        return frozenset() if _denies_by_default() else None
 
     def plugin_at(self, at: Location) -> str:
         """Returns the name of the plugin that a location belongs to; empty if it belongs to none."""
@@ -186,6 +189,7 @@ def read(path: str, policies: Mapping[str, HookPayloadPolicy]) -> Reading:
     except ConfigError as error:
         code = Code.TEMPLATE if isinstance(error, ConfigTemplateError) else Code.SYNTAX
         message, _, hint = error.message.removeprefix(f"{source.name}:{error.line}:{error.column}: ").partition("; ")
+        hint = _meant_filter(message) or hint
         raise UnusableConfigError(source, Finding(code, error.line, error.column, message, hint)) from error
     data = {} if data is None else data
     if not isinstance(data, dict):
@@ -196,6 +200,22 @@ def read(path: str, policies: Mapping[str, HookPayloadPolicy]) -> Reading:
     folder = Path.cwd() if path == STDIN else Path(path).resolve().parent
     errors, entries, rest = _validate(data)
     return Reading(source, data, folder, suspicious, positions, errors, entries, rest, policies)
+
+
+def _meant_filter(message: str) -> str:
+    unknown = _UNKNOWN_FILTER.search(message)
+    if unknown is None:
+        return ""
+    from jinja2.filters import FILTERS
+
+    return nearest(unknown[1], FILTERS)
+
+
+def _denies_by_default() -> bool:
+    try:
+        return settings.default_hook_policy == "deny"
+    except ValidationError:  # an application does not start; the rule of the variables names it
+        return False
 
 
 def _read_text(path: str) -> Source:

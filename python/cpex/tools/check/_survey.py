@@ -4,17 +4,17 @@ import logging
 import sys
 from asyncio import CancelledError
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cpex.framework import Plugin, PluginConfig, PluginContext, PluginPayload, PluginResult, TenantPluginManager
-from cpex.framework._loading import LoadFailure, PluginLoading, UnavailablePlugin
+from cpex.framework._loading import LoadFailure, PluginLoading, UnavailablePlugin, failure_text
+from cpex.framework._switches import ALLOWED_DIRS, allowed_dirs
 from cpex.framework.base import HookRef
-from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE
 from cpex.framework.hooks.policies import HookPayloadPolicy
-from cpex.framework.loader.config import plugin_settings
+from cpex.framework.loader._special import SPECIAL_KINDS, special_type
 from cpex.framework.loader.plugin import PluginLoader
 from cpex.framework.models import Config
 from cpex.framework.utils import import_module, parse_class_name
@@ -22,8 +22,6 @@ from cpex.framework.utils import import_module, parse_class_name
 from .._load import import_roots
 
 logger = logging.getLogger("cpex.framework.manager")
-
-REMOTE_KINDS = frozenset({EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +37,10 @@ class Survey:
     manager: TenantPluginManager
     failures: dict[int, LoadFailure]
     started: bool
+
+    def hooks(self) -> list[str]:
+        """Returns the hooks that loaded plugins answer, in the order of their registration."""
+        return list(self.manager._registry._hooks)
 
     def hook_refs(self, plugin: str) -> dict[str, HookRef]:
         """Returns the hooks of a loaded plugin; none if it is not loaded, or runs elsewhere."""
@@ -67,11 +69,11 @@ async def survey(
         What came of it.
 
     Raises:
-        ValueError: If a variable of the environment that the manager reads has a value that it does not take.
+        ValueError: If a switch, of the environment or under `plugin_settings`, has a value that it does not take.
     """
     alone = Config(
         plugin_dirs=[folder for folder in config.plugin_dirs if is_folder(folder)],
-        plugin_settings={"allowed_dirs": allowed_dirs(config)},
+        plugin_settings={ALLOWED_DIRS: allowed_dirs(config)},
     )
     manager = TenantPluginManager(alone, hook_policies=policies)
     manager._loader = PluginLoader() if start else _Constructor()
@@ -81,20 +83,14 @@ async def survey(
     for index, plugin in plugins:
         known = len(loading.failures)
         try:
-            with suppress(RuntimeError):  # the end of the start of an application; the failure is recorded
-                await loading.run(Config(plugins=[plugin]))
-        except (SystemExit, CancelledError) as error:
-            text = f"ends the process: {error!r}"
-            loading.failures.append(LoadFailure(plugin.name, plugin.kind, manager._loader.phase, text))
+            await loading.run(Config(plugins=[plugin]))
+        except (Exception, SystemExit, CancelledError) as error:
+            if len(loading.failures) == known:  # otherwise an application does not start; the failure is recorded
+                text = failure_text(error, plugin) if isinstance(error, Exception) else f"ends the process: {error!r}"
+                loading.failures.append(LoadFailure(plugin.name, plugin.kind, manager._loader.phase, text))
         if len(loading.failures) > known:
             failures[index] = loading.failures[-1]
     return Survey(manager, failures, start)
-
-
-def allowed_dirs(config: Config) -> list[str]:
-    """Returns the roots that a config accepts for its `plugin_dirs`."""
-    roots = plugin_settings(config).get("allowed_dirs")
-    return [root for root in roots if isinstance(root, str)] if isinstance(roots, list) else []
 
 
 def is_folder(path: str) -> bool:
@@ -116,7 +112,8 @@ class _Constructor(PluginLoader):
 
     async def load_and_instantiate_plugin(self, config: PluginConfig) -> Plugin | None:
         self.phase = "import"
-        if config.kind in REMOTE_KINDS:
+        if config.kind in SPECIAL_KINDS:
+            special_type(config)
             return _Remote(config.model_copy())
         module_name, class_name = parse_class_name(config.kind)
         make_plugin = getattr(import_module(module_name), class_name)

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic_core import ErrorDetails
 
 from cpex.framework import OnError, PluginMode
-from cpex.framework._switches import is_switched
+from cpex.framework._switches import ALLOWED_DIRS, SWITCHES, allowed_dirs, switch
 from cpex.framework.extensions.tiers import Capability
 from cpex.framework.loader.plugin import PluginLoader
 
@@ -15,7 +16,7 @@ from .._problem import describe_error, nearest
 from ._codes import Code
 from ._finding import Finding
 from ._reading import Reading
-from ._survey import allowed_dirs, is_folder
+from ._survey import is_folder
 
 _SPECIAL = (
     (re.compile(r"SSRF protection"), Code.BLOCKED_URL, "use a public address or a host name"),
@@ -23,7 +24,7 @@ _SPECIAL = (
     (re.compile(r"as 'external' with 'config'"), Code.EXTERNAL_CONFIG, "move it to the config of the plugin server"),
 )
 _NAMES = {"mode": tuple(PluginMode), "on_error": tuple(OnError)}
-_SWITCHES = (("isolation", "always"), ("execution_detail", "full"))
+_ITEM = re.compile(r"[\w./*-]{1,60}")
 _CAPABILITIES = sorted(capability.value for capability in Capability)
 
 
@@ -51,7 +52,17 @@ def _classify(detail: ErrorDetails) -> tuple[Code, str]:
     if key in _NAMES:
         near = nearest(given, _NAMES[key]) if isinstance(given, str) else ""
         return Code.INVALID_VALUE, near or f"one of: {', '.join(_NAMES[key])}"
+    if detail["type"] in ("list_type", "set_type", "frozenset_type"):
+        return Code.INVALID_VALUE, _as_list(str(key), given)
+    if detail["type"] in ("enum", "literal_error") and isinstance(given, str):
+        return Code.INVALID_VALUE, nearest(given, re.findall(r"'([^']*)'", detail["msg"]))
     return Code.INVALID_VALUE, ""
+
+
+def _as_list(key: str, given: Any) -> str:
+    if isinstance(given, str):
+        return f"write a list: {key}: [{given if _ITEM.fullmatch(given) else '…'}]"
+    return "write a list: put a dash before each item" if isinstance(given, dict) else "write a list"
 
 
 def capabilities_form(reading: Reading) -> Iterator[Finding]:
@@ -67,17 +78,26 @@ def capabilities_form(reading: Reading) -> Iterator[Finding]:
 
 
 def invalid_settings(reading: Reading) -> Iterator[Finding]:
-    """Finds switches under `plugin_settings` that the manager would refuse."""
-    for name, value in _SWITCHES:
+    """Finds what the manager would refuse under `plugin_settings`."""
+    for name, values in SWITCHES.items():
         try:
-            is_switched(reading.config, name, value)
+            switch(reading.config, name)
         except (ValueError, TypeError) as error:
             at = ("plugin_settings", name)
-            yield reading.finding(Code.INVALID_SETTING, at, str(error), f"leave it out, or write {name}: {value}")
+            hint = f"leave it out, or write {name}: {values[0]}"
+            yield reading.finding(Code.INVALID_SETTING, at, str(error), hint)
+    try:
+        allowed_dirs(reading.config)
+    except ValueError as error:
+        yield reading.finding(Code.INVALID_SETTING, ("plugin_settings", ALLOWED_DIRS), str(error))
 
 
 def plugin_dirs(reading: Reading) -> Iterator[Finding]:
     """Finds directories that are not there, or that the loader drops."""
+    try:
+        roots = allowed_dirs(reading.config)
+    except ValueError:
+        return  # the setting itself is what is wrong
     for index, folder in enumerate(reading.config.plugin_dirs):
         at = ("plugin_dirs", index)
         if not is_folder(folder):
@@ -85,7 +105,7 @@ def plugin_dirs(reading: Reading) -> Iterator[Finding]:
             yield reading.finding(Code.PLUGIN_DIR, at, f"there is no directory {folder!r}", hint)
             continue
         loader = PluginLoader()
-        loader.append_to_search_path([folder], allowed_dirs=allowed_dirs(reading.config))
+        loader.append_to_search_path([folder], allowed_dirs=roots)
         if not loader.plugin_dirs:
             hint = "name it in PLUGINS_ALLOWED_DIRS, or in allowed_dirs under plugin_settings"
             yield reading.finding(Code.PLUGIN_DIR, at, f"directory {folder!r} is not allowed: it is left out", hint)

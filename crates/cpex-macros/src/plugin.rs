@@ -1,0 +1,169 @@
+//! `#[plugin]`.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{
+    Attribute, Error, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Result, Token, Type,
+};
+
+pub(crate) fn expand(mut item: ItemImpl) -> Result<TokenStream> {
+    if let Some((path, _)) = &item.trait_ {
+        return Err(Error::new(path.span(), "#[plugin] belongs on `impl Type`, not on the impl of a trait"));
+    }
+    let mut handlers = Vec::new();
+    let (mut initialize, mut shutdown) = (None, None);
+    for method in item.items.iter_mut().filter_map(|item| match item {
+        ImplItem::Fn(method) => Some(method),
+        _ => None,
+    }) {
+        if let Some(attribute) = take(method, "hook") {
+            handlers.push(handler(method, &attribute)?);
+        }
+        for (name, slot) in [("initialize", &mut initialize), ("shutdown", &mut shutdown)] {
+            if take(method, name).is_some() && slot.replace(lifecycle(method, name)?).is_some() {
+                return Err(Error::new(
+                    method.sig.ident.span(),
+                    format!("a plugin has one #[{name}] method"),
+                ));
+            }
+        }
+    }
+    if handlers.is_empty() {
+        return Err(Error::new(
+            item.self_ty.span(),
+            "no method has #[hook(\"name\")]: this plugin would do nothing",
+        ));
+    }
+    let (impl_generics, _, where_clause) = item.generics.split_for_impl();
+    let plugin = &item.self_ty;
+    Ok(quote! {
+        #item
+
+        impl #impl_generics ::cpex::Plugin for #plugin #where_clause {
+            fn handlers(self: ::std::sync::Arc<Self>, handlers: &mut ::cpex::Handlers) {
+                #(#handlers)*
+            }
+
+            #initialize
+            #shutdown
+        }
+    })
+}
+
+/// The arguments of `#[hook(...)]`: names, then perhaps `blocking`.
+struct Hooks {
+    names: Vec<Expr>,
+    blocking: bool,
+}
+
+impl Parse for Hooks {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut hooks = Self { names: Vec::new(), blocking: false };
+        for argument in Punctuated::<Expr, Token![,]>::parse_terminated(input)? {
+            match argument {
+                Expr::Path(path) if path.path.is_ident("blocking") => hooks.blocking = true,
+                name => hooks.names.push(name),
+            }
+        }
+        if hooks.names.is_empty() {
+            return Err(input.error("name the hook: #[hook(\"tool_pre_invoke\")]"));
+        }
+        Ok(hooks)
+    }
+}
+
+fn take(method: &mut ImplItemFn, name: &str) -> Option<Attribute> {
+    let index = method.attrs.iter().position(|attribute| attribute.path().is_ident(name))?;
+    Some(method.attrs.remove(index))
+}
+
+fn handler(method: &ImplItemFn, attribute: &Attribute) -> Result<TokenStream> {
+    let hooks: Hooks = attribute.parse_args()?;
+    let (names, ident) = (&hooks.names, &method.sig.ident);
+    let Parameters { payload, context, extensions } = parameters(method)?;
+    if hooks.blocking && method.sig.asyncness.is_some() {
+        let text = "a blocking handler is a plain `fn`: it runs on a thread of its own";
+        return Err(Error::new(method.sig.asyncness.span(), text));
+    }
+    let given = [context.then(|| quote!(, context)), extensions.then(|| quote!(, extensions))];
+    let (context, extensions) = (&given[0], &given[1]);
+    let wait = method.sig.asyncness.is_some().then(|| quote!(.await));
+    let sees = Ident::new(if extensions.is_some() { "Extensions" } else { "PayloadOnly" }, attribute.span());
+    let answer = quote_spanned! {method.sig.output.span()=>
+        ::cpex::plugin::Answer::of(plugin.#ident(payload #context #extensions)#wait)
+    };
+    let (add, body) = if hooks.blocking {
+        (quote!(add_blocking), answer)
+    } else {
+        (quote!(add), quote!(::std::boxed::Box::pin(async move { #answer })))
+    };
+    let adds = names.iter().map(|name| {
+        quote_spanned! {name.span()=>
+            handlers.#add::<Self, #payload>(
+                &#name,
+                &self,
+                ::cpex::plugin::Sees::#sees,
+                |plugin, payload, context, extensions| {
+                    let _ = (&context, &extensions);
+                    #body
+                },
+            );
+        }
+    });
+    Ok(adds.collect())
+}
+
+/// What a handler takes beside `&self`.
+struct Parameters<'a> {
+    payload: &'a Type,
+    context: bool,
+    extensions: bool,
+}
+
+fn parameters(method: &ImplItemFn) -> Result<Parameters<'_>> {
+    let expected = "a handler takes (&self, payload: &Payload), then perhaps context: &mut PluginContext, \
+                    then perhaps extensions: &Extensions";
+    let mut inputs = method.sig.inputs.iter();
+    match inputs.next() {
+        Some(FnArg::Receiver(receiver)) if matches!(receiver.kind, ReceiverKind::Reference(_, _, None)) => {}
+        _ => return Err(Error::new(method.sig.span(), expected)),
+    }
+    let payload = match inputs.next() {
+        Some(FnArg::Typed(argument)) => match &*argument.ty {
+            Type::Reference(reference) if reference.mutability.is_none() => &*reference.elem,
+            other => return Err(Error::new(other.span(), expected)),
+        },
+        _ => return Err(Error::new(method.sig.span(), expected)),
+    };
+    let mut found = Parameters { payload, context: false, extensions: false };
+    for input in inputs {
+        let slot = match input {
+            FnArg::Typed(argument) => match &*argument.ty {
+                Type::Reference(reference) if reference.mutability.is_some() => &mut found.context,
+                Type::Reference(_) if !found.extensions => &mut found.extensions,
+                other => return Err(Error::new(other.span(), expected)),
+            },
+            FnArg::Receiver(_) => return Err(Error::new(input.span(), expected)),
+        };
+        if *slot {
+            return Err(Error::new(input.span(), expected));
+        }
+        *slot = true;
+    }
+    Ok(found)
+}
+
+fn lifecycle(method: &ImplItemFn, name: &str) -> Result<TokenStream> {
+    if method.sig.asyncness.is_none() || method.sig.inputs.len() != 1 {
+        return Err(Error::new(method.sig.span(), format!("#[{name}] belongs on `async fn(&self)`")));
+    }
+    let (ident, name) = (&method.sig.ident, Ident::new(name, method.sig.ident.span()));
+    Ok(quote! {
+        fn #name(&self) -> ::cpex::plugin::BoxFuture<'_, ::core::result::Result<(), ::cpex::BoxError>> {
+            ::std::boxed::Box::pin(async move { ::cpex::plugin::Done::done(Self::#ident(self).await) })
+        }
+    })
+}

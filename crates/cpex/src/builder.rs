@@ -1,0 +1,413 @@
+//! Putting a manager together.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cpex_core::payload::{Isolation, Rule};
+use hashbrown::HashSet;
+use serde::de::DeserializeOwned;
+
+use crate::config::{Config, PluginConfig, PluginSettings};
+use crate::context::PluginContext;
+use crate::error::Error;
+use crate::factory::{Factory, IntoPlugin, factory};
+use crate::handler::{AsyncClosure, Closure, Handler};
+use crate::hook::{Hook, HookType, HookTypes};
+use crate::lifecycle::{Entry, Source};
+use crate::manager::Manager;
+use crate::payload::Payload;
+use crate::plugin::{Handlers, Plugin};
+use crate::reply::ReplyTo;
+
+/// Puts a manager together: plugins, kinds of plugins, and what holds for all of them.
+///
+/// ```
+/// use std::time::Duration;
+/// use cpex::hooks::{TOOL_PRE_INVOKE, ToolPreInvoke};
+/// use cpex::{Manager, PluginContext, Reply, Violation};
+///
+/// let manager = Manager::builder()
+///     .timeout(Duration::from_secs(1))
+///     .on(&TOOL_PRE_INVOKE, "no-shell", |call: &ToolPreInvoke, _: &mut PluginContext| match &*call.name {
+///         "shell" => Reply::deny(Violation::new("TOOL_DENIED", "not here")),
+///         _ => Reply::allow(),
+///     })
+///     .build()?;
+/// # drop(manager);
+/// # Ok::<(), cpex::Error>(())
+/// ```
+pub struct Builder {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) rules: Rules,
+}
+
+/// What holds for every plugin of a manager.
+#[derive(Clone)]
+pub(crate) struct Rules {
+    pub(crate) kinds: HashMap<String, Factory>,
+    pub(crate) types: HookTypes,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) pool: Option<NonZeroUsize>,
+    /// Which fields plugins may write, by hook.
+    pub(crate) policies: HashMap<String, Box<[String]>>,
+    /// What holds for hooks without a policy.
+    pub(crate) default_rule: Rule,
+    pub(crate) raise_denials: bool,
+    pub(crate) fail_on_plugin_error: bool,
+    pub(crate) drain: Duration,
+    pub(crate) settings: PluginSettings,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let rules = Rules {
+            kinds: HashMap::new(),
+            types: HookTypes::default(),
+            timeout: Some(Duration::from_secs(30)),
+            pool: NonZeroUsize::new(10),
+            policies: HashMap::new(),
+            default_rule: Rule::Open,
+            raise_denials: false,
+            fail_on_plugin_error: false,
+            drain: Duration::from_secs(5),
+            settings: PluginSettings::default(),
+        };
+        Self { entries: Vec::new(), rules }
+    }
+}
+
+impl Builder {
+    /// Adds a plugin. Its name, or a [`PluginConfig`], says how it takes part.
+    ///
+    /// ```
+    /// use cpex::config::{Mode, PluginConfig};
+    /// use cpex::{Json, Manager, plugin};
+    ///
+    /// struct Trail;
+    ///
+    /// #[plugin]
+    /// impl Trail {
+    ///     #[hook("ping")]
+    ///     fn note(&self, payload: &Json) {
+    ///         println!("{payload:?}");
+    ///     }
+    /// }
+    ///
+    /// let manager = Manager::builder().plugin(PluginConfig::new("trail").mode(Mode::Audit), Trail).build()?;
+    /// # drop(manager);
+    /// # Ok::<(), cpex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn plugin<T: Plugin>(self, entry: impl Into<PluginConfig>, plugin: T) -> Self {
+        let mut config = entry.into();
+        if config.kind.is_empty() {
+            config.kind = std::any::type_name::<T>().to_owned();
+        }
+        self.add(config, Source::Ready(Arc::new(plugin)))
+    }
+
+    /// Adds a closure that answers one hook, at once.
+    ///
+    /// ```
+    /// use cpex::{Hook, Json, Manager, PluginContext, Reply, Violation};
+    ///
+    /// let never = |_: &Json, _: &mut PluginContext| Reply::<Json>::deny(Violation::new("NO", "never"));
+    /// let manager = Manager::builder().on(&Hook::<Json>::new("ping"), "never", never).build()?;
+    /// # drop(manager);
+    /// # Ok::<(), cpex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn on<P, R, F, T>(self, hook: &Hook<P, R>, entry: impl Into<PluginConfig>, closure: F) -> Self
+    where
+        P: Payload,
+        R: Payload,
+        F: Fn(&P, &mut PluginContext) -> T + Send + Sync + 'static,
+        T: ReplyTo<R>,
+    {
+        let handler = Arc::new(Closure { closure, takes: PhantomData::<fn(P)> });
+        self.plugin(entry, Single { hook: *hook, handler })
+    }
+
+    /// Adds a closure that answers one hook with a future. The future takes what it needs of the payload with it.
+    ///
+    /// ```
+    /// use cpex::hooks::{TOOL_PRE_INVOKE, ToolPreInvoke};
+    /// use cpex::{Manager, PluginContext, Reply};
+    ///
+    /// let waits = |call: &ToolPreInvoke, _: &mut PluginContext| {
+    ///     let tool = call.name.clone();
+    ///     async move {
+    ///         tokio::task::yield_now().await;
+    ///         Reply::<ToolPreInvoke>::allow().metadata("tool", tool)
+    ///     }
+    /// };
+    /// let manager = Manager::builder().on_async(&TOOL_PRE_INVOKE, "waits", waits).build()?;
+    /// # drop(manager);
+    /// # Ok::<(), cpex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn on_async<P, R, F, Fut>(self, hook: &Hook<P, R>, entry: impl Into<PluginConfig>, closure: F) -> Self
+    where
+        P: Payload,
+        R: Payload,
+        F: Fn(&P, &mut PluginContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: ReplyTo<R>> + Send + 'static,
+    {
+        let handler = Arc::new(AsyncClosure { closure, takes: PhantomData::<fn(P)> });
+        self.plugin(entry, Single { hook: *hook, handler })
+    }
+
+    /// Adds a kind of plugin that entries of a configuration can name. It is made of the entry's own settings, which
+    /// are read as `C`: what does not fit is an error with file, line, column and the path of the field.
+    ///
+    /// ```
+    /// use cpex::config::Config;
+    /// use cpex::{Json, Manager, plugin};
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize)]
+    /// #[serde(deny_unknown_fields)]
+    /// struct Limit {
+    ///     limit: usize,
+    /// }
+    ///
+    /// #[plugin]
+    /// impl Limit {
+    ///     #[hook("ping")]
+    ///     fn check(&self, payload: &Json) -> Result<(), cpex::Violation> {
+    ///         if payload.len() > self.limit { Err(cpex::Violation::new("LIMIT", "too many")) } else { Ok(()) }
+    ///     }
+    /// }
+    ///
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let yaml = "plugins:\n  - {name: limit, kind: my_app.Limit, required: true, config: {limit: many}}\n";
+    /// let builder = Manager::builder().kind("my_app.Limit", |config: Limit| config);
+    /// let error = builder.config(Config::parse(yaml, "plugins.yaml")?).start().await.unwrap_err();
+    /// assert!(error.to_string().contains("plugins.yaml:2:71: plugins[0].config.limit: expected an integer"));
+    /// # Ok::<(), cpex::Error>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn kind<C, T>(
+        mut self,
+        name: impl Into<String>,
+        make: impl Fn(C) -> T + Send + Sync + 'static,
+    ) -> Self
+    where
+        C: DeserializeOwned,
+        T: IntoPlugin,
+    {
+        self.rules.kinds.insert(name.into(), factory(make));
+        self
+    }
+
+    /// Makes the types of a hook known, so that it can be invoked with JSON, and plugins that take JSON can answer
+    /// it. Built-in hooks are known, and those that a plugin names as a constant.
+    ///
+    /// ```
+    /// use cpex::{Hook, Manager, hooks::ToolPreInvoke};
+    ///
+    /// let manager = Manager::builder().hook(&Hook::<ToolPreInvoke>::new("my_app.tool")).build()?;
+    /// # drop(manager);
+    /// # Ok::<(), cpex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn hook<P: Payload, R: Payload>(mut self, hook: &Hook<P, R>) -> Self {
+        self.rules.types.add(hook.name(), HookType::of::<P, R>());
+        self
+    }
+
+    /// Adds the plugins of a configuration.
+    ///
+    /// ```
+    /// use cpex::{Manager, config::Config};
+    ///
+    /// let manager = Manager::builder().config(Config::parse("plugins: []", "plugins.yaml")?).build()?;
+    /// # drop(manager);
+    /// # Ok::<(), cpex::Error>(())
+    /// ```
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.rules.settings = config.plugin_settings;
+        config.plugins.into_iter().fold(self, |builder, entry| builder.add(entry, Source::Kind))
+    }
+
+    /// Adds the plugins of a configuration file.
+    ///
+    /// ```
+    /// assert!(cpex::Manager::builder().yaml("no-such-file.yaml").is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// What is wrong with the file, with line and column, and what would be right.
+    pub fn yaml(self, path: impl AsRef<Path>) -> Result<Self, Error> {
+        Ok(self.config(Config::from_file(path)?))
+    }
+
+    /// How long a plugin may take that has no limit of its own. 30 seconds unless told otherwise.
+    ///
+    /// ```
+    /// let builder = cpex::Manager::builder().timeout(std::time::Duration::from_millis(100));
+    /// # drop(builder);
+    /// ```
+    #[must_use]
+    pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.rules.timeout = limit.into();
+        self
+    }
+
+    /// How many concurrent plugins of a hook may run at once, and how many of its background; 0: all. 10 unless told
+    /// otherwise.
+    ///
+    /// ```
+    /// let builder = cpex::Manager::builder().pool(2);
+    /// # drop(builder);
+    /// ```
+    #[must_use]
+    pub fn pool(mut self, size: usize) -> Self {
+        self.rules.pool = NonZeroUsize::new(size);
+        self
+    }
+
+    /// Lets plugins change only these fields of what a hook carries.
+    ///
+    /// ```
+    /// use cpex::hooks::TOOL_PRE_INVOKE;
+    ///
+    /// let builder = cpex::Manager::builder().policy(&TOOL_PRE_INVOKE, ["args"]);
+    /// # drop(builder);
+    /// ```
+    #[must_use]
+    pub fn policy<P: Payload, R: Payload, F: Into<String>>(
+        mut self,
+        hook: &Hook<P, R>,
+        writable: impl IntoIterator<Item = F>,
+    ) -> Self {
+        let fields = writable.into_iter().map(Into::into).collect();
+        self.rules.policies.insert(hook.name().to_owned(), fields);
+        self
+    }
+
+    /// Lets plugins change nothing at hooks without a policy.
+    ///
+    /// ```
+    /// let builder = cpex::Manager::builder().deny_by_default();
+    /// # drop(builder);
+    /// ```
+    #[must_use]
+    pub fn deny_by_default(mut self) -> Self {
+        self.rules.default_rule = Rule::Closed;
+        self
+    }
+
+    /// Hands denials out as [`InvokeError::Denied`](crate::InvokeError::Denied). After one, nothing is started in
+    /// the background.
+    ///
+    /// ```
+    /// let builder = cpex::Manager::builder().denials_as_errors();
+    /// # drop(builder);
+    /// ```
+    #[must_use]
+    pub fn denials_as_errors(mut self) -> Self {
+        self.rules.raise_denials = true;
+        self
+    }
+
+    /// Does not start without any of the plugins.
+    ///
+    /// ```
+    /// let builder = cpex::Manager::builder().all_required();
+    /// # drop(builder);
+    /// ```
+    #[must_use]
+    pub fn all_required(mut self) -> Self {
+        self.rules.fail_on_plugin_error = true;
+        self
+    }
+
+    /// How long [`shutdown`](Manager::shutdown) waits for plugins in the background. 5 seconds unless told otherwise.
+    ///
+    /// ```
+    /// let builder = cpex::Manager::builder().drain(std::time::Duration::from_secs(1));
+    /// # drop(builder);
+    /// ```
+    #[must_use]
+    pub fn drain(mut self, limit: Duration) -> Self {
+        self.rules.drain = limit;
+        self
+    }
+
+    /// The manager. It answers hooks once it is [initialized](Manager::initialize).
+    ///
+    /// ```
+    /// let manager = cpex::Manager::builder().build()?;
+    /// # drop(manager);
+    /// # Ok::<(), cpex::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::DuplicateName`], or [`Error::Config`] if a variable of the environment says something it cannot.
+    pub fn build(mut self) -> Result<Manager, Error> {
+        let mut names = HashSet::new();
+        if let Some(twice) = self.entries.iter().find(|entry| !names.insert(entry.config.name.clone())) {
+            return Err(Error::DuplicateName(twice.config.name.clone()));
+        }
+        self.rules.settings = self.rules.settings.with_environment()?;
+        self.rules.fail_on_plugin_error |= crate::config::is_true("PLUGINS_FAIL_ON_PLUGIN_ERROR");
+        Ok(Manager::new(self))
+    }
+
+    /// The manager, initialized.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let manager = cpex::Manager::builder().start().await?;
+    /// manager.shutdown().await;
+    /// # Ok::<(), cpex::Error>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`build`](Self::build) and [`initialize`](Manager::initialize).
+    pub async fn start(self) -> Result<Manager, Error> {
+        let manager = self.build()?;
+        manager.initialize().await?;
+        Ok(manager)
+    }
+
+    fn add(mut self, config: PluginConfig, source: Source) -> Self {
+        self.entries.push(Entry::new(config, source));
+        self
+    }
+}
+
+impl Rules {
+    /// What the core is to do at a hook.
+    pub(crate) fn settings_of(&self, hook: &str) -> cpex_core::Settings {
+        cpex_core::Settings {
+            rule: if self.policies.contains_key(hook) { Rule::Writable } else { self.default_rule },
+            isolation: Isolation::Observers,
+            enforcement: self.settings.extension_tiers.into(),
+            timeout: self.timeout,
+            pool: self.pool,
+            raise_denials: self.raise_denials,
+        }
+    }
+}
+
+/// A plugin that is one handler.
+struct Single<P, R> {
+    hook: Hook<P, R>,
+    handler: Arc<dyn Handler>,
+}
+
+impl<P: Payload, R: Payload> Plugin for Single<P, R> {
+    fn handlers(self: Arc<Self>, handlers: &mut Handlers) {
+        handlers.register::<P>(&self.hook, self.handler.clone());
+    }
+}

@@ -1,0 +1,122 @@
+//! Configuration: the same file as the Python host's, and the same entries written in Rust.
+
+mod error;
+mod keys;
+mod origin;
+mod plugin;
+mod read;
+mod settings;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cpex_config::{Document, Environment, Templates};
+use serde::Deserialize;
+
+pub use error::ConfigError;
+pub(crate) use origin::Origin;
+pub use plugin::{Condition, Mode, OnError, PluginConfig};
+pub(crate) use settings::is_true;
+pub use settings::{PluginSettings, Tiers};
+
+use crate::error::Error;
+
+/// A whole configuration.
+///
+/// ```
+/// use cpex::config::{Config, Mode};
+///
+/// let yaml = "plugins:\n  - name: guard\n    kind: my_app.Guard\n    mode: audit\n";
+/// let config = Config::parse(yaml, "plugins.yaml")?;
+/// assert_eq!(config.plugins[0].mode, Mode::Audit);
+///
+/// let yaml = "plugins:\n  - name: guard\n    kind: my_app.Guard\n    mode: [audit]\n";
+/// let error = Config::parse(yaml, "plugins.yaml").unwrap_err();
+/// assert!(error.to_string().starts_with("plugins.yaml:4:11: plugins[0].mode: "));
+/// # Ok::<(), cpex::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The plugins, in the order in which they are loaded.
+    pub plugins: Vec<PluginConfig>,
+    /// Switches of the pipeline.
+    pub plugin_settings: PluginSettings,
+}
+
+/// What of a file this host reads.
+#[derive(Deserialize)]
+struct File {
+    #[serde(default)]
+    plugins: Option<Vec<PluginConfig>>,
+    #[serde(default)]
+    plugin_settings: Option<PluginSettings>,
+}
+
+impl Config {
+    /// Reads a file. Its text is a template with one variable, `env`, and then YAML.
+    ///
+    /// ```
+    /// use cpex::config::Config;
+    ///
+    /// assert!(Config::from_file("no-such-file.yaml").is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// What is wrong with it, with file, line and column, and what would be right.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref().display().to_string();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text, &path),
+            Err(error) => Err(Error::File { path, error }),
+        }
+    }
+
+    /// Reads a text; `file` is its name in messages.
+    ///
+    /// Keys that nothing reads and keys that stand there twice are logged, or refused if the environment variable
+    /// `PLUGINS_STRICT_CONFIG` is true.
+    ///
+    /// ```
+    /// let config = cpex::config::Config::parse("plugins: []", "plugins.yaml")?;
+    /// assert!(config.plugins.is_empty());
+    /// # Ok::<(), cpex::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_file`](Self::from_file).
+    pub fn parse(text: &str, file: &str) -> Result<Self, Error> {
+        let environment = environment();
+        let document = Arc::new(cpex_config::load(text, file, Templates::Values(&environment))?);
+        let Some(root) = document.root() else { return Ok(Self::default()) };
+        report(&document)?;
+        let File { plugins, plugin_settings } = read::read(root, &document, &[])?;
+        let mut plugins = plugins.unwrap_or_default();
+        for (index, plugin) in plugins.iter_mut().enumerate() {
+            plugin.origin = Some(Origin { document: document.clone(), index });
+        }
+        Ok(Self { plugins, plugin_settings: plugin_settings.unwrap_or_default() })
+    }
+}
+
+/// Variables that are not UTF-8 keep what is readable.
+fn environment() -> Environment {
+    std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .collect()
+}
+
+/// Logs what looks suspicious, or refuses it.
+fn report(document: &Document) -> Result<(), ConfigError> {
+    let mut problems = document.problems().to_vec();
+    problems.extend(document.unknown_keys(&keys::known()));
+    problems.sort_by_key(|problem| problem.position);
+    for problem in problems {
+        let error = ConfigError::new(document, Some(problem.position), String::new(), problem.to_string());
+        if is_true("PLUGINS_STRICT_CONFIG") {
+            return Err(error);
+        }
+        tracing::warn!("{error}");
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! The tokio driver: carries out what the core says, on the caller's task.
+
+use std::sync::Arc;
+
+use cpex_core::action::Work;
+use cpex_core::{Action, Fault, Invocation, LineUp, Misuse, Reply};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use crate::call::{End, Limit, call};
+use crate::context::PluginContext;
+use crate::detached::Background;
+use crate::error::Failure;
+use crate::extensions::{self, Extensions};
+use crate::host::{Handle, Hosted, RustValues};
+use crate::narrator;
+use crate::payload::AnyPayload;
+use crate::plan::Slot;
+use crate::reply::Decision;
+
+/// How a plugin that runs beside others ended, with what it leaves.
+struct Ended {
+    entry: usize,
+    context: PluginContext,
+    end: End,
+}
+
+/// Runs an invocation to its end.
+pub(crate) async fn drive(
+    invocation: &mut Invocation<RustValues, &LineUp<Slot>>,
+    host: &mut Hosted<'_>,
+    background: &mut Background<'_>,
+    started: Instant,
+) {
+    let mut now = started;
+    let mut running = None;
+    loop {
+        match invocation.poll(host) {
+            Action::Call(Work { entry, payload, extensions, timeout }) => {
+                let slot = host.slot(entry);
+                let Hosted { hook, original, context, .. } = &mut *host;
+                let (shown, previous) = shown(&payload, *original, hook.types.is_chained());
+                context.begin(slot.plugin.id, previous);
+                let span = narrator::plugin_span(slot.plugin.name());
+                let limit = Limit { since: now, lasts: timeout };
+                let end = call(slot, shown, context, or_none(extensions.as_deref()), &span, limit).await;
+                now = Instant::now();
+                tell(invocation, host, entry, end, nanos(started, now));
+            }
+            Action::Spawn(work) => {
+                running.get_or_insert_with(FuturesUnordered::new).push(beside(host, work));
+            }
+            Action::Cancel(entry) => {
+                // Dropping a future stops it: all that run are stopped together, and the core names each.
+                running = None;
+                expect(invocation.handle_cancelled(entry, nanos(started, now)));
+            }
+            Action::Detach(work) => background.start(host, work),
+            Action::Wait => {
+                let Some(running) = &mut running else { unreachable!("there is nothing to wait for") };
+                let mut next = running.next().await;
+                now = Instant::now();
+                while let Some(Ended { entry, context, end }) = next {
+                    host.context = context;
+                    tell(invocation, host, entry, end, nanos(started, now));
+                    next = running.next().now_or_never().flatten();
+                }
+            }
+            Action::Done => return,
+        }
+    }
+}
+
+/// A call that runs while others do. Its time begins when it is first polled: waiting for the pool does not count.
+fn beside<'a>(host: &Hosted<'a>, work: Work<RustValues>) -> impl Future<Output = Ended> + use<'a> {
+    let Work { entry, payload, extensions, timeout } = work;
+    let (slot, original, chained) = (host.slot(entry), host.original, host.hook.types.is_chained());
+    let mut context = PluginContext::new(host.request);
+    async move {
+        let (shown, previous) = shown(&payload, original, chained);
+        context.begin(slot.plugin.id, previous);
+        let span = narrator::plugin_span(slot.plugin.name());
+        let limit = Limit { since: Instant::now(), lasts: timeout };
+        let end = call(slot, shown, &mut context, or_none(extensions.as_deref()), &span, limit).await;
+        Ended { entry, context, end }
+    }
+}
+
+/// What a plugin is shown: the payload as it is now, or, at a hook that returns something else, always what the hook
+/// is about, with what the plugins before it made beside it.
+pub(crate) fn shown<'a>(
+    payload: &'a Handle,
+    original: &'a dyn AnyPayload,
+    chained: bool,
+) -> (&'a dyn AnyPayload, Option<Arc<dyn AnyPayload>>) {
+    match payload {
+        Handle::Original => (original, None),
+        Handle::Made(made) if chained => (&**made, None),
+        Handle::Made(made) => (original, Some(made.clone())),
+    }
+}
+
+pub(crate) fn or_none(extensions: Option<&Extensions>) -> &Extensions {
+    extensions.unwrap_or(&extensions::NONE)
+}
+
+/// Tells the core how a plugin ended, whose context is the host's.
+fn tell(
+    invocation: &mut Invocation<RustValues, &LineUp<Slot>>,
+    host: &mut Hosted<'_>,
+    entry: usize,
+    end: End,
+    now_ns: u64,
+) {
+    host.context.keep_own();
+    let told = match end.and_then(|reply| fitting(host, reply)) {
+        Ok((reply, said)) => {
+            host.said = said;
+            let mut reply = reply;
+            if let Some(violation) = &mut reply.violation {
+                violation.plugin = host.slot(entry).plugin.name().into();
+            }
+            invocation.handle_reply(host, entry, reply, now_ns)
+        }
+        Err(fault) => invocation.handle_fault(host, entry, fault, now_ns),
+    };
+    expect(told);
+}
+
+/// A reply in the core's words, and its metadata.
+type Told = (Reply<RustValues>, Option<Map<String, Value>>);
+
+/// Puts a reply into the core's words. A payload that the hook does not return is a failure.
+fn fitting(
+    host: &Hosted<'_>,
+    reply: crate::reply::Reply<Arc<dyn AnyPayload>>,
+) -> Result<Told, Fault<RustValues>> {
+    let crate::reply::Reply { decision, metadata, extensions, retry_after } = reply;
+    let (allow, violation, payload) = match decision {
+        Decision::Allow => (true, None, None),
+        Decision::Deny(violation) => (false, Some(violation), None),
+        Decision::Modify(made) => {
+            let (returns, found) = (host.hook.types.reply, made.kind());
+            if found != returns {
+                let text = format!("the hook returns {}, the plugin returned {}", returns.name, found.name);
+                return Err(Fault::Error(Failure::Error(text.into())));
+            }
+            (true, None, Some(Handle::Made(made)))
+        }
+    };
+    let retry_delay_ms = i64::try_from(retry_after.as_millis()).unwrap_or(i64::MAX);
+    Ok((Reply { allow, violation, payload, extensions, retry_delay_ms }, metadata))
+}
+
+/// Enough for 584 years.
+fn nanos(started: Instant, now: Instant) -> u64 {
+    let lasted = now.duration_since(started);
+    lasted.as_secs() * 1_000_000_000 + u64::from(lasted.subsec_nanos())
+}
+
+/// The driver tells the end of each plugin it was asked to start, once.
+fn expect(told: Result<(), Misuse>) {
+    if let Err(misuse) = told {
+        unreachable!("{misuse}");
+    }
+}

@@ -1,0 +1,65 @@
+//! Kinds of plugins: what makes an instance of an entry of a configuration.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::config::PluginConfig;
+use crate::error::BoxError;
+use crate::plugin::Plugin;
+
+/// Makes a plugin of its entry.
+pub(crate) type Factory = Arc<dyn Fn(&PluginConfig) -> Result<Arc<dyn Plugin>, BoxError> + Send + Sync>;
+
+/// What a factory may return: a plugin, or a `Result` of one.
+///
+/// ```
+/// # use cpex::{Json, plugin};
+/// # struct Guard;
+/// # #[plugin] impl Guard { #[hook("ping")] fn look(&self, _: &Json) {} }
+/// fn made(limit: u32) -> Result<Guard, std::num::TryFromIntError> {
+///     u16::try_from(limit).map(|_| Guard)
+/// }
+/// # fn is_made(_: impl cpex::IntoPlugin) {}
+/// is_made(made(5));
+/// is_made(Guard);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a factory cannot return `{Self}`",
+    label = "expected a type with `#[plugin]` on an `impl` block, or a `Result` of one"
+)]
+pub trait IntoPlugin {
+    /// The plugin.
+    type Plugin: Plugin;
+
+    /// The plugin, or why there is none.
+    ///
+    /// # Errors
+    /// The factory's own.
+    fn into_plugin(self) -> Result<Self::Plugin, BoxError>;
+}
+
+impl<T: Plugin> IntoPlugin for T {
+    type Plugin = T;
+
+    fn into_plugin(self) -> Result<T, BoxError> {
+        Ok(self)
+    }
+}
+
+impl<T: Plugin, E: Into<BoxError>> IntoPlugin for Result<T, E> {
+    type Plugin = T;
+
+    fn into_plugin(self) -> Result<T, BoxError> {
+        self.map_err(Into::into)
+    }
+}
+
+/// A factory that takes its settings as a type.
+pub(crate) fn factory<C, T>(make: impl Fn(C) -> T + Send + Sync + 'static) -> Factory
+where
+    C: DeserializeOwned,
+    T: IntoPlugin,
+{
+    Arc::new(move |entry| Ok(Arc::new(make(entry.read()?).into_plugin()?)))
+}

@@ -1,0 +1,72 @@
+//! An invocation allocates nothing beyond the plugins' own futures, once its buffers have grown.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context as Task, Poll, Waker};
+
+use cpex::config::{Mode, PluginConfig};
+use cpex::hooks::{TOOL_PRE_INVOKE, ToolPreInvoke};
+use cpex::{Context, Manager, PluginContext, Reply, plugin};
+
+/// Counts what this thread allocates.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is handed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller keeps to the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps to the contract of `dealloc`.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+struct Allows;
+
+#[plugin]
+impl Allows {
+    #[hook(TOOL_PRE_INVOKE)]
+    async fn allow(&self, call: &ToolPreInvoke, context: &mut PluginContext) -> Reply<ToolPreInvoke> {
+        assert!(!call.name.is_empty() && context.request().id == "1");
+        Reply::allow()
+    }
+}
+
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Task::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("nobody waits"),
+    }
+}
+
+#[test]
+fn only_the_futures_of_the_plugins() {
+    let (call, context) = (ToolPreInvoke::new("search"), Context::new("1"));
+    for mode in [Mode::Sequential, Mode::Transform, Mode::Audit] {
+        for plugins in [0, 1, 5, 50] {
+            let add = |builder: cpex::Builder, index| {
+                builder.plugin(PluginConfig::new(format!("p{index}")).mode(mode), Allows)
+            };
+            let manager = now((0..plugins).fold(Manager::builder(), add).start()).unwrap();
+            let invoke =
+                || assert!(now(manager.invoke(&TOOL_PRE_INVOKE, &call, &context)).unwrap().is_allowed());
+            invoke();
+            let before = COUNT.get();
+            invoke();
+            assert_eq!(COUNT.get() - before, plugins, "{mode:?}");
+        }
+    }
+}

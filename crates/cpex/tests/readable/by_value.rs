@@ -1,0 +1,12 @@
+use cpex::hooks::ToolPreInvoke;
+use cpex::plugin;
+
+struct Guard;
+
+#[plugin]
+impl Guard {
+    #[hook("tool_pre_invoke")]
+    async fn check(&self, call: ToolPreInvoke) {}
+}
+
+fn main() {}
