@@ -2,10 +2,14 @@
 
 use std::future::Future;
 use std::time::Duration;
+#[cfg(any(feature = "http", feature = "unix"))]
+use std::time::Instant;
 
 use thiserror::Error;
 
 use crate::json::Json;
+#[cfg(any(feature = "http", feature = "unix"))]
+use crate::message::Outcome;
 use crate::message::{Call, Reply};
 
 /// The plugins behind a server.
@@ -30,6 +34,16 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// If the call could not be brought to a plugin.
     fn invoke(&self, call: Call) -> impl Future<Output = Result<Reply, Failure>> + Send;
+
+    /// May calls be sent here? What a server over HTTP says at `/ready`, until it stops.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// What a server over HTTP says at `/metrics`: the text format of Prometheus. `None` if nothing is measured.
+    fn metrics(&self) -> Option<String> {
+        None
+    }
 
     /// Told as it happens, for metrics and logs. Returns at once.
     fn observe(&self, event: &Event<'_>) {
@@ -86,4 +100,42 @@ pub enum Refusal {
     Size,
     /// The messages being read and answered fill the memory set aside for them.
     Memory,
+}
+
+/// A call under way; told to the backend when it ends, however it ends.
+#[cfg(any(feature = "http", feature = "unix"))]
+pub(crate) struct Running<'b, B: Backend> {
+    backend: &'b B,
+    hook: String,
+    plugin: String,
+    began: Instant,
+    end: End,
+}
+
+#[cfg(any(feature = "http", feature = "unix"))]
+impl<'b, B: Backend> Running<'b, B> {
+    pub(crate) fn new(backend: &'b B, hook: &str, plugin: &str) -> Self {
+        let (hook, plugin) = (hook.to_owned(), plugin.to_owned());
+        Self { backend, hook, plugin, began: Instant::now(), end: End::Abandoned }
+    }
+
+    pub(crate) fn plugin(&self) -> &str {
+        &self.plugin
+    }
+
+    /// It ended with this reply.
+    pub(crate) fn end(mut self, reply: &Reply) {
+        self.end = match reply.outcome {
+            Outcome::Result(_) => End::Result,
+            Outcome::Error(_) => End::Error,
+        };
+    }
+}
+
+#[cfg(any(feature = "http", feature = "unix"))]
+impl<B: Backend> Drop for Running<'_, B> {
+    fn drop(&mut self) {
+        let Self { hook, plugin, end, .. } = self;
+        self.backend.observe(&Event::Invoked { hook, plugin, took: self.began.elapsed(), end: *end });
+    }
 }

@@ -40,6 +40,9 @@ pub enum RemoteError {
     /// The caller's payload or context cannot go over this wire.
     #[error("cannot send the call: {0}")]
     Unsendable(#[from] wire::NotEncodable),
+    /// The token has characters that no header carries.
+    #[error("cannot send the token: it has characters other than visible ASCII")]
+    Token,
     /// The call is larger than the transport carries.
     #[error("cannot send the call: {size} bytes exceed the limit of {limit}")]
     TooLarge {
@@ -62,4 +65,29 @@ pub enum RemoteError {
     /// The peer broke the contract: what it sent is no message at all.
     #[error("invalid message: {0}")]
     Malformed(String),
+}
+
+/// How far a call came that brought no reply: what may be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// The plugin did not run: another server may be asked.
+    NotDelivered,
+    /// The plugin may have run, or be running.
+    Unknown,
+    /// The peer answered, and the answer is no reply.
+    Answered,
+}
+
+impl RemoteError {
+    /// How far the call came.
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        match self {
+            Self::Connect { .. } | Self::Reconnect { .. } | Self::Unsendable(_) | Self::Token | Self::TooLarge { .. } => {
+                Delivery::NotDelivered
+            }
+            Self::TimedOut(_) | Self::Disconnected(_) => Delivery::Unknown,
+            Self::Status { .. } | Self::Invalid(_) | Self::Malformed(_) => Delivery::Answered,
+        }
+    }
 }

@@ -49,6 +49,13 @@ impl Json {
         self.0.trim_ascii_start().starts_with('{')
     }
 
+    /// Is the value an object without members?
+    #[cfg(feature = "mcp")]
+    pub(crate) fn is_empty_object(&self) -> bool {
+        let inside = self.0.trim_ascii().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        inside.is_some_and(|inside| inside.trim_ascii().is_empty())
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -9,7 +9,8 @@
 //! | [`wire`] | the messages as bytes, exactly as CPEX 0.1.x reads and writes them |
 //! | `unix` (feature) | frames on a Unix socket |
 //! | `grpc` (feature) | gRPC over TCP, TLS or a Unix socket |
-//! | `tls` (comes with `grpc`) | certificates and keys from files |
+//! | `mcp` (feature) | the Model Context Protocol: streamable HTTP over TCP, TLS or a Unix socket, and stdio |
+//! | `tls` (comes with `grpc` and `mcp`) | certificates and keys from files |
 //!
 //! Whatever goes wrong between the two processes is an error, **never a reply**: a late answer, an answer of another
 //! plugin, a broken frame or a silent peer ends the connection it came from.
@@ -24,28 +25,35 @@ pub mod wire;
 mod backend;
 mod error;
 
-#[cfg(any(feature = "grpc", feature = "unix"))]
+#[cfg(any(feature = "http", feature = "unix"))]
 mod listen;
+#[cfg(any(feature = "http", feature = "unix"))]
+mod reconnect;
 #[cfg(feature = "tls")]
 mod secret;
 #[cfg(feature = "tls")]
 pub mod tls;
 
+#[cfg(feature = "http")]
+mod http;
+
 #[cfg(feature = "grpc")]
 pub mod grpc;
+#[cfg(feature = "mcp")]
+pub mod mcp;
 #[cfg(feature = "unix")]
 pub mod unix;
 
-pub use backend::{Backend, End, Event, Failure, Refusal};
-pub use error::RemoteError;
-#[cfg(any(feature = "grpc", feature = "unix"))]
+#[cfg(any(feature = "http", feature = "unix"))]
 mod remote;
 
+pub use backend::{Backend, End, Event, Failure, Refusal};
+pub use error::{Delivery, RemoteError};
 pub use json::{InvalidJson, Json};
-#[cfg(any(feature = "grpc", feature = "unix"))]
+#[cfg(any(feature = "http", feature = "unix"))]
 pub use listen::BindError;
 pub use message::{Call, Outcome, PluginError, Reply};
-#[cfg(any(feature = "grpc", feature = "unix"))]
+#[cfg(any(feature = "http", feature = "unix"))]
 pub use remote::Remote;
 #[cfg(feature = "tls")]
 pub use secret::Secret;

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "grpc")]
 use crate::grpc;
+#[cfg(feature = "mcp")]
+use crate::mcp;
 #[cfg(feature = "unix")]
 use crate::unix;
 use crate::{Call, Json, RemoteError, Reply};
@@ -16,6 +18,9 @@ pub enum Remote {
     /// gRPC.
     #[cfg(feature = "grpc")]
     Grpc(Box<grpc::Client>),
+    /// MCP.
+    #[cfg(feature = "mcp")]
+    Mcp(Box<mcp::Client>),
 }
 
 impl Remote {
@@ -29,6 +34,8 @@ impl Remote {
             Self::Unix(client) => client.plugin_config().await,
             #[cfg(feature = "grpc")]
             Self::Grpc(client) => client.plugin_config().await,
+            #[cfg(feature = "mcp")]
+            Self::Mcp(client) => client.plugin_config().await,
         }
     }
 
@@ -42,6 +49,20 @@ impl Remote {
             Self::Unix(client) => client.invoke(call).await,
             #[cfg(feature = "grpc")]
             Self::Grpc(client) => client.invoke(call).await,
+            #[cfg(feature = "mcp")]
+            Self::Mcp(client) => client.invoke(call).await,
+        }
+    }
+
+    /// Says goodbye, where the transport knows how: ends the session, and a server that is a child of this process.
+    pub async fn close(&self) {
+        match self {
+            #[cfg(feature = "unix")]
+            Self::Unix(_) => {}
+            #[cfg(feature = "grpc")]
+            Self::Grpc(_) => {}
+            #[cfg(feature = "mcp")]
+            Self::Mcp(client) => client.close().await,
         }
     }
 }

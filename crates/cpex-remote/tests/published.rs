@@ -5,6 +5,7 @@
 
 mod words;
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::net::TcpListener;
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use cpex_remote::{Remote, RemoteError, grpc, unix};
+use cpex_remote::mcp::{Launch, Program};
+use cpex_remote::{Remote, RemoteError, Secret, grpc, mcp, unix};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -26,23 +28,58 @@ enum Transport {
     Unix,
     GrpcTcp,
     GrpcUnix,
+    McpTcp,
+    McpUnix,
+    McpStdio,
 }
+
+const TRANSPORTS: [Transport; 6] = [
+    Transport::Unix,
+    Transport::GrpcTcp,
+    Transport::GrpcUnix,
+    Transport::McpTcp,
+    Transport::McpUnix,
+    Transport::McpStdio,
+];
+
+/// Where the plugin in Python is.
+const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers");
 
 /// A place for sockets and configuration files, and how the transport names it.
 struct Place {
     directory: tempfile::TempDir,
     transport: Transport,
     port: u16,
+    /// Of a server that its client starts.
+    program: Option<Program>,
 }
 
 impl Place {
     fn new(transport: Transport) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { directory: tempfile::tempdir().unwrap(), transport, port }
+        Self { directory: tempfile::tempdir().unwrap(), transport, port, program: None }
     }
 
     fn socket(&self) -> PathBuf {
         self.directory.path().join("s")
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/mcp", self.port)
+    }
+
+    /// What a published server is told.
+    fn environment(&self) -> BTreeMap<&'static str, String> {
+        let config = self.directory.path().join("server.yaml").display().to_string();
+        let transport = if let Transport::McpStdio = self.transport { "stdio" } else { "http" };
+        BTreeMap::from([
+            ("PLUGINS_CONFIG_PATH", config),
+            ("PLUGINS_UNIX_SOCKET_PATH", self.socket().display().to_string()),
+            ("PLUGINS_TRANSPORT", transport.to_owned()),
+            ("PYTHONPATH", PEERS.to_owned()),
+            ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+            ("PLUGINS_LOG_LEVEL", "CRITICAL".to_owned()),
+        ])
     }
 
     fn write(&self, name: &str, plugin: Value, rest: Value) -> PathBuf {
@@ -59,6 +96,15 @@ impl Place {
             Transport::Unix => json!({"unix_socket": {"path": self.socket()}}),
             Transport::GrpcTcp => json!({"grpc": {"target": format!("127.0.0.1:{}", self.port)}}),
             Transport::GrpcUnix => json!({"grpc": {"uds": self.socket()}}),
+            Transport::McpTcp => json!({"mcp": {"proto": "STREAMABLEHTTP", "url": self.url()}}),
+            Transport::McpUnix => {
+                json!({"mcp": {"proto": "STREAMABLEHTTP", "url": "http://localhost/mcp", "uds": self.socket()}})
+            }
+            Transport::McpStdio => {
+                let program = self.program.as_ref().unwrap();
+                let Launch::Command(words) = &program.launch else { panic!("{program:?}") };
+                json!({"mcp": {"proto": "STDIO", "cmd": words, "env": self.environment()}})
+            }
         };
         let mut plugin = json!({"name": words::NAME, "kind": "external", "hooks": ["tool_pre_invoke"]});
         plugin.as_object_mut().unwrap().extend(target.as_object().unwrap().clone());
@@ -66,7 +112,7 @@ impl Place {
     }
 
     /// The published server with the plugin in Python.
-    fn published_server(&self, python: &Path) -> Child {
+    fn published_server(&mut self, python: &Path) -> Option<Child> {
         let plugin = json!({
             "name": words::NAME, "kind": "probe_plugin.ProbePlugin", "description": "probe", "author": "me",
             "version": "1.2.3", "hooks": ["tool_pre_invoke"], "tags": ["a", "b"], "mode": "sequential", "priority": 42,
@@ -76,35 +122,60 @@ impl Place {
             Transport::Unix => json!({}),
             Transport::GrpcTcp => json!({"grpc_server_settings": {"host": "127.0.0.1", "port": self.port}}),
             Transport::GrpcUnix => json!({"grpc_server_settings": {"uds": self.socket()}}),
+            Transport::McpTcp => json!({"server_settings": {"host": "127.0.0.1", "port": self.port}}),
+            Transport::McpUnix => json!({"server_settings": {"uds": self.socket()}}),
+            Transport::McpStdio => json!({}),
         };
         let module = match self.transport {
             Transport::Unix => "cpex.framework.external.unix.server.runtime",
             Transport::GrpcTcp | Transport::GrpcUnix => "cpex.framework.external.grpc.server.runtime",
+            Transport::McpTcp | Transport::McpUnix | Transport::McpStdio => {
+                "cpex.framework.external.mcp.server.runtime"
+            }
         };
-        let config = self.write("server.yaml", plugin, settings);
-        published(python)
-            .args(["-m", module])
-            .env("PLUGINS_CONFIG_PATH", config)
-            .env("PLUGINS_UNIX_SOCKET_PATH", self.socket())
-            .spawn()
-            .unwrap()
+        self.write("server.yaml", plugin, settings);
+        let arguments = [python.display().to_string(), "-m".to_owned(), module.to_owned()];
+        self.start(arguments.to_vec(), self.environment())
+    }
+
+    /// Starts a server, or says how its client does.
+    fn start(&mut self, words: Vec<String>, env: BTreeMap<&'static str, String>) -> Option<Child> {
+        if let Transport::McpStdio = self.transport {
+            let env = env.into_iter().map(|(name, value)| (name.to_owned(), Secret::new(value))).collect();
+            self.program = Some(Program { env, ..Program::new(Launch::Command(words)) });
+            return None;
+        }
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).envs(env).stdin(Stdio::null()).stdout(Stdio::piped());
+        Some(command.stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap())
     }
 
     /// Our server with the plugin in Rust.
-    fn our_server(&self) -> Child {
+    fn our_server(&mut self) -> Option<Child> {
         let binary = env::current_exe().unwrap().parent().unwrap().join("../examples/probe_server");
+        let tcp = format!("127.0.0.1:{}", self.port);
+        let socket = self.socket().display().to_string();
         let arguments = match self.transport {
-            Transport::Unix => ["unix".to_owned(), self.socket().display().to_string()],
-            Transport::GrpcTcp => ["grpc".to_owned(), format!("127.0.0.1:{}", self.port)],
-            Transport::GrpcUnix => ["grpc".to_owned(), self.socket().display().to_string()],
+            Transport::Unix => vec!["unix".to_owned(), socket],
+            Transport::GrpcTcp => vec!["grpc".to_owned(), tcp],
+            Transport::GrpcUnix => vec!["grpc".to_owned(), socket],
+            Transport::McpTcp => vec!["mcp".to_owned(), tcp],
+            Transport::McpUnix => vec!["mcp".to_owned(), socket],
+            Transport::McpStdio => vec!["stdio".to_owned()],
         };
-        Command::new(binary)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap()
+        let words = [binary.display().to_string()].into_iter().chain(arguments).collect();
+        self.start(words, BTreeMap::new())
+    }
+
+    fn endpoint(&self) -> mcp::Endpoint {
+        match (&self.program, self.transport) {
+            (Some(program), _) => mcp::Endpoint::Stdio(program.clone()),
+            (None, Transport::McpUnix) => {
+                let http = mcp::Http::new("http://localhost/mcp");
+                mcp::Endpoint::Http(mcp::Http { socket: Some(self.socket()), ..http })
+            }
+            (None, _) => mcp::Endpoint::Http(mcp::Http::new(self.url())),
+        }
     }
 
     /// Our client, once there is a server.
@@ -122,6 +193,14 @@ impl Place {
                     }
                     Transport::GrpcTcp => grpc(grpc::Target::Tcp(format!("127.0.0.1:{}", self.port))).await,
                     Transport::GrpcUnix => grpc(grpc::Target::Unix(self.socket())).await,
+                    Transport::McpTcp | Transport::McpUnix | Transport::McpStdio => {
+                        let config = mcp::ClientConfig {
+                            timeout: PATIENCE,
+                            ..mcp::ClientConfig::new(self.endpoint())
+                        };
+                        let client = mcp::Client::connect(words::NAME, config).await;
+                        client.map(|client| Remote::Mcp(Box::new(client)))
+                    }
                 };
                 if let Ok(client) = connected {
                     return client;
@@ -145,7 +224,7 @@ fn interpreter() -> Option<PathBuf> {
 fn published(python: &Path) -> Command {
     let mut command = Command::new(python);
     command
-        .env("PYTHONPATH", Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers"))
+        .env("PYTHONPATH", PEERS)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("PLUGINS_LOG_LEVEL", "CRITICAL")
         .stdin(Stdio::null())
@@ -168,13 +247,13 @@ async fn seen_by_published_host(python: &Path, place: &Place) -> Value {
 #[tokio::test]
 async fn a_published_host_sees_the_same_of_our_server_as_of_its_own() {
     let Some(python) = interpreter() else { return };
-    for transport in [Transport::Unix, Transport::GrpcTcp, Transport::GrpcUnix] {
-        let place = Place::new(transport);
+    for transport in TRANSPORTS {
+        let mut place = Place::new(transport);
         let server = place.published_server(&python);
         let mut theirs = seen_by_published_host(&python, &place).await;
         drop(server);
 
-        let place = Place::new(transport);
+        let mut place = Place::new(transport);
         let _server = place.our_server();
         let ours = seen_by_published_host(&python, &place).await;
         if let Transport::Unix = transport {
@@ -190,8 +269,8 @@ async fn a_published_host_sees_the_same_of_our_server_as_of_its_own() {
 #[tokio::test]
 async fn our_client_understands_a_published_server() {
     let Some(python) = interpreter() else { return };
-    for transport in [Transport::Unix, Transport::GrpcTcp, Transport::GrpcUnix] {
-        let place = Place::new(transport);
+    for transport in TRANSPORTS {
+        let mut place = Place::new(transport);
         let _server = place.published_server(&python);
         let client = place.client().await;
         let config = value(&client.plugin_config().await.unwrap().unwrap());
@@ -235,9 +314,9 @@ async fn our_client_understands_a_published_server() {
 async fn a_published_server_that_is_killed_leaves_an_error() {
     // W82
     let Some(python) = interpreter() else { return };
-    for transport in [Transport::Unix, Transport::GrpcTcp] {
-        let place = Place::new(transport);
-        let mut server = place.published_server(&python);
+    for transport in [Transport::Unix, Transport::GrpcTcp, Transport::McpTcp] {
+        let mut place = Place::new(transport);
+        let mut server = place.published_server(&python).unwrap();
         let client = place.client().await;
         let slow = call("sleep", json!({"seconds": 120}));
         let killed = async {
@@ -257,7 +336,7 @@ async fn a_published_server_that_is_killed_leaves_an_error() {
 async fn our_server_says_when_it_is_ready() {
     // W33
     let place = Place::new(Transport::Unix);
-    let mut server = place.our_server();
+    let mut server = place.our_server().unwrap();
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
     assert_eq!(lines.next_line().await.unwrap().unwrap(), "READY");
     place.client().await.invoke(&call("allow", json!({}))).await.unwrap();

@@ -1,6 +1,7 @@
-//! A server with one plugin written in Rust: `probe_server unix PATH`, `probe_server grpc HOST:PORT|PATH`.
+//! A server with one plugin written in Rust: `probe_server unix PATH`, `probe_server grpc|mcp HOST:PORT|PATH`,
+//! `probe_server stdio`.
 //!
-//! Prints READY when it serves; ends on SIGTERM or Ctrl-C, after the calls under way.
+//! Prints READY when it serves, but over the standard streams; ends on SIGTERM or Ctrl-C, after the calls under way.
 
 mod probe;
 
@@ -9,11 +10,11 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use cpex_remote::{grpc, unix};
+use cpex_remote::{grpc, mcp, unix};
 use probe::Probe;
 use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: &str = "usage: probe_server unix PATH | grpc HOST:PORT|PATH";
+const USAGE: &str = "usage: probe_server unix PATH | grpc HOST:PORT|PATH | mcp HOST:PORT|PATH | stdio";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -25,18 +26,29 @@ async fn main() -> Result<(), Box<dyn Error>> {
             server.serve(Arc::new(Probe), stopped()).await;
         }
         ["grpc", address] => {
-            let target = if address.starts_with('/') {
-                grpc::Target::Unix(address.into())
-            } else {
-                grpc::Target::Tcp(address.to_string())
-            };
-            let server = grpc::Server::bind(grpc::ServerConfig::new(target)).await?;
+            let server = grpc::Server::bind(grpc::ServerConfig::new(target(address))).await?;
             ready()?;
             server.serve(Arc::new(Probe), stopped()).await;
+        }
+        ["mcp", address] => {
+            let server = mcp::Server::bind(mcp::ServerConfig::new(target(address))).await?;
+            ready()?;
+            server.serve(Arc::new(Probe), stopped()).await;
+        }
+        ["stdio"] => {
+            // Nothing that a plugin prints may come among the messages.
+            mcp::serve_stdio(Arc::new(Probe), mcp::StdioConfig::default(), stopped()).await?;
         }
         _ => return Err(USAGE.into()),
     }
     Ok(())
+}
+
+fn target(address: &str) -> grpc::Target {
+    match address.starts_with('/') {
+        true => grpc::Target::Unix(address.into()),
+        false => grpc::Target::Tcp(address.to_owned()),
+    }
 }
 
 fn ready() -> io::Result<()> {

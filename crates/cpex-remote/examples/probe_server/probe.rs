@@ -57,6 +57,10 @@ impl Backend for Probe {
                 let args = &payload["args"];
                 result(json!({"modified_payload": {"name": "t", "args": [args, args, args]}}))
             }
+            "print" => {
+                println!("printed by a plugin");
+                result(json!({}))
+            }
             "sleep" => {
                 let seconds = payload["args"]["seconds"].as_f64().unwrap_or_default();
                 tokio::time::sleep(Duration::from_secs_f64(seconds)).await;

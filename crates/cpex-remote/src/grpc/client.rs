@@ -2,24 +2,23 @@
 
 use std::error::Error as _;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use prost::Message;
 use tokio::time::{sleep, timeout};
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Response, Status};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::{Request, Response, Status};
 
-use super::config::{ClientConfig, MAX_MESSAGE};
-use super::connector::{Connector, NotConnected};
+use super::PROTOCOLS;
+use super::config::ClientConfig;
 use crate::error::RemoteError;
+use crate::http::{Connector, MAX_MESSAGE, NotConnected};
 use crate::json::Json;
 use crate::message::{Call, Reply};
+use crate::reconnect;
+use crate::secret::Secret;
 use crate::wire::plugin_service_client::PluginServiceClient;
 use crate::wire::{Announced, Features, GetPluginConfigRequest, InvokeHookRequest};
-
-/// The longest wait between two attempts to connect, jitter aside.
-const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(5);
 
 /// A client of one plugin.
 ///
@@ -30,6 +29,7 @@ pub struct Client {
     plugin: String,
     config: ClientConfig,
     service: PluginServiceClient<Channel>,
+    authorization: Option<MetadataValue<Ascii>>,
     server: Mutex<Features>,
 }
 
@@ -43,11 +43,13 @@ impl Client {
         let endpoint = Endpoint::from_static("http://localhost")
             .http2_keep_alive_interval(config.keepalive)
             .keep_alive_timeout(config.keepalive);
-        let connector = Connector { target: config.target.clone(), tls: config.tls.clone() };
+        let connector =
+            Connector { target: config.target.clone(), tls: config.tls.clone(), protocols: PROTOCOLS };
         let service = PluginServiceClient::new(endpoint.connect_with_connector_lazy(connector))
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
-        let client = Self { plugin: plugin.into(), config, service, server: Mutex::default() };
+        let authorization = config.token.as_ref().map(authorization).transpose()?;
+        let client = Self { plugin: plugin.into(), config, service, authorization, server: Mutex::default() };
         client.announced().await?;
         Ok(client)
     }
@@ -68,7 +70,7 @@ impl Client {
         let server = *self.server.lock().unwrap_or_else(PoisonError::into_inner);
         let request = sized(call, server)?;
         let answer = self.ask(|mut service| {
-            let request = request.clone();
+            let request = self.authorized(request.clone());
             async move { service.invoke_hook(request).await }
         });
         Ok(answer.await?.into_reply(&call.plugin, self.config.numbers)?)
@@ -76,7 +78,7 @@ impl Client {
 
     async fn announced(&self) -> Result<Announced, RemoteError> {
         let answer = self.ask(|mut service| {
-            let request = GetPluginConfigRequest { name: self.plugin.clone() };
+            let request = self.authorized(GetPluginConfigRequest { name: self.plugin.clone() });
             async move { service.get_plugin_config(request).await }
         });
         let announced = answer
@@ -92,12 +94,7 @@ impl Client {
         &self,
         ask: impl Fn(PluginServiceClient<Channel>) -> F,
     ) -> Result<A, RemoteError> {
-        let mut delays = ExponentialBuilder::default()
-            .with_min_delay(self.config.reconnect_delay)
-            .with_max_delay(MAX_RECONNECT_DELAY)
-            .with_max_times(self.config.reconnect_attempts)
-            .with_jitter()
-            .build();
+        let mut delays = reconnect::delays(self.config.reconnect_attempts, self.config.reconnect_delay);
         let asking = async {
             loop {
                 let status = match ask(self.service.clone()).await {
@@ -117,6 +114,14 @@ impl Client {
         timeout(self.config.timeout, asking).await.unwrap_or(Err(RemoteError::TimedOut(self.config.timeout)))
     }
 
+    fn authorized<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some(authorization) = &self.authorization {
+            request.metadata_mut().insert("authorization", authorization.clone());
+        }
+        request
+    }
+
     fn failed(&self, status: Status) -> RemoteError {
         // A status that a server sent has no cause here.
         match status.source() {
@@ -131,6 +136,14 @@ impl Client {
     fn target(&self) -> String {
         self.config.target.to_string()
     }
+}
+
+fn authorization(token: &Secret) -> Result<MetadataValue<Ascii>, RemoteError> {
+    let mut value: MetadataValue<Ascii> = format!("Bearer {}", token.reveal())
+        .parse()
+        .map_err(|_| RemoteError::Token)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// The request, as JSON text as well if that fits.

@@ -4,13 +4,17 @@
 
 mod client;
 mod config;
-mod connector;
 
 mod authority;
-mod connections;
 mod server;
 mod service;
+mod turns;
 
 pub use client::Client;
-pub use config::{ClientConfig, Limits, MAX_MESSAGE, Plaintext, ServerConfig, Target};
-pub use server::{Server, StartError};
+pub use config::{ClientConfig, ServerConfig};
+pub use server::Server;
+
+pub use crate::http::{Access, Limits, MAX_MESSAGE, Plaintext, StartError, Target};
+
+/// HTTP/2, as TLS calls it.
+const PROTOCOLS: &[&[u8]] = &[b"h2"];

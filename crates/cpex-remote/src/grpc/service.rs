@@ -1,13 +1,12 @@
 //! The backend as gRPC services.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use crate::backend::{Backend, End, Event, Failure};
-use crate::message::{Call, Outcome, PluginError, Reply};
+use crate::backend::{Backend, Failure, Running};
+use crate::message::{Call, PluginError, Reply};
 use crate::wire::health_check_response::ServingStatus;
 use crate::wire::health_server::Health;
 use crate::wire::plugin_service_server::PluginService;
@@ -26,22 +25,6 @@ pub(super) struct Plugins<B> {
 
 /// Serves as long as it answers.
 pub(super) struct Alive;
-
-/// A call under way; told to the backend when it ends, however it ends.
-struct Running<'b, B: Backend> {
-    backend: &'b B,
-    hook: String,
-    plugin: String,
-    began: Instant,
-    end: End,
-}
-
-impl<B: Backend> Drop for Running<'_, B> {
-    fn drop(&mut self) {
-        let Self { hook, plugin, end, .. } = self;
-        self.backend.observe(&Event::Invoked { hook, plugin, took: self.began.elapsed(), end: *end });
-    }
-}
 
 #[tonic::async_trait]
 impl<B: Backend> PluginService for Plugins<B> {
@@ -66,22 +49,13 @@ impl<B: Backend> PluginService for Plugins<B> {
         request: Request<InvokeHookRequest>,
     ) -> Result<Response<InvokeHookResponse>, Status> {
         let request = request.into_inner();
-        let mut running = Running {
-            backend: &*self.backend,
-            hook: request.hook_type.clone(),
-            plugin: request.plugin_name.clone(),
-            began: Instant::now(),
-            end: End::Abandoned,
-        };
+        let running = Running::new(&*self.backend, &request.hook_type, &request.plugin_name);
         let peer = request.features();
         let reply = match request.into_call(self.numbers) {
             Ok(call) => self.invoke(call).await,
-            Err(invalid) => Reply::failed(PluginError::internal(&*running.plugin, invalid.to_string())),
+            Err(invalid) => Reply::failed(PluginError::internal(running.plugin(), invalid.to_string())),
         };
-        running.end = match reply.outcome {
-            Outcome::Result(_) => End::Result,
-            Outcome::Error(_) => End::Error,
-        };
+        running.end(&reply);
         Ok(Response::new(self.message(&reply, peer)))
     }
 }

@@ -4,7 +4,6 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use prost::Message;
 use prost::bytes::Bytes;
 use tokio::io::{AsyncWriteExt, BufReader};
@@ -12,12 +11,13 @@ use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::config::{ClientConfig, MAX_RECONNECT_DELAY};
+use super::config::ClientConfig;
 use super::error::FrameError;
 use super::frame::{MAX_FRAME, frame, frame_for, read_frame};
 use crate::error::RemoteError;
 use crate::json::Json;
 use crate::message::{Call, Reply};
+use crate::reconnect;
 use crate::wire::{
     Features, GetPluginConfigRequest, GetPluginConfigResponse, InvokeHookRequest, InvokeHookResponse,
 };
@@ -131,12 +131,7 @@ impl Client {
 
     /// A connection, however long the server takes to come back.
     async fn reopen(&self) -> Result<Connection, RemoteError> {
-        let mut delays = ExponentialBuilder::default()
-            .with_min_delay(self.config.reconnect_delay)
-            .with_max_delay(MAX_RECONNECT_DELAY)
-            .with_max_times(self.config.reconnect_attempts)
-            .with_jitter()
-            .build();
+        let mut delays = reconnect::delays(self.config.reconnect_attempts, self.config.reconnect_delay);
         loop {
             match (self.open().await, delays.next()) {
                 (Err(RemoteError::Connect { .. }), Some(delay)) => sleep(delay).await,

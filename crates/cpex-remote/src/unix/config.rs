@@ -15,16 +15,13 @@ pub struct ClientConfig {
     pub timeout: Duration,
     /// How often connecting is tried again once a connection was lost.
     pub reconnect_attempts: usize,
-    /// Before the first of these attempts; the next ones wait longer, up to [`MAX_RECONNECT_DELAY`].
+    /// Before the first of these attempts; the next ones wait longer, up to 5 s.
     pub reconnect_delay: Duration,
     /// How many calls may be under way at a time, each on a connection of its own; more wait.
     pub connections: usize,
     /// What becomes of whole numbers.
     pub numbers: Numbers,
 }
-
-/// The longest wait between two attempts to connect, jitter aside.
-pub const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(5);
 
 impl ClientConfig {
     /// The defaults of CPEX 0.1.x, and 16 connections.

@@ -1,7 +1,7 @@
 //! One connection of a server: a request, its reply, the next request.
 
 use std::future::{Future, pending};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prost::Message;
 use prost::bytes::Bytes;
@@ -15,8 +15,8 @@ use super::error::{ConnectionError, FrameError};
 use super::frame::{frame, frame_for, read_body, read_length};
 use super::request::Request;
 use super::server::{MEMORY_UNIT, Shared};
-use crate::backend::{Backend, End, Event, Failure, Refusal};
-use crate::message::{Outcome, PluginError, Reply};
+use crate::backend::{Backend, Event, Failure, Refusal, Running};
+use crate::message::{PluginError, Reply};
 use crate::wire::{
     Features, GetPluginConfigResponse, GetPluginConfigsResponse, InvokeHookRequest, InvokeHookResponse,
     NotEncodable,
@@ -112,27 +112,17 @@ impl<'s, B: Backend> Connection<'s, B> {
     async fn invoke(&mut self, request: InvokeHookRequest) -> Result<Bytes, Gone> {
         let shared = self.shared;
         let backend = &*shared.backend;
-        let began = Instant::now();
-        let (hook, plugin) = (request.hook_type.clone(), request.plugin_name.clone());
-        let ended = |end| {
-            backend.observe(&Event::Invoked { hook: &hook, plugin: &plugin, took: began.elapsed(), end });
-        };
+        let running = Running::new(backend, &request.hook_type, &request.plugin_name);
         let peer = request.features();
         let reply = match request.into_call(self.shared.config.numbers) {
             Ok(call) => match self.unless_gone(backend.invoke(call)).await {
                 Ok(Ok(reply)) => reply,
-                Ok(Err(Failure(message))) => Reply::failed(PluginError::internal(&*plugin, message)),
-                Err(Gone) => {
-                    ended(End::Abandoned);
-                    return Err(Gone);
-                }
+                Ok(Err(Failure(message))) => Reply::failed(PluginError::internal(running.plugin(), message)),
+                Err(Gone) => return Err(Gone),
             },
-            Err(invalid) => Reply::failed(PluginError::internal(&*plugin, invalid.to_string())),
+            Err(invalid) => Reply::failed(PluginError::internal(running.plugin(), invalid.to_string())),
         };
-        ended(match reply.outcome {
-            Outcome::Result(_) => End::Result,
-            Outcome::Error(_) => End::Error,
-        });
+        running.end(&reply);
         Ok(self.reply_frame(&reply, peer))
     }
 

@@ -13,7 +13,7 @@ mod request;
 mod server;
 
 pub use client::Client;
-pub use config::{ClientConfig, Limits, MAX_RECONNECT_DELAY, ServerConfig};
+pub use config::{ClientConfig, Limits, ServerConfig};
 pub use error::{ConnectionError, FrameError};
 pub use frame::{MAX_FRAME, read_frame};
 pub use server::Server;

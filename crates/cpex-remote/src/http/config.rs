@@ -1,0 +1,78 @@
+//! Where a server is, and what peers may ask of it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The largest message, either way.
+pub const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// Where a server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// `host:port`.
+    Tcp(String),
+    /// A socket; never with TLS.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => f.write_str(address),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Where a server serves without TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Plaintext {
+    /// To this machine only.
+    #[default]
+    Loopback,
+    /// To whoever reaches it.
+    Anywhere,
+}
+
+/// What peers may ask of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at a time; further ones are closed at once.
+    pub connections: usize,
+    /// Calls at a time on one connection.
+    pub streams: u32,
+    /// Calls at a time in all, from their first byte to their last: with `message`, what bounds memory.
+    pub calls: usize,
+    /// Bytes of one message, either way.
+    pub message: usize,
+    /// Bytes of one request's headers.
+    pub headers: u32,
+    /// For a call from its first byte to its last, waiting for its turn included.
+    pub call: Duration,
+    /// For a TLS handshake.
+    pub handshake: Duration,
+    /// Without a call, a connection is closed.
+    pub idle: Duration,
+    /// A silent connection is asked this often whether it is alive, and has as long to answer.
+    pub keepalive: Duration,
+    /// For calls under way when the server stops.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            streams: 128,
+            calls: 256,
+            message: MAX_MESSAGE,
+            headers: 16 * 1024,
+            call: Duration::from_secs(120),
+            handshake: Duration::from_secs(10),
+            idle: Duration::from_secs(300),
+            keepalive: Duration::from_secs(30),
+            grace: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Where a server listens.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::net::{TcpListener, UnixListener, UnixStream, lookup_host};
+use tokio_rustls::TlsAcceptor;
+
+use super::config::{Plaintext, Target};
+use super::connector::Stream;
+use crate::listen::{BindError, SocketFile, listen};
+use crate::tls::{ServerTls, TlsError};
+
+/// A server cannot start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It cannot listen.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// TLS is for TCP.
+    #[error("TLS configuration is not supported for Unix domain sockets")]
+    TlsOnSocket,
+    /// Others could read and change what goes over the net.
+    #[error(
+        "refusing to serve without TLS on {0}, which other machines reach: set up TLS or allow plaintext there"
+    )]
+    PublicPlaintext(SocketAddr),
+}
+
+/// Listens, and shakes hands where there is TLS.
+pub(crate) struct Listener {
+    socket: Socket,
+    pub(super) tls: Option<TlsAcceptor>,
+    /// What is made of a connection on a Unix socket.
+    unix: fn(UnixStream) -> Box<dyn Stream>,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    Unix { listener: UnixListener, _file: SocketFile },
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listener").field("socket", &self.socket).field("tls", &self.tls.is_some()).finish()
+    }
+}
+
+impl Listener {
+    /// Begins to listen; `protocols` are accepted in a TLS handshake.
+    pub(crate) async fn bind(
+        target: &Target,
+        tls: Option<&ServerTls>,
+        plaintext: Plaintext,
+        protocols: &[&[u8]],
+        unix: fn(UnixStream) -> Box<dyn Stream>,
+    ) -> Result<Self, StartError> {
+        let tls = tls.map(|tls| tls.load(protocols)).transpose()?;
+        let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
+        let socket = match target {
+            Target::Unix(_) if tls.is_some() => return Err(StartError::TlsOnSocket),
+            Target::Unix(path) => {
+                let (listener, file) = listen(path)?;
+                Socket::Unix { listener, _file: file }
+            }
+            Target::Tcp(address) => {
+                let failed = |source| BindError::Io { address: address.clone(), source };
+                let found: Vec<_> = lookup_host(address).await.map_err(failed)?.collect();
+                let public = found.iter().find(|address| !address.ip().is_loopback());
+                match (public, &tls, plaintext) {
+                    (Some(public), None, Plaintext::Loopback) => {
+                        return Err(StartError::PublicPlaintext(*public));
+                    }
+                    _ => Socket::Tcp(TcpListener::bind(&*found).await.map_err(failed)?),
+                }
+            }
+        };
+        Ok(Self { socket, tls, unix })
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+        Ok(match &self.socket {
+            Socket::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Box::new(stream)
+            }
+            Socket::Unix { listener, .. } => (self.unix)(listener.accept().await?.0),
+        })
+    }
+
+    /// The address of a server over TCP.
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        match &self.socket {
+            Socket::Tcp(listener) => listener.local_addr().ok(),
+            Socket::Unix { .. } => None,
+        }
+    }
+
+    /// Only this machine reaches it.
+    pub(crate) fn is_local(&self) -> bool {
+        self.local_addr().is_none_or(|address| address.ip().is_loopback())
+    }
+}

@@ -1,0 +1,20 @@
+//! What all that speaks HTTP shares: where servers are, how connections are made, taken and ended.
+
+mod config;
+mod connector;
+mod listener;
+
+mod access;
+mod connections;
+
+#[cfg(feature = "mcp")]
+pub(crate) use access::Denied;
+pub use access::Access;
+pub(crate) use access::Guard;
+pub use config::{Limits, MAX_MESSAGE, Plaintext, Target};
+pub(crate) use connections::{BoxBody, Connections, Door, Versions, keep};
+pub(crate) use connector::Connector;
+#[cfg(feature = "grpc")]
+pub(crate) use connector::{NotConnected, Stream};
+pub(crate) use listener::Listener;
+pub use listener::StartError;

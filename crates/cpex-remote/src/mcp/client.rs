@@ -1,0 +1,195 @@
+//! Calls one plugin of a server.
+
+use std::io;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use super::child::Offspring;
+use super::config::{ClientConfig, Endpoint};
+use super::jsonrpc::{Fault, Message, version};
+use super::link::Link;
+use super::text::{Said, call_params, config_params, read_reply};
+use crate::error::RemoteError;
+use crate::json::Json;
+use crate::message::{Call, PluginError, Reply};
+use crate::reconnect;
+use crate::wire::NotEncodable;
+
+/// What `initialize` tells the server.
+pub(super) const INITIALIZE: &str = concat!(
+    r#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"cpex","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#""}}"#
+);
+
+/// A client of one plugin.
+///
+/// Connecting is tried again, and so is a call that a server did not take: it was restarted and no longer knows the
+/// session, or it is about to stop. A call that was taken is not: the plugin may have run. Dropping a call gives it up
+/// on the server.
+#[derive(Debug)]
+pub struct Client {
+    plugin: String,
+    config: ClientConfig,
+    server: Server,
+    permits: Semaphore,
+}
+
+#[derive(Debug)]
+enum Server {
+    Http(Arc<Link>),
+    Stdio(Arc<Offspring>),
+}
+
+/// Why a request has no answer.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// It is not on its way.
+    Unsent(io::Error),
+    /// The server did not take it, because it does not know the session.
+    Gone,
+    /// It is, and what came of it may not be tried again.
+    Remote(RemoteError),
+}
+
+impl Client {
+    /// Connects to the server of `plugin`, and starts it if it is a child of this process.
+    ///
+    /// # Errors
+    /// If there is no server, or it does not answer in time.
+    pub async fn connect(plugin: impl Into<String>, config: ClientConfig) -> Result<Self, RemoteError> {
+        let plugin = plugin.into();
+        let server = match &config.endpoint {
+            Endpoint::Http(http) => Server::Http(Link::new(http, config.message)?),
+            Endpoint::Stdio(program) => {
+                Server::Stdio(Offspring::new(&plugin, program.clone(), config.message))
+            }
+        };
+        let permits = Semaphore::new(config.calls.clamp(1, Semaphore::MAX_PERMITS));
+        let client = Self { plugin, config, server, permits };
+        client.ask("ping", "{}").await?;
+        Ok(client)
+    }
+
+    /// The plugin's configuration on the server; `None` if the server has no such plugin.
+    ///
+    /// # Errors
+    /// If the server cannot be reached or does not answer properly.
+    pub async fn plugin_config(&self) -> Result<Option<Json>, RemoteError> {
+        let said = self.call_tool(&config_params(&self.plugin)).await?;
+        if said.is_error {
+            return Err(RemoteError::Status { code: "tool error", message: said.text });
+        }
+        let config = Json::new(said.text).map_err(|error| RemoteError::Malformed(error.to_string()))?;
+        if !config.is_object() {
+            return Err(RemoteError::Malformed("the configuration is not an object".to_owned()));
+        }
+        // Asked for a plugin that it does not have, a server answers with an empty object.
+        Ok(Some(config).filter(|config| !config.is_empty_object()))
+    }
+
+    /// Runs a hook of the plugin.
+    ///
+    /// # Errors
+    /// If there is no reply: see [`RemoteError`]. Never retried once the server took the call.
+    pub async fn invoke(&self, call: &Call) -> Result<Reply, RemoteError> {
+        if !call.payload.is_object() || !call.context.is_object() {
+            return Err(NotEncodable::NotAnObject.into());
+        }
+        let params = call_params(call);
+        let (size, limit) = (params.len(), self.config.message);
+        if size > limit {
+            return Err(RemoteError::TooLarge { size, limit });
+        }
+        let said = self.call_tool(&params).await?;
+        if said.is_error {
+            let message = format!("Error trying to decode json: {}", said.text);
+            return Ok(Reply::failed(PluginError::coded(&*call.plugin, message, "JSON_DECODE_ERROR")));
+        }
+        Ok(read_reply(&said.text, &call.plugin)?)
+    }
+
+    /// Ends the session, and a server that is a child of this process.
+    pub async fn close(&self) {
+        match &self.server {
+            Server::Http(link) => link.close().await,
+            Server::Stdio(offspring) => offspring.close().await,
+        }
+    }
+
+    async fn call_tool(&self, params: &str) -> Result<Said, RemoteError> {
+        let answer = self.ask("tools/call", params).await?;
+        match Message::read(&answer) {
+            Ok(Message::Answer { outcome: Ok(result), .. }) => {
+                Said::read(result).ok_or_else(|| RemoteError::Malformed("the tool said nothing".to_owned()))
+            }
+            Ok(Message::Answer { outcome: Err(fault), .. }) => Err(refused(fault)),
+            _ => Err(RemoteError::Malformed("the answer is no message".to_owned())),
+        }
+    }
+
+    /// Asks in time, and again as long as no server has taken the request.
+    async fn ask(&self, method: &str, params: &str) -> Result<Vec<u8>, RemoteError> {
+        let mut delays = reconnect::delays(self.config.reconnect_attempts, self.config.reconnect_delay);
+        let asking = async {
+            let _permit = self.permits.acquire().await;
+            let mut begun_again = false;
+            loop {
+                let asked = match &self.server {
+                    Server::Http(link) => link.ask(method, params).await,
+                    Server::Stdio(offspring) => offspring.ask(method, params).await,
+                };
+                let source = match asked {
+                    Ok(answer) => return Ok(answer),
+                    Err(Failed::Remote(error)) => return Err(error),
+                    Err(Failed::Unsent(source)) => source,
+                    Err(Failed::Gone) if !std::mem::replace(&mut begun_again, true) => continue,
+                    Err(Failed::Gone) => io::Error::other("the server does not know the session"),
+                };
+                match delays.next() {
+                    Some(delay) => sleep(delay).await,
+                    None => {
+                        let attempts = self.config.reconnect_attempts + 1;
+                        return Err(RemoteError::Reconnect { target: self.target(), attempts, source });
+                    }
+                }
+            }
+        };
+        timeout(self.config.timeout, asking).await.unwrap_or(Err(RemoteError::TimedOut(self.config.timeout)))
+    }
+
+    fn target(&self) -> String {
+        match &self.config.endpoint {
+            Endpoint::Http(http) => match &http.socket {
+                Some(path) => format!("{} (uds={})", http.url, path.display()),
+                None => http.url.clone(),
+            },
+            Endpoint::Stdio(program) => program.name(),
+        }
+    }
+}
+
+/// The version that a server has chosen.
+pub(super) fn negotiated(greeting: &[u8]) -> Result<&'static str, Failed> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Initialized {
+        protocol_version: String,
+    }
+    let malformed = |what: &str| Failed::Remote(RemoteError::Malformed(what.to_owned()));
+    match Message::read(greeting) {
+        Ok(Message::Answer { outcome: Ok(result), .. }) => serde_json::from_str::<Initialized>(result.get())
+            .ok()
+            .and_then(|initialized| version(&initialized.protocol_version))
+            .ok_or_else(|| malformed("the server speaks no version of MCP that is known here")),
+        Ok(Message::Answer { outcome: Err(fault), .. }) => Err(Failed::Remote(refused(fault))),
+        _ => Err(malformed("the server does not answer as MCP says")),
+    }
+}
+
+fn refused(Fault { code, message }: Fault) -> RemoteError {
+    RemoteError::Status { code: "JSON-RPC error", message: format!("{code}: {message}") }
+}

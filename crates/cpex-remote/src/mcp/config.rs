@@ -1,0 +1,149 @@
+//! What a client and a server are told.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::program::Program;
+use crate::http::{Access, Limits, MAX_MESSAGE, Plaintext, Target};
+use crate::secret::Secret;
+use crate::tls::{ClientTls, ServerTls};
+
+/// Where and how to serve over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Where to listen. A socket's directory must exist; port 0 is any that is free.
+    pub target: Target,
+    /// The path of the endpoint.
+    pub path: String,
+    /// TLS over TCP.
+    pub tls: Option<ServerTls>,
+    /// Where to serve without TLS.
+    pub plaintext: Plaintext,
+    /// Whom to answer.
+    pub access: Access,
+    /// What is remembered of peers.
+    pub sessions: Sessions,
+    /// What peers may ask of the server.
+    pub limits: Limits,
+    /// For the body of a request to arrive.
+    pub arrival: Duration,
+}
+
+impl ServerConfig {
+    /// The defaults, at the path `/mcp`.
+    #[must_use]
+    pub fn new(target: Target) -> Self {
+        Self {
+            target,
+            path: "/mcp".to_owned(),
+            tls: None,
+            plaintext: Plaintext::default(),
+            access: Access::default(),
+            sessions: Sessions::default(),
+            limits: Limits::default(),
+            arrival: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What a server remembers of its peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sessions {
+    /// A session for each, until the peer ends it. A peer whose session is forgotten begins another one.
+    Kept {
+        /// Sessions at a time; of more, the one that was not used for longest is forgotten.
+        most: usize,
+        /// A session that is not used for so long is forgotten.
+        idle: Duration,
+    },
+    /// Nothing: replicas behind one address can share the requests. A call is given up by closing its connection.
+    None,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self::Kept { most: 4096, idle: Duration::from_secs(3600) }
+    }
+}
+
+/// How to serve over the standard streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StdioConfig {
+    /// Calls at a time; more wait.
+    pub calls: usize,
+    /// Bytes of one message, either way.
+    pub message: usize,
+    /// For a call, waiting for its turn included.
+    pub call: Duration,
+    /// For calls under way when the server stops.
+    pub grace: Duration,
+}
+
+impl Default for StdioConfig {
+    fn default() -> Self {
+        let Limits { calls, message, call, grace, .. } = Limits::default();
+        Self { calls, message, call, grace }
+    }
+}
+
+/// How to reach a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientConfig {
+    /// The server.
+    pub endpoint: Endpoint,
+    /// For a whole call, connecting included.
+    pub timeout: Duration,
+    /// How often connecting is tried again within a call.
+    pub reconnect_attempts: usize,
+    /// Before the first of these attempts; the next ones wait longer, up to 5 s.
+    pub reconnect_delay: Duration,
+    /// How many calls may be under way at a time; more wait.
+    pub calls: usize,
+    /// Bytes of one message, either way.
+    pub message: usize,
+}
+
+impl ClientConfig {
+    /// The defaults.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            timeout: Duration::from_secs(30),
+            reconnect_attempts: 3,
+            reconnect_delay: Duration::from_millis(100),
+            calls: 128,
+            message: MAX_MESSAGE,
+        }
+    }
+}
+
+/// Where a server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// It is reached over HTTP.
+    Http(Http),
+    /// It is a child of this process.
+    Stdio(Program),
+}
+
+/// A server over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// `http://host:port/path` or `https://…`.
+    pub url: String,
+    /// Where to connect to instead of the URL's host and port; without TLS.
+    pub socket: Option<PathBuf>,
+    /// TLS, if the URL begins with `https`; its files are read for every connection.
+    pub tls: ClientTls,
+    /// Shown to the server with every request.
+    pub token: Option<Secret>,
+}
+
+impl Http {
+    /// A server that anybody may ask, believed on the word of the system's authorities.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), socket: None, tls: ClientTls::default(), token: None }
+    }
+}
