@@ -91,3 +91,13 @@ impl RemoteError {
         }
     }
 }
+
+/// What lies under an error, in words.
+#[cfg(feature = "http")]
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}

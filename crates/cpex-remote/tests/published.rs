@@ -65,7 +65,7 @@ impl Place {
     }
 
     fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/mcp", self.port)
+        format!("http://localhost:{}/mcp", self.port)
     }
 
     /// What a published server is told.
@@ -335,7 +335,7 @@ async fn a_published_server_that_is_killed_leaves_an_error() {
 #[tokio::test]
 async fn our_server_says_when_it_is_ready() {
     // W33
-    let place = Place::new(Transport::Unix);
+    let mut place = Place::new(Transport::Unix);
     let mut server = place.our_server().unwrap();
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
     assert_eq!(lines.next_line().await.unwrap().unwrap(), "READY");

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::PROTOCOLS;
 use super::config::ClientConfig;
-use crate::error::RemoteError;
+use crate::error::{RemoteError, root_cause};
 use crate::http::{Connector, MAX_MESSAGE, NotConnected};
 use crate::json::Json;
 use crate::message::{Call, Reply};
@@ -169,12 +169,4 @@ fn not_connected(status: &Status) -> Option<std::io::Error> {
         cause = error.source();
     }
     None
-}
-
-fn root_cause(status: &Status) -> String {
-    let mut cause: &dyn std::error::Error = status;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }

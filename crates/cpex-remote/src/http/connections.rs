@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http_body_util::BodyExt;
-use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::{Body, Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::http::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -20,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower_service::Service;
 
+use super::body::{BoxBody, keep};
 use super::config::Limits;
 use super::connector::Stream;
 use super::listener::Listener;
@@ -27,11 +26,6 @@ use crate::backend::{Backend, Event, Refusal};
 
 /// After the system refused a connection, as it does when no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-type Failed = Box<dyn Error + Send + Sync>;
-
-/// The body of an answer.
-pub(crate) type BoxBody = UnsyncBoxBody<Bytes, Failed>;
 
 /// The versions of HTTP that a server speaks.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +60,7 @@ enum Ended {
     #[error("TLS handshake failed: {0}")]
     Tls(std::io::Error),
     #[error(transparent)]
-    Http(Failed),
+    Http(Box<dyn Error + Send + Sync>),
 }
 
 /// Something a connection can be asked to answer.
@@ -268,17 +262,4 @@ impl<S: Answers> Service<Request<Incoming>> for Counted<S> {
         let answer = self.service.call(request);
         Box::pin(async move { Ok(answer.await?.map(|body| keep(body, active))) })
     }
-}
-
-/// A body that keeps something as long as it is there.
-pub(crate) fn keep<D>(body: D, kept: impl Send + 'static) -> BoxBody
-where
-    D: Body<Data = Bytes, Error: Into<Failed>> + Send + 'static,
-{
-    body.map_frame(move |frame| {
-        let _ = &kept;
-        frame
-    })
-    .map_err(Into::into)
-    .boxed_unsync()
 }

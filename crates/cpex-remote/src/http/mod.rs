@@ -5,6 +5,7 @@ mod connector;
 mod listener;
 
 mod access;
+mod body;
 mod connections;
 
 #[cfg(feature = "mcp")]
@@ -12,7 +13,8 @@ pub(crate) use access::Denied;
 pub use access::Access;
 pub(crate) use access::Guard;
 pub use config::{Limits, MAX_MESSAGE, Plaintext, Target};
-pub(crate) use connections::{BoxBody, Connections, Door, Versions, keep};
+pub(crate) use body::{BoxBody, keep};
+pub(crate) use connections::{Connections, Door, Versions};
 pub(crate) use connector::Connector;
 #[cfg(feature = "grpc")]
 pub(crate) use connector::{NotConnected, Stream};

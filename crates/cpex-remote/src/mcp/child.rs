@@ -112,11 +112,7 @@ impl Offspring {
         }
         *living = None;
         let started = Arc::new(Living::start(&self.plugin, &self.program, self.limit).map_err(Failed::Unsent)?);
-        // Nothing was asked of a plugin yet: whatever fails here may be tried again.
-        let greeting = started.ask("initialize", INITIALIZE).await.map_err(|failed| match failed {
-            Failed::Remote(RemoteError::Disconnected(source)) => Failed::Unsent(source),
-            failed => failed,
-        })?;
+        let greeting = started.ask("initialize", INITIALIZE).await.map_err(Failed::before_any_call)?;
         negotiated(&greeting)?;
         started.say(notification("notifications/initialized")).await?;
         *living = Some(started.clone());

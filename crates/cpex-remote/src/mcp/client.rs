@@ -55,6 +55,16 @@ pub(super) enum Failed {
     Remote(RemoteError),
 }
 
+impl Failed {
+    /// Nothing was asked of a plugin yet: it may be tried again.
+    pub(super) fn before_any_call(self) -> Self {
+        match self {
+            Self::Remote(RemoteError::Disconnected(source)) => Self::Unsent(source),
+            failed => failed,
+        }
+    }
+}
+
 impl Client {
     /// Connects to the server of `plugin`, and starts it if it is a child of this process.
     ///

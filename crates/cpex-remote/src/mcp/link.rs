@@ -1,6 +1,5 @@
 //! A server over HTTP, as a client sees it: a session, and requests in it.
 
-use std::error::Error as _;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +18,7 @@ use super::config::Http;
 use super::events::Events;
 use super::gate::{EVENTS, JSON, PROTOCOL_VERSION, SESSION, is_kind};
 use super::jsonrpc::{Id, Message, cancellation, notification, request};
-use super::pool::{Broken, Busy, Pool};
+use super::pool::{Broken, Busy, Pool, plain};
 use crate::error::RemoteError;
 use crate::http::{Connector, Target};
 
@@ -147,10 +146,12 @@ impl Link {
             return Ok(session);
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let answer = self.post(None, Some(id), request(id, "initialize", INITIALIZE)).await?;
+        let greeting = self.post(None, Some(id), request(id, "initialize", INITIALIZE));
+        let answer = greeting.await.map_err(Failed::before_any_call)?;
         let version = negotiated(&answer.message)?;
         let session = Arc::new(Session { name: answer.session, version });
-        self.post(Some(&session), None, notification("notifications/initialized")).await?;
+        let initialized = self.post(Some(&session), None, notification("notifications/initialized"));
+        initialized.await.map_err(Failed::before_any_call)?;
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
         Ok(session)
     }
@@ -295,10 +296,7 @@ struct Answered {
 
 async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Failed> {
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-            Failed::Remote(RemoteError::Disconnected(io::Error::other(reason)))
-        })?;
+        let frame = frame.map_err(|error| Failed::Remote(RemoteError::Disconnected(plain(&error))))?;
         if let Ok(bytes) = frame.into_data() {
             return Ok(Some(bytes));
         }

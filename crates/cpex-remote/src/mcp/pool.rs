@@ -9,6 +9,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::http::{Request, Response};
 use hyper_util::rt::TokioIo;
 
+use crate::error::root_cause;
 use crate::http::Connector;
 
 type Sender = SendRequest<Full<Bytes>>;
@@ -62,8 +63,8 @@ impl Pool {
                 Ok(response) => return Ok((response, Busy { pool: self.clone(), sender })),
                 Err(mut refused) => match refused.take_message() {
                     Some(unsent) if !fresh => request = unsent,
-                    Some(_) => return Err(Broken::Unsent(io::Error::other(refused.into_error()))),
-                    None => return Err(Broken::Sent(io::Error::other(refused.into_error()))),
+                    Some(_) => return Err(Broken::Unsent(plain(&refused.into_error()))),
+                    None => return Err(Broken::Sent(plain(&refused.into_error()))),
                 },
             }
         }
@@ -81,9 +82,14 @@ impl Pool {
 
     async fn open(&self) -> io::Result<Sender> {
         let stream = self.connector.connect().await?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| plain(&error))?;
         // What breaks it is told to whoever waits for an answer.
         tokio::spawn(async move { connection.await.unwrap_or(()) });
         Ok(sender)
     }
+}
+
+/// What broke a connection.
+pub(super) fn plain(error: &hyper::Error) -> io::Error {
+    io::Error::other(root_cause(error))
 }
