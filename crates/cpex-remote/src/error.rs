@@ -83,9 +83,11 @@ impl RemoteError {
     #[must_use]
     pub fn delivery(&self) -> Delivery {
         match self {
-            Self::Connect { .. } | Self::Reconnect { .. } | Self::Unsendable(_) | Self::Token | Self::TooLarge { .. } => {
-                Delivery::NotDelivered
-            }
+            Self::Connect { .. }
+            | Self::Reconnect { .. }
+            | Self::Unsendable(_)
+            | Self::Token
+            | Self::TooLarge { .. } => Delivery::NotDelivered,
             Self::TimedOut(_) | Self::Disconnected(_) => Delivery::Unknown,
             Self::Status { .. } | Self::Invalid(_) | Self::Malformed(_) => Delivery::Answered,
         }

@@ -240,6 +240,27 @@ async fn plaintext_stays_on_this_machine_unless_told_otherwise() {
     assert!(matches!(Server::bind(public).await, Err(StartError::PublicPlaintext(_))));
 }
 
+#[tokio::test]
+async fn only_those_who_know_the_token_call_and_no_page_does() {
+    let mut config = ServerConfig::new(Target::Tcp("127.0.0.1:0".to_owned()));
+    config.access.token = Some(Secret::new("s3cret"));
+    let world = World::serve(config).await;
+    for wrong in [None, Some("s3cre"), Some("s3cretly")] {
+        let config = ClientConfig { token: wrong.map(Secret::new), ..world.config() };
+        let refused = Client::connect(words::NAME, config).await.unwrap_err();
+        assert!(matches!(refused, RemoteError::Status { .. }), "{refused}");
+        assert!(refused.to_string().contains("Unauthorized"), "{refused}");
+    }
+    let config = ClientConfig { token: Some(Secret::new("s3cret")), ..world.config() };
+    let client = Client::connect(words::NAME, config).await.unwrap();
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+    let mut health = HealthClient::new(world.channel().await);
+    health.check(HealthCheckRequest::default()).await.unwrap();
+    let mut page = tonic::Request::new(HealthCheckRequest::default());
+    page.metadata_mut().insert("origin", "https://example.org".parse().unwrap());
+    assert_eq!(health.check(page).await.unwrap_err().code(), tonic::Code::PermissionDenied);
+}
+
 /// A server that shows a certificate for `localhost`.
 async fn secured(authority: &Authority, clients: ClientAuth) -> World {
     let tls = ServerTls { identity: authority.identity("localhost"), clients };

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use certificates::Authority;
 use cpex_remote::mcp::{
-    Access, Client, ClientConfig, Endpoint, Http, Launch, MAX_MESSAGE, Program, Server, ServerConfig, Sessions,
-    StartError, Target,
+    Access, Client, ClientConfig, Endpoint, Http, Launch, MAX_MESSAGE, Program, Server, ServerConfig,
+    Sessions, StartError, Target,
 };
 use cpex_remote::tls::{ClientAuth, ClientTls, ServerTls, Verify};
 use cpex_remote::{Delivery, End, Json, Outcome, Refusal, RemoteError, Secret};
@@ -91,8 +91,10 @@ impl World {
     /// Posts a message; status and body.
     async fn post(&self, headers: &str, body: &str) -> (u16, String) {
         let length = body.len();
-        self.ask(&format!("POST /mcp HTTP/1.1\r\n{HOST}{USUAL}{headers}content-length: {length}\r\n\r\n{body}"))
-            .await
+        self.ask(&format!(
+            "POST /mcp HTTP/1.1\r\n{HOST}{USUAL}{headers}content-length: {length}\r\n\r\n{body}"
+        ))
+        .await
     }
 
     async fn ask(&self, request: &str) -> (u16, String) {
@@ -105,7 +107,8 @@ impl World {
 
     /// Begins a session; its name.
     async fn session(&self) -> String {
-        let body = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#;
+        let body =
+            r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#;
         let length = body.len();
         let request = format!(
             "POST /mcp HTTP/1.1\r\nconnection: close\r\n{HOST}{USUAL}content-length: {length}\r\n\r\n{body}"
@@ -207,7 +210,10 @@ async fn a_message_that_does_not_fit_is_an_error_on_either_side() {
     let refused =
         world.client().await.invoke(&call("echo", json!({"text": "x".repeat(2000)}))).await.unwrap_err();
     assert!(refused.to_string().contains("a request of more than 1024 bytes is not taken"), "{refused}");
-    assert_eq!((world.backend.seen().refusals, refused.delivery()), (vec![Refusal::Size], Delivery::Answered));
+    assert_eq!(
+        (world.backend.seen().refusals, refused.delivery()),
+        (vec![Refusal::Size], Delivery::Answered)
+    );
     let chunked = format!(
         "POST /mcp HTTP/1.1\r\n{HOST}{USUAL}transfer-encoding: chunked\r\n\r\n800\r\n{}",
         "x".repeat(0x800)
@@ -229,7 +235,10 @@ async fn a_call_given_up_is_given_up_on_the_server() {
     world.backend.wait_for(|seen| seen.running == 0 && seen.ends == [End::Abandoned]).await;
     let hasty = ClientConfig { timeout: Duration::from_millis(300), ..world.config() };
     let late = Client::connect(words::NAME, hasty).await.unwrap().invoke(&slow).await.unwrap_err();
-    assert_eq!((late.to_string(), late.delivery()), ("request timed out after 0.3s".to_owned(), Delivery::Unknown));
+    assert_eq!(
+        (late.to_string(), late.delivery()),
+        ("request timed out after 0.3s".to_owned(), Delivery::Unknown)
+    );
     world.backend.wait_for(|seen| seen.running == 0 && seen.ends.len() == 2).await;
     client.invoke(&call("allow", json!({}))).await.unwrap();
 }
@@ -245,7 +254,8 @@ async fn a_notice_gives_a_call_up_and_nobody_elses() {
     }}})
     .to_string();
     let notice = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a"}}"#;
-    let (my_header, their_header) = (format!("mcp-session-id: {mine}\r\n"), format!("mcp-session-id: {theirs}\r\n"));
+    let (my_header, their_header) =
+        (format!("mcp-session-id: {mine}\r\n"), format!("mcp-session-id: {theirs}\r\n"));
     let cancelling = async {
         world.backend.wait_for(|seen| seen.running == 1).await;
         assert_eq!(world.post(&their_header, notice).await.0, 202);
@@ -305,18 +315,40 @@ async fn requests_that_are_not_right_are_told_so() {
     let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     let length = list.len();
     for (request, status, text) in [
-        (format!("POST /mcp HTTP/1.1\r\n{HOST}content-type: application/json\r\naccept: application/json\r\ncontent-length: {length}\r\n\r\n{list}"), 406, "Not Acceptable: Client must accept both"),
-        (format!("POST /mcp HTTP/1.1\r\n{HOST}accept: */*\r\ncontent-length: {length}\r\n\r\n{list}"), 400, "Invalid Content-Type header"),
+        (
+            format!(
+                "POST /mcp HTTP/1.1\r\n{HOST}content-type: application/json\r\naccept: application/json\r\ncontent-length: {length}\r\n\r\n{list}"
+            ),
+            406,
+            "Not Acceptable: Client must accept both",
+        ),
+        (
+            format!("POST /mcp HTTP/1.1\r\n{HOST}accept: */*\r\ncontent-length: {length}\r\n\r\n{list}"),
+            400,
+            "Invalid Content-Type header",
+        ),
         (format!("PUT /mcp HTTP/1.1\r\n{HOST}\r\n"), 405, "Method Not Allowed"),
         (format!("GET /mcp HTTP/1.1\r\n{HOST}accept: text/event-stream\r\n\r\n"), 405, "Method Not Allowed"),
         (format!("POST /mcp/ HTTP/1.1\r\n{HOST}\r\n"), 307, ""),
         (format!("GET /elsewhere HTTP/1.1\r\n{HOST}\r\n"), 404, "Not Found"),
         (format!("DELETE /mcp HTTP/1.1\r\n{HOST}mcp-session-id: 00\r\n\r\n"), 404, "Session not found"),
         ("GET /health HTTP/1.1\r\nhost: example.org\r\n\r\n".to_owned(), 421, "Invalid Host header"),
-        ("GET /health HTTP/1.1\r\nhost: localhost\r\nhost: example.org\r\n\r\n".to_owned(), 421, "Invalid Host header"),
-        (format!("GET /health HTTP/1.1\r\n{HOST}origin: https://example.org\r\n\r\n"), 403, "Invalid Origin header"),
+        (
+            "GET /health HTTP/1.1\r\nhost: localhost\r\nhost: example.org\r\n\r\n".to_owned(),
+            421,
+            "Invalid Host header",
+        ),
+        (
+            format!("GET /health HTTP/1.1\r\n{HOST}origin: https://example.org\r\n\r\n"),
+            403,
+            "Invalid Origin header",
+        ),
         (format!("GET /health HTTP/1.1\r\n{HOST}origin: null\r\n\r\n"), 403, "Invalid Origin header"),
-        (format!("GET /health HTTP/1.1\r\n{HOST}origin: http://localhost:3000\r\n\r\n"), 200, r#"{"status":"healthy"}"#),
+        (
+            format!("GET /health HTTP/1.1\r\n{HOST}origin: http://localhost:3000\r\n\r\n"),
+            200,
+            r#"{"status":"healthy"}"#,
+        ),
         (format!("GET /ready HTTP/1.1\r\n{HOST}\r\n"), 200, r#"{"status":"ready"}"#),
         (format!("GET /metrics/prometheus HTTP/1.1\r\n{HOST}\r\n"), 503, "Metrics collection is disabled"),
     ] {
@@ -343,9 +375,21 @@ async fn requests_that_are_not_right_are_told_so() {
     }
     for (name, arguments, text) in [
         ("zzz", json!({}), "Unknown tool: zzz"),
-        ("get_plugin_config", json!({}), "Error executing tool get_plugin_config: name: a string is required"),
-        ("invoke_hook", json!({"hook_type": "h", "plugin_name": "p", "payload": [], "context": {}}), "Error executing tool invoke_hook: payload: an object is required"),
-        ("invoke_hook", json!(["h", "p", {}, {}]), "Error executing tool invoke_hook: arguments: an object that names each argument once is required"),
+        (
+            "get_plugin_config",
+            json!({}),
+            "Error executing tool get_plugin_config: name: a string is required",
+        ),
+        (
+            "invoke_hook",
+            json!({"hook_type": "h", "plugin_name": "p", "payload": [], "context": {}}),
+            "Error executing tool invoke_hook: payload: an object is required",
+        ),
+        (
+            "invoke_hook",
+            json!(["h", "p", {}, {}]),
+            "Error executing tool invoke_hook: arguments: an object that names each argument once is required",
+        ),
     ] {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}});
         let (_, answer) = world.post(&session, &body.to_string()).await;
@@ -353,7 +397,10 @@ async fn requests_that_are_not_right_are_told_so() {
         assert_eq!((&said["isError"], &said["content"][0]["text"]), (&json!(true), &json!(text)));
     }
     let (_, configs) = world
-        .post(&session, r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_plugin_configs"}}"#)
+        .post(
+            &session,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_plugin_configs"}}"#,
+        )
         .await;
     assert_eq!(event(&configs)["result"]["structuredContent"]["result"][0]["name"], words::NAME, "W4");
     assert!(world.backend.seen().ends.is_empty(), "no plugin was asked");
@@ -439,8 +486,9 @@ async fn a_caller_that_is_half_gone_is_gone() {
     .to_string();
     let mut stream = TcpStream::connect(world.address()).await.unwrap();
     let length = body.len();
-    let request =
-        format!("POST /mcp HTTP/1.1\r\n{HOST}{USUAL}mcp-session-id: {session}\r\ncontent-length: {length}\r\n\r\n{body}");
+    let request = format!(
+        "POST /mcp HTTP/1.1\r\n{HOST}{USUAL}mcp-session-id: {session}\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
     stream.write_all(request.as_bytes()).await.unwrap();
     world.backend.wait_for(|seen| seen.running == 1).await;
     stream.shutdown().await.unwrap();
@@ -525,22 +573,62 @@ async fn nothing_but_a_reply_is_taken_for_one() {
     for (answer, reason) in [
         ("", "connection lost"),
         ("SSH-2.0-OpenSSH_9.6\r\n", "connection lost"),
-        ("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\nevent: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":3", "connection lost"),
-        ("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"jsonrpc\"", "connection lost"),
-        ("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<html>", "neither JSON nor a stream"),
-        ("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{}", "the answer is no message"),
-        ("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: {\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{}\"}]}}\n\n", "connection lost"),
-        ("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"content\":[]}}", "the tool said nothing"),
-        ("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{}\"}]}}", "the reply is of another plugin"),
-        ("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{\\\"plugin_name\\\":\\\"ProbePlugin\\\"}\"}]}}", "neither a result nor an error"),
-        ("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":-32000,\"message\":\"no\"}}", "JSON-RPC error"),
-        ("HTTP/1.1 500 Oops\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\nsorry", "HTTP 500: sorry"),
-        ("HTTP/1.1 307 Moved\r\nlocation: http://example.org/mcp\r\nconnection: close\r\n\r\n", "to another one, which was not configured"),
-        ("HTTP/1.1 308 Moved\r\nlocation: /mcp\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", "from one path to another"),
-        ("HTTP/1.1 503 Busy\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", "takes no call now"),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\nevent: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":3",
+            "connection lost",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"jsonrpc\"",
+            "connection lost",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<html>",
+            "neither JSON nor a stream",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{}",
+            "the answer is no message",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: {\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{}\"}]}}\n\n",
+            "connection lost",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"content\":[]}}",
+            "the tool said nothing",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{}\"}]}}",
+            "the reply is of another plugin",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"{\\\"plugin_name\\\":\\\"ProbePlugin\\\"}\"}]}}",
+            "neither a result nor an error",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":3,\"error\":{\"code\":-32000,\"message\":\"no\"}}",
+            "JSON-RPC error",
+        ),
+        (
+            "HTTP/1.1 500 Oops\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\nsorry",
+            "HTTP 500: sorry",
+        ),
+        (
+            "HTTP/1.1 307 Moved\r\nlocation: http://example.org/mcp\r\nconnection: close\r\n\r\n",
+            "to another one, which was not configured",
+        ),
+        (
+            "HTTP/1.1 308 Moved\r\nlocation: /mcp\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            "from one path to another",
+        ),
+        (
+            "HTTP/1.1 503 Busy\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            "takes no call now",
+        ),
     ] {
         let address = scripted(vec![GREETING, NOTED, PONG, answer]).await;
-        let client = Client::connect(words::NAME, quick(Http::new(format!("http://{address}/mcp")))).await.unwrap();
+        let client =
+            Client::connect(words::NAME, quick(Http::new(format!("http://{address}/mcp")))).await.unwrap();
         let refused = client.invoke(&call("allow", json!({}))).await.unwrap_err();
         assert!(refused.to_string().contains(reason), "{answer}: {refused}");
         let unknown = reason == "connection lost";
@@ -552,7 +640,10 @@ async fn nothing_but_a_reply_is_taken_for_one() {
 async fn urls_that_cannot_be_used_are_refused() {
     for url in ["", "localhost", "/mcp", "ftp://localhost/", "http://user:pass@localhost/"] {
         let refused = Client::connect(words::NAME, quick(Http::new(url))).await.unwrap_err().to_string();
-        assert!(refused.starts_with("failed to connect to the URL: ") && !refused.contains("pass@"), "{refused}");
+        assert!(
+            refused.starts_with("failed to connect to the URL: ") && !refused.contains("pass@"),
+            "{refused}"
+        );
     }
 }
 
@@ -563,7 +654,8 @@ fn child(words: &[&str]) -> Program {
 async fn connect(program: Program) -> Result<Client, RemoteError> {
     let config = ClientConfig::new(Endpoint::Stdio(program));
     let delay = Duration::from_millis(1);
-    Client::connect(words::NAME, ClientConfig { reconnect_attempts: 1, reconnect_delay: delay, ..config }).await
+    Client::connect(words::NAME, ClientConfig { reconnect_attempts: 1, reconnect_delay: delay, ..config })
+        .await
 }
 
 #[tokio::test]
@@ -585,7 +677,8 @@ async fn a_child_that_does_not_speak_is_an_error_and_does_not_outlive_it() {
         cwd: Some(directory.path().to_owned()),
         ..Program::new(Launch::Script("silent.sh".into()))
     };
-    let config = ClientConfig { timeout: Duration::from_millis(500), ..ClientConfig::new(Endpoint::Stdio(program)) };
+    let config =
+        ClientConfig { timeout: Duration::from_millis(500), ..ClientConfig::new(Endpoint::Stdio(program)) };
     let silent = Client::connect(words::NAME, config).await.unwrap_err();
     assert!(matches!(silent, RemoteError::TimedOut(_)), "{silent}");
     let grandchild = std::fs::read_to_string(directory.path().join("grandchild")).unwrap();

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use prost::Message;
 use tokio::time::{sleep, timeout};
-use tonic::transport::{Channel, Endpoint};
 use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
 use super::PROTOCOLS;
@@ -139,9 +139,8 @@ impl Client {
 }
 
 fn authorization(token: &Secret) -> Result<MetadataValue<Ascii>, RemoteError> {
-    let mut value: MetadataValue<Ascii> = format!("Bearer {}", token.reveal())
-        .parse()
-        .map_err(|_| RemoteError::Token)?;
+    let mut value: MetadataValue<Ascii> =
+        format!("Bearer {}", token.reveal()).parse().map_err(|_| RemoteError::Token)?;
     value.set_sensitive(true);
     Ok(value)
 }

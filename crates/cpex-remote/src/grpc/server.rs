@@ -7,11 +7,11 @@ use std::sync::Arc;
 use tokio::net::UnixStream;
 use tonic::service::Routes;
 
+use super::PROTOCOLS;
 use super::authority::Mended;
 use super::config::ServerConfig;
 use super::service::{Alive, Plugins};
 use super::turns::Turns;
-use super::PROTOCOLS;
 use crate::backend::Backend;
 use crate::http::{Connections, Door, Guard, Listener, StartError, Stream, Versions};
 use crate::wire::health_server::HealthServer;

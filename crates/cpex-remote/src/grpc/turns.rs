@@ -14,7 +14,7 @@ use tonic::Status;
 use tonic::service::Routes;
 use tower_service::Service;
 
-use crate::http::{BoxBody, Guard, Limits, keep};
+use crate::http::{BoxBody, Denied, Guard, Limits, keep};
 
 /// Calls of these take turns; health is asked for even when no call more is taken.
 const COUNTED: &str = "/cpex.PluginService/";
@@ -34,11 +34,15 @@ impl Turns {
         Self { services, guard: Arc::new(guard), calls, limits }
     }
 
-    fn check(&self, request: &Request<Incoming>) -> Result<(), Status> {
+    fn check(&self, request: &Request<Incoming>) -> Result<(), Denied> {
         let headers = request.headers();
-        self.guard.check_origin(headers).map_err(|denied| Status::permission_denied(denied.message()))?;
+        // No page speaks gRPC, and clients of a socket call it by its path: its name counts only if it is asked for.
+        if self.guard.lists_hosts() {
+            self.guard.check_host(request.uri(), headers)?;
+        }
+        self.guard.check_origin(headers)?;
         match request.uri().path().starts_with(COUNTED) {
-            true => self.guard.check_token(headers).map_err(|denied| Status::unauthenticated(denied.message())),
+            true => self.guard.check_token(headers),
             false => Ok(()),
         }
     }
@@ -54,8 +58,14 @@ impl Service<Request<Incoming>> for Turns {
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        if let Err(refused) = self.check(&request) {
-            return Box::pin(async move { Ok(refused.into_http().map(|body: tonic::body::Body| keep(body, ()))) });
+        if let Err(denied) = self.check(&request) {
+            let refused = match denied {
+                Denied::Host | Denied::Origin => Status::permission_denied(denied.message()),
+                Denied::Token => Status::unauthenticated(denied.message()),
+            };
+            return Box::pin(
+                async move { Ok(refused.into_http().map(|body: tonic::body::Body| keep(body, ()))) },
+            );
         }
         let counted = request.uri().path().starts_with(COUNTED);
         let answer = self.services.call(request);

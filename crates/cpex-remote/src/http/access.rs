@@ -1,8 +1,10 @@
 //! Who may ask: web pages may not, and strangers only where no token is asked for.
 
 use hyper::HeaderMap;
-use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
-use hyper::http::{StatusCode, Uri};
+use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN};
+#[cfg(feature = "mcp")]
+use hyper::http::StatusCode;
+use hyper::http::Uri;
 use hyper::http::uri::Authority;
 use subtle::ConstantTimeEq;
 
@@ -34,6 +36,7 @@ pub(crate) enum Denied {
 }
 
 impl Denied {
+    #[cfg(feature = "mcp")]
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
@@ -62,6 +65,12 @@ impl Guard {
     /// `local`: only this machine reaches the server.
     pub(crate) fn new(access: Access, local: bool) -> Self {
         Self { access, local }
+    }
+
+    /// Is there a list of the names by which the server may be called?
+    #[cfg(feature = "grpc")]
+    pub(crate) fn lists_hosts(&self) -> bool {
+        !self.access.hosts.is_empty()
     }
 
     /// Is the server meant?
@@ -94,7 +103,7 @@ impl Guard {
     /// Does the peer know the token, if there is one?
     pub(crate) fn check_token(&self, headers: &HeaderMap) -> Result<(), Denied> {
         let Some(token) = &self.access.token else { return Ok(()) };
-        let given = headers.get(AUTHORIZATION).map(|value| value.as_bytes()).and_then(bearer);
+        let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).and_then(bearer);
         let right = given.is_some_and(|given| bool::from(given.ct_eq(token.reveal().as_bytes())));
         if right { Ok(()) } else { Err(Denied::Token) }
     }

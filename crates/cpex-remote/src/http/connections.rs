@@ -65,24 +65,16 @@ enum Ended {
 
 /// Something a connection can be asked to answer.
 pub(crate) trait Answers:
-    Service<
-        Request<Incoming>,
-        Response = Response<BoxBody>,
-        Error = Infallible,
-        Future: Send + 'static,
-    > + Clone
+    Service<Request<Incoming>, Response = Response<BoxBody>, Error = Infallible, Future: Send + 'static>
+    + Clone
     + Send
     + 'static
 {
 }
 
 impl<S> Answers for S where
-    S: Service<
-            Request<Incoming>,
-            Response = Response<BoxBody>,
-            Error = Infallible,
-            Future: Send + 'static,
-        > + Clone
+    S: Service<Request<Incoming>, Response = Response<BoxBody>, Error = Infallible, Future: Send + 'static>
+        + Clone
         + Send
         + 'static
 {

@@ -8,12 +8,10 @@ mod access;
 mod body;
 mod connections;
 
-#[cfg(feature = "mcp")]
-pub(crate) use access::Denied;
 pub use access::Access;
-pub(crate) use access::Guard;
-pub use config::{Limits, MAX_MESSAGE, Plaintext, Target};
+pub(crate) use access::{Denied, Guard};
 pub(crate) use body::{BoxBody, keep};
+pub use config::{Limits, MAX_MESSAGE, Plaintext, Target};
 pub(crate) use connections::{Connections, Door, Versions};
 pub(crate) use connector::Connector;
 #[cfg(feature = "grpc")]

@@ -111,7 +111,8 @@ impl Offspring {
             return Ok(running.clone());
         }
         *living = None;
-        let started = Arc::new(Living::start(&self.plugin, &self.program, self.limit).map_err(Failed::Unsent)?);
+        let started =
+            Arc::new(Living::start(&self.plugin, &self.program, self.limit).map_err(Failed::Unsent)?);
         let greeting = started.ask("initialize", INITIALIZE).await.map_err(Failed::before_any_call)?;
         negotiated(&greeting)?;
         started.say(notification("notifications/initialized")).await?;
@@ -131,7 +132,13 @@ impl Living {
         let (say, sayings) = mpsc::channel(QUEUE);
         tokio::spawn(write(stdin, sayings));
         // The answer is wrapped into a message, and a text in a text has escapes.
-        tokio::spawn(listen(stdout, limit.saturating_mul(2), plugin.to_owned(), waiting.clone(), say.clone()));
+        tokio::spawn(listen(
+            stdout,
+            limit.saturating_mul(2),
+            plugin.to_owned(),
+            waiting.clone(),
+            say.clone(),
+        ));
         tokio::spawn(note(stderr, plugin.to_owned()));
         Ok(Self { say, waiting, next: AtomicU64::new(1), child: Mutex::new(Some(child)) })
     }
@@ -146,9 +153,9 @@ impl Living {
         let mut asked = Asked { living: self, id, done: false };
         let said = self.say(request(id, method, params)).await;
         let answer = match said {
-            Ok(()) => answered.await.map_err(|_| {
-                Failed::Remote(RemoteError::Disconnected(io::ErrorKind::UnexpectedEof.into()))
-            }),
+            Ok(()) => answered
+                .await
+                .map_err(|_| Failed::Remote(RemoteError::Disconnected(io::ErrorKind::UnexpectedEof.into()))),
             Err(failed) => Err(failed),
         };
         asked.done = true;

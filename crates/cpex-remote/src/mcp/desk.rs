@@ -65,7 +65,8 @@ impl<B: Backend> Desk<B> {
         if method != "notifications/cancelled" {
             return;
         }
-        let cancelled: Option<Cancelled<'_>> = params.and_then(|params| serde_json::from_str(params.get()).ok());
+        let cancelled: Option<Cancelled<'_>> =
+            params.and_then(|params| serde_json::from_str(params.get()).ok());
         if let Some(id) = cancelled.and_then(|cancelled| Id::read(cancelled.request_id)) {
             pending.give_up(&id);
         }

@@ -182,13 +182,15 @@ impl<B: Backend> House<B> {
                 let (pending, session) = match (named, &self.sessions) {
                     (Some(pending), _) => (pending, None),
                     (None, Some(book)) if method == "initialize" => {
-                        let unsafe_now = || Turned::new(StatusCode::INTERNAL_SERVER_ERROR, "no session can be made");
+                        let unsafe_now =
+                            || Turned::new(StatusCode::INTERNAL_SERVER_ERROR, "no session can be made");
                         (Arc::default(), Some(book.open().ok_or_else(unsafe_now)?))
                     }
                     (None, _) => return Err(session_missing()),
                 };
                 let answer = self.desk.answer(&id, &method, params, &pending).await;
-                let mut response = respond(StatusCode::OK, EVENTS, format!("event: message\ndata: {answer}\n\n"));
+                let mut response =
+                    respond(StatusCode::OK, EVENTS, format!("event: message\ndata: {answer}\n\n"));
                 let headers = response.headers_mut();
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
                 if let Some(Ok(session)) = session.map(HeaderValue::try_from) {

@@ -73,18 +73,22 @@ impl<'m> Message<'m> {
     /// # Errors
     /// What to answer, if it is none.
     pub(super) fn read(bytes: &'m [u8]) -> Result<Self, Fault> {
-        let envelope: Envelope<'m> = serde_json::from_slice(bytes).map_err(|error| match error.is_data() {
-            true => Fault::new(Fault::INVALID_REQUEST, "Invalid request"),
-            false => {
-                let place = format!("line {}, column {}", error.line(), error.column());
-                Fault::new(Fault::PARSE, format!("Parse error: invalid JSON at {place}"))
-            }
-        })?;
+        let envelope: Envelope<'m> =
+            serde_json::from_slice(bytes).map_err(|error| match error.is_data() {
+                true => Fault::new(Fault::INVALID_REQUEST, "Invalid request"),
+                false => {
+                    let place = format!("line {}, column {}", error.line(), error.column());
+                    Fault::new(Fault::PARSE, format!("Parse error: invalid JSON at {place}"))
+                }
+            })?;
         let id = match envelope.id {
             Some(raw) => {
                 let id = Id::read(raw);
                 Some(id.ok_or_else(|| {
-                    Fault::new(Fault::INVALID_REQUEST, "Invalid request: id: a string or a number is required")
+                    Fault::new(
+                        Fault::INVALID_REQUEST,
+                        "Invalid request: id: a string or a number is required",
+                    )
                 })?)
             }
             None => None,

@@ -89,9 +89,7 @@ impl Link {
         };
         let target = match &http.socket {
             Some(path) => Target::Unix(path.clone()),
-            None => {
-                Target::Tcp(format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(port)))
-            }
+            None => Target::Tcp(format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(port))),
         };
         let authorization = http.token.as_ref().map(|token| -> Result<_, RemoteError> {
             let value = HeaderValue::try_from(format!("Bearer {}", token.reveal()));
@@ -222,7 +220,8 @@ impl Link {
     fn follow(&self, response: &Response<Incoming>) -> Result<(), Failed> {
         let place = response.headers().get(LOCATION).and_then(|place| place.to_str().ok());
         let place: Option<Uri> = place.and_then(|place| place.parse().ok());
-        let place = place.ok_or_else(|| malformed("the server sends the call elsewhere without saying where"))?;
+        let place =
+            place.ok_or_else(|| malformed("the server sends the call elsewhere without saying where"))?;
         let elsewhere = place.authority().is_some_and(|authority| *authority != self.authority)
             || place.scheme().is_some_and(|scheme| *scheme != self.scheme);
         if elsewhere {
@@ -240,7 +239,8 @@ impl Link {
         id: Option<u64>,
     ) -> Result<Answered, Failed> {
         let session = response.headers().get(SESSION).cloned();
-        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind =
+            response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let (is_json, is_events) = (is_kind(kind, JSON), is_kind(kind, EVENTS));
         let mut body = response.into_body();
         let Some(id) = id else {
@@ -270,7 +270,8 @@ impl Link {
         let mut events = Events::default();
         while let Some(bytes) = next(body).await? {
             for event in events.feed(&bytes) {
-                if matches!(Message::read(&event), Ok(Message::Answer { id: answered, .. }) if answered == *id) {
+                if matches!(Message::read(&event), Ok(Message::Answer { id: answered, .. }) if answered == *id)
+                {
                     return Ok(event);
                 }
             }
@@ -310,7 +311,8 @@ fn finish(mut body: Incoming, busy: Busy) {
         return busy.done();
     }
     tokio::spawn(async move {
-        let ended = timeout(LAST_WORDS, async { while matches!(next(&mut body).await, Ok(Some(_))) {} }).await;
+        let ended =
+            timeout(LAST_WORDS, async { while matches!(next(&mut body).await, Ok(Some(_))) {} }).await;
         if ended.is_ok() {
             busy.done();
         }

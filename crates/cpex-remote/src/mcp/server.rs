@@ -28,7 +28,8 @@ impl Server {
     pub async fn bind(config: ServerConfig) -> Result<Self, StartError> {
         let ServerConfig { target, tls, plaintext, .. } = &config;
         let listener =
-            Listener::bind(target, tls.as_ref(), *plaintext, SERVER_PROTOCOLS, |stream| Box::new(stream)).await?;
+            Listener::bind(target, tls.as_ref(), *plaintext, SERVER_PROTOCOLS, |stream| Box::new(stream))
+                .await?;
         Ok(Self { config, listener })
     }
 

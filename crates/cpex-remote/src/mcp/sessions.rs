@@ -46,7 +46,8 @@ impl Book {
             sessions.retain(|_, session| session.used.elapsed() <= self.idle);
         }
         if sessions.len() >= self.most {
-            let oldest = sessions.iter().min_by_key(|(_, session)| session.used).map(|(name, _)| name.clone());
+            let oldest =
+                sessions.iter().min_by_key(|(_, session)| session.used).map(|(name, _)| name.clone());
             if let Some(session) = oldest.and_then(|name| sessions.remove(&name)) {
                 session.pending.give_all_up();
             }

@@ -109,7 +109,11 @@ pub(super) fn config_params(name: &str) -> String {
 }
 
 /// The result of a tool that has these texts to say.
-pub(super) fn tool_result<'t>(texts: impl IntoIterator<Item = &'t str>, structured: &str, is_error: bool) -> String {
+pub(super) fn tool_result<'t>(
+    texts: impl IntoIterator<Item = &'t str>,
+    structured: &str,
+    is_error: bool,
+) -> String {
     let parts: Vec<_> =
         texts.into_iter().map(|text| format!(r#"{{"type":"text","text":{}}}"#, quoted(text))).collect();
     let content = parts.join(",");
@@ -139,7 +143,8 @@ impl Said {
             text: Option<String>,
         }
         let result: Result = serde_json::from_str(result.get()).ok()?;
-        let text = result.content.into_iter().filter(|part| part.r#type == "text").find_map(|part| part.text)?;
+        let text =
+            result.content.into_iter().filter(|part| part.r#type == "text").find_map(|part| part.text)?;
         Some(Self { text, is_error: result.is_error.unwrap_or(false) })
     }
 }
@@ -199,7 +204,8 @@ pub(super) fn read_reply(text: &str, plugin: &str) -> Result<Reply, InvalidReply
             message: error.message,
             plugin: error.plugin_name.filter(|name| !name.is_empty()).unwrap_or_else(|| plugin.to_owned()),
             code: error.code.unwrap_or_default(),
-            details: an_object(error.details.unwrap_or_else(Json::empty_object)).map_err(InvalidReply::Details)?,
+            details: an_object(error.details.unwrap_or_else(Json::empty_object))
+                .map_err(InvalidReply::Details)?,
             mcp_error_code: error.mcp_error_code.unwrap_or(INTERNAL),
         }),
         (None, Some(result)) => Outcome::Result(an_object(result).map_err(InvalidReply::Result)?),
