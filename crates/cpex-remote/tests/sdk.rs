@@ -14,6 +14,7 @@ use std::time::Duration;
 use cpex_remote::RemoteError;
 use cpex_remote::mcp::{Client, ClientConfig, Endpoint, Http, Launch, Program};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use words::{call, result, value};
@@ -114,11 +115,19 @@ async fn our_client_understands_its_servers() {
     for python in interpreters() {
         for kind in ["sse", "json", "stateless"] {
             let port = free_port();
-            let start = || -> Child { run(&python, &[SERVER, kind, &port.to_string()]).spawn().unwrap() };
+            let start = || -> Child {
+                run(&python, &[SERVER, kind, &port.to_string()]).stderr(Stdio::piped()).spawn().unwrap()
+            };
             let mut server = start();
             let client = connect(Endpoint::Http(Http::new(format!("http://127.0.0.1:{port}/mcp")))).await;
             check(&client, kind).await;
             if kind == "sse" {
+                // W86
+                let slow = call("sleep", json!({"seconds": 600}));
+                timeout(Duration::from_secs(1), client.invoke(&slow)).await.unwrap_err();
+                let mut complaints = BufReader::new(server.stderr.take().unwrap()).lines();
+                let told = async { while complaints.next_line().await.unwrap().unwrap() != "cancelled" {} };
+                timeout(PATIENCE, told).await.unwrap();
                 // W13: the session is gone, and the next call begins another.
                 server.kill().await.unwrap();
                 let missing = client.invoke(&call("echo", json!({}))).await.unwrap_err();

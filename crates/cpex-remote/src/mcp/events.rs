@@ -1,5 +1,8 @@
 //! A stream of events (`text/event-stream`), as far as messages come in it.
 
+#[cfg(test)]
+mod tests;
+
 /// Takes bytes as they come and gives the data of events.
 #[derive(Debug, Default)]
 pub(super) struct Events {

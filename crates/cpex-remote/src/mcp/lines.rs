@@ -1,5 +1,8 @@
 //! One message a line.
 
+#[cfg(test)]
+mod tests;
+
 /// A line, without its end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
