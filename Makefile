@@ -18,6 +18,8 @@ LOGS := .bench/test
 
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export CPEX_PUBLISHED_PYTHON := $(CURDIR)/.venv-published/bin/python
+# The published package brings the SDK of MCP with it.
+export CPEX_SDK_PYTHON := $(CPEX_PUBLISHED_PYTHON)
 export UV_LINK_MODE := copy
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH

@@ -10,6 +10,7 @@
 //! | `unix` (feature) | frames on a Unix socket |
 //! | `grpc` (feature) | gRPC over TCP, TLS or a Unix socket |
 //! | `mcp` (feature) | the Model Context Protocol: streamable HTTP over TCP, TLS or a Unix socket, and stdio |
+//! | `balance` (comes with all of them) | one plugin on several servers; breakers |
 //! | `tls` (comes with `grpc` and `mcp`) | certificates and keys from files |
 //!
 //! Whatever goes wrong between the two processes is an error, **never a reply**: a late answer, an answer of another
@@ -45,6 +46,8 @@ pub mod mcp;
 pub mod unix;
 
 #[cfg(any(feature = "http", feature = "unix"))]
+pub mod balance;
+#[cfg(any(feature = "http", feature = "unix"))]
 mod remote;
 
 pub use backend::{Backend, End, Event, Failure, Refusal};
@@ -54,6 +57,6 @@ pub use json::{InvalidJson, Json};
 pub use listen::BindError;
 pub use message::{Call, Outcome, PluginError, Reply};
 #[cfg(any(feature = "http", feature = "unix"))]
-pub use remote::Remote;
+pub use remote::{Remote, RemoteConfig};
 #[cfg(feature = "tls")]
 pub use secret::Secret;

@@ -23,7 +23,52 @@ pub enum Remote {
     Mcp(Box<mcp::Client>),
 }
 
+/// How to reach a server over one of the transports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RemoteConfig {
+    /// A Unix socket.
+    #[cfg(feature = "unix")]
+    Unix(unix::ClientConfig),
+    /// gRPC.
+    #[cfg(feature = "grpc")]
+    Grpc(grpc::ClientConfig),
+    /// MCP.
+    #[cfg(feature = "mcp")]
+    Mcp(mcp::ClientConfig),
+}
+
+impl RemoteConfig {
+    /// Where the server is, in words.
+    #[must_use]
+    pub fn target(&self) -> String {
+        match self {
+            #[cfg(feature = "unix")]
+            Self::Unix(config) => config.path.display().to_string(),
+            #[cfg(feature = "grpc")]
+            Self::Grpc(config) => config.target.to_string(),
+            #[cfg(feature = "mcp")]
+            Self::Mcp(config) => config.endpoint.to_string(),
+        }
+    }
+}
+
 impl Remote {
+    /// Connects to the server of `plugin`.
+    ///
+    /// # Errors
+    /// If there is no server, or it does not answer in time.
+    pub async fn connect(plugin: &str, config: RemoteConfig) -> Result<Self, RemoteError> {
+        Ok(match config {
+            #[cfg(feature = "unix")]
+            RemoteConfig::Unix(config) => Self::Unix(unix::Client::connect(plugin, config).await?),
+            #[cfg(feature = "grpc")]
+            RemoteConfig::Grpc(config) => Self::Grpc(Box::new(grpc::Client::connect(plugin, config).await?)),
+            #[cfg(feature = "mcp")]
+            RemoteConfig::Mcp(config) => Self::Mcp(Box::new(mcp::Client::connect(plugin, config).await?)),
+        })
+    }
+
     /// The plugin's configuration on the server; `None` if the server has no such plugin.
     ///
     /// # Errors

@@ -507,6 +507,25 @@ async fn limits_hold() {
     assert!(refused.contains("the call took longer than the server allows"), "{refused}");
     client.invoke(&call("allow", json!({}))).await.unwrap();
 
+    let world = World::start_with(|config| {
+        (config.limits.calls, config.limits.message) = (1, 1024);
+        config.arrival = Duration::from_millis(200);
+    })
+    .await;
+    let (one, other) = (world.client().await, world.client().await);
+    let slow = call("sleep", json!({"seconds": 600}));
+    tokio::select! {
+        ended = one.invoke(&slow) => panic!("{ended:?}"),
+        () = async {
+            world.backend.wait_for(|seen| seen.running == 1).await;
+            let refused = other.invoke(&call("allow", json!({}))).await.unwrap_err();
+            assert!(refused.to_string().ends_with("the server takes no call now"), "{refused}");
+            assert_eq!(refused.delivery(), Delivery::NotDelivered);
+        } => {}
+    }
+    assert_eq!(world.backend.seen().refusals, [Refusal::Memory; 4]);
+    other.invoke(&call("allow", json!({}))).await.unwrap();
+
     let world = World::start_with(|config| config.limits.connections = 1).await;
     let client = world.client().await;
     world.converse(b"").await;

@@ -163,22 +163,16 @@ impl Client {
                     Some(delay) => sleep(delay).await,
                     None => {
                         let attempts = self.config.reconnect_attempts + 1;
-                        return Err(RemoteError::Reconnect { target: self.target(), attempts, source });
+                        return Err(RemoteError::Reconnect {
+                            target: self.config.endpoint.to_string(),
+                            attempts,
+                            source,
+                        });
                     }
                 }
             }
         };
         timeout(self.config.timeout, asking).await.unwrap_or(Err(RemoteError::TimedOut(self.config.timeout)))
-    }
-
-    fn target(&self) -> String {
-        match &self.config.endpoint {
-            Endpoint::Http(http) => match &http.socket {
-                Some(path) => format!("{} (uds={})", http.url, path.display()),
-                None => http.url.clone(),
-            },
-            Endpoint::Stdio(program) => program.name(),
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a client and a server are told.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ pub struct ServerConfig {
     pub sessions: Sessions,
     /// What peers may ask of the server.
     pub limits: Limits,
-    /// For the body of a request to arrive.
+    /// For a request to get the memory it needs (as much as `limits.calls` of the largest size have), and again for its
+    /// body to arrive.
     pub arrival: Duration,
 }
 
@@ -125,6 +127,16 @@ pub enum Endpoint {
     Http(Http),
     /// It is a child of this process.
     Stdio(Program),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(Http { url, socket: Some(path), .. }) => write!(f, "{url} (uds={})", path.display()),
+            Self::Http(http) => f.write_str(&http.url),
+            Self::Stdio(program) => f.write_str(&program.name()),
+        }
+    }
 }
 
 /// A server over HTTP.

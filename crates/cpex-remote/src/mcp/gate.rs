@@ -16,6 +16,7 @@ use hyper::header::{
 };
 use hyper::http::response::Parts;
 use hyper::http::{Method, Request, Response, StatusCode};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use tower_service::Service;
 
@@ -32,6 +33,15 @@ pub(super) const JSON: &str = "application/json";
 pub(super) const EVENTS: &str = "text/event-stream";
 const PLAIN: &str = "text/plain; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What memory is counted in.
+const MEMORY_UNIT: usize = 1024;
+
+/// The memory for as many requests of the largest size.
+pub(super) fn memory_for(calls: usize, message: usize) -> Semaphore {
+    let units = message.div_ceil(MEMORY_UNIT).saturating_mul(calls.max(1));
+    Semaphore::new(units.min(Semaphore::MAX_PERMITS))
+}
 
 /// The server, as HTTP sees it.
 pub(super) struct Gate<B>(Arc<House<B>>);
@@ -51,6 +61,8 @@ pub(super) struct House<B> {
     /// Bytes of a request's body.
     pub(super) limit: usize,
     pub(super) arrival: Duration,
+    /// For requests that arrive or are answered, in units of [`MEMORY_UNIT`].
+    pub(super) memory: Semaphore,
     pub(super) stopping: AtomicBool,
 }
 
@@ -175,7 +187,7 @@ impl<B: Backend> House<B> {
             Some(book) => self.session(book, request.headers())?,
             None => Some(Arc::default()),
         };
-        let body = self.body(request).await?;
+        let (body, _memory) = self.receive(request).await?;
         let message = Message::read(&body).map_err(|fault| Turned::fault(StatusCode::BAD_REQUEST, &fault))?;
         match message {
             Message::Request { id, method, params } => {
@@ -225,22 +237,31 @@ impl<B: Backend> House<B> {
         }
     }
 
-    async fn body(&self, request: Request<Incoming>) -> Result<Bytes, Turned> {
-        let too_large = || {
-            self.desk.backend.observe(&Event::Refused(Refusal::Size));
-            let message = format!("a request of more than {} bytes is not taken", self.limit);
-            Turned::invalid(StatusCode::PAYLOAD_TOO_LARGE, message)
-        };
+    /// The body, and the memory it was given.
+    async fn receive(&self, request: Request<Incoming>) -> Result<(Bytes, SemaphorePermit<'_>), Turned> {
         let body = request.into_body();
-        if body.size_hint().lower() > self.limit as u64 {
-            return Err(too_large());
+        let announced = body.size_hint().exact().map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+        let size = announced.unwrap_or(self.limit);
+        if size > self.limit {
+            return Err(self.too_large());
         }
+        let units = u32::try_from(size.div_ceil(MEMORY_UNIT)).unwrap_or(u32::MAX);
+        let Ok(Ok(memory)) = timeout(self.arrival, self.memory.acquire_many(units)).await else {
+            self.desk.backend.observe(&Event::Refused(Refusal::Memory));
+            return Err(unavailable("there is no memory for the request now"));
+        };
         match timeout(self.arrival, Limited::new(body, self.limit).collect()).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+            Ok(Ok(body)) => Ok((body.to_bytes(), memory)),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(self.too_large()),
             Ok(Err(_)) => Err(Turned::new(StatusCode::BAD_REQUEST, "the body broke off")),
             Err(_) => Err(Turned::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
         }
+    }
+
+    fn too_large(&self) -> Turned {
+        self.desk.backend.observe(&Event::Refused(Refusal::Size));
+        let message = format!("a request of more than {} bytes is not taken", self.limit);
+        Turned::invalid(StatusCode::PAYLOAD_TOO_LARGE, message)
     }
 }
 

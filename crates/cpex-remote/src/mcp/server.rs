@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::SERVER_PROTOCOLS;
 use super::config::{ServerConfig, Sessions};
 use super::desk::Desk;
-use super::gate::{Gate, House};
+use super::gate::{Gate, House, memory_for};
 use super::sessions::Book;
 use crate::backend::Backend;
 use crate::http::{Connections, Door, Guard, Listener, StartError, Versions};
@@ -56,6 +56,7 @@ impl Server {
             },
             limit: limits.message,
             arrival: config.arrival,
+            memory: memory_for(limits.calls, limits.message),
             stopping: AtomicBool::new(false),
         });
         let door = Door { service: Gate::new(house.clone()), versions: Versions::Both, limits };
