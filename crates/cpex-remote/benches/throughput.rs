@@ -46,12 +46,10 @@ impl Backend for Allow {
     }
 }
 
-async fn measure<F: Future<Output = ()> + Send>(
+async fn measure<F: Future<Output = ()> + Send + 'static>(
     name: &str,
     once: impl Fn() -> F + Clone + Send + Sync + 'static,
-) where
-    F: 'static,
-{
+) {
     for _ in 0..WARM_UP {
         once().await;
     }

@@ -2,13 +2,13 @@
 
 use std::future::Future;
 use std::time::Duration;
-#[cfg(any(feature = "http", feature = "unix"))]
+#[cfg(any(feature = "_http", feature = "unix"))]
 use std::time::Instant;
 
 use thiserror::Error;
 
 use crate::json::Json;
-#[cfg(any(feature = "http", feature = "unix"))]
+#[cfg(any(feature = "_http", feature = "unix"))]
 use crate::message::Outcome;
 use crate::message::{Call, Reply};
 
@@ -103,7 +103,7 @@ pub enum Refusal {
 }
 
 /// A call under way; told to the backend when it ends, however it ends.
-#[cfg(any(feature = "http", feature = "unix"))]
+#[cfg(any(feature = "_http", feature = "unix"))]
 pub(crate) struct Running<'b, B: Backend> {
     backend: &'b B,
     hook: String,
@@ -112,7 +112,7 @@ pub(crate) struct Running<'b, B: Backend> {
     end: End,
 }
 
-#[cfg(any(feature = "http", feature = "unix"))]
+#[cfg(any(feature = "_http", feature = "unix"))]
 impl<'b, B: Backend> Running<'b, B> {
     pub(crate) fn new(backend: &'b B, hook: &str, plugin: &str) -> Self {
         let (hook, plugin) = (hook.to_owned(), plugin.to_owned());
@@ -132,7 +132,7 @@ impl<'b, B: Backend> Running<'b, B> {
     }
 }
 
-#[cfg(any(feature = "http", feature = "unix"))]
+#[cfg(any(feature = "_http", feature = "unix"))]
 impl<B: Backend> Drop for Running<'_, B> {
     fn drop(&mut self) {
         let Self { hook, plugin, end, .. } = self;

@@ -95,7 +95,7 @@ impl RemoteError {
 }
 
 /// What lies under an error, in words.
-#[cfg(feature = "http")]
+#[cfg(feature = "_http")]
 pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(deeper) = cause.source() {

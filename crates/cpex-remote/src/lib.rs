@@ -26,16 +26,16 @@ pub mod wire;
 mod backend;
 mod error;
 
-#[cfg(any(feature = "http", feature = "unix"))]
+#[cfg(any(feature = "_http", feature = "unix"))]
 mod listen;
-#[cfg(any(feature = "http", feature = "unix"))]
+#[cfg(any(feature = "_http", feature = "unix"))]
 mod reconnect;
 #[cfg(feature = "tls")]
 mod secret;
 #[cfg(feature = "tls")]
 pub mod tls;
 
-#[cfg(feature = "http")]
+#[cfg(feature = "_http")]
 mod http;
 
 #[cfg(feature = "grpc")]
@@ -45,18 +45,18 @@ pub mod mcp;
 #[cfg(feature = "unix")]
 pub mod unix;
 
-#[cfg(any(feature = "http", feature = "unix"))]
+#[cfg(any(feature = "_http", feature = "unix"))]
 pub mod balance;
-#[cfg(any(feature = "http", feature = "unix"))]
+#[cfg(any(feature = "_http", feature = "unix"))]
 mod remote;
 
 pub use backend::{Backend, End, Event, Failure, Refusal};
 pub use error::{Delivery, RemoteError};
 pub use json::{InvalidJson, Json};
-#[cfg(any(feature = "http", feature = "unix"))]
+#[cfg(any(feature = "_http", feature = "unix"))]
 pub use listen::BindError;
 pub use message::{Call, Outcome, PluginError, Reply};
-#[cfg(any(feature = "http", feature = "unix"))]
+#[cfg(any(feature = "_http", feature = "unix"))]
 pub use remote::{Remote, RemoteConfig};
 #[cfg(feature = "tls")]
 pub use secret::Secret;
