@@ -8,5 +8,5 @@ mod replicas;
 mod tests;
 
 pub use balanced::{BalanceError, Balanced, ReplicaStatus};
-pub use breaker::{Breaker, BreakerConfig, State};
+pub use breaker::{Breaker, BreakerConfig, Pass, State};
 pub use replicas::{Replicas, Ticket};

@@ -21,9 +21,9 @@ fn a_breaker_opens_waits_longer_and_longer_and_closes_by_itself() {
     for fails in [true, true, false, true, true] {
         let pass = breaker.admit(at(0)).unwrap();
         if fails {
-            breaker.failed(pass, at(0))
+            breaker.failed(pass, at(0));
         } else {
-            breaker.succeeded(pass)
+            breaker.succeeded(pass);
         }
         assert_eq!(breaker.state(), State::Closed, "not three in a row");
     }
