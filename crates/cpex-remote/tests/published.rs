@@ -3,6 +3,9 @@
 //! `CPEX_PUBLISHED_PYTHON` names an interpreter that has `cpex[grpc]==0.1.4`; without it there is nothing to test.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod certificates;
+#[path = "../examples/probe_server/probe.rs"]
+mod probe;
 mod words;
 
 use std::collections::BTreeMap;
@@ -11,10 +14,14 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
+use certificates::Authority;
 use cpex_remote::mcp::{Launch, Program};
+use cpex_remote::tls::{ClientAuth, ServerTls};
 use cpex_remote::{Remote, RemoteError, Secret, grpc, mcp, unix};
+use probe::Probe;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -237,8 +244,13 @@ fn published(python: &Path) -> Command {
 /// What a published host sees of a server, once it is there.
 async fn seen_by_published_host(python: &Path, place: &Place) -> Value {
     place.client().await;
+    seen_by_host(python, &place.host_config()).await
+}
+
+/// What a published host sees, with this configuration.
+async fn seen_by_host(python: &Path, config: &Path) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/host.py");
-    let host = published(python).arg(script).arg(place.host_config()).output();
+    let host = published(python).arg(script).arg(config).output();
     let output = tokio::time::timeout(PATIENCE, host).await.unwrap().unwrap();
     assert!(output.status.success(), "the published host ended with {}", output.status);
     serde_json::from_slice(&output.stdout).unwrap()
@@ -264,6 +276,38 @@ async fn a_published_host_sees_the_same_of_our_server_as_of_its_own() {
         assert_eq!(ours["deny"]["continue_processing"], false, "{transport:?}");
         assert_eq!(ours, theirs, "{transport:?}");
     }
+}
+
+#[tokio::test]
+async fn a_published_host_reaches_our_server_over_mutual_tls() {
+    // W52: the published server does not start with TLS.
+    let Some(python) = interpreter() else { return };
+    let authority = Authority::new();
+    let config = mcp::ServerConfig {
+        tls: Some(ServerTls {
+            identity: authority.identity("localhost"),
+            clients: ClientAuth::Required(authority.bundle()),
+        }),
+        ..mcp::ServerConfig::new(mcp::Target::Tcp("127.0.0.1:0".to_owned()))
+    };
+    let server = mcp::Server::bind(config).await.unwrap();
+    let port = server.local_addr().unwrap().port();
+    tokio::spawn(server.serve(Arc::new(Probe), std::future::pending()));
+    let place = Place::new(Transport::McpTcp);
+    let identity = authority.encrypted_identity("client");
+    let target = json!({
+        "proto": "STREAMABLEHTTP", "url": format!("https://localhost:{port}/mcp"),
+        "tls": {
+            "certfile": identity.certfile, "keyfile": identity.keyfile, "ca_bundle": authority.bundle(),
+            "keyfile_password": certificates::PASSWORD,
+        },
+    });
+    let plugin =
+        json!({"name": words::NAME, "kind": "external", "hooks": ["tool_pre_invoke"], "mcp": target});
+    let seen = seen_by_host(&python, &place.write("host.yaml", plugin, json!({}))).await;
+    assert_eq!(seen["plugins"], 1);
+    assert_eq!(seen["deny"]["continue_processing"], false);
+    assert_eq!(seen["modify"]["modified_payload"]["args"]["ünï"], "✓");
 }
 
 #[tokio::test]
