@@ -1,37 +1,44 @@
-//! What a failure means, by mode and `on_error` (P1b, P15), and what nothing can swallow (P16, P17).
+//! What a failure means, by mode and `on_error` (P1b, P14, P15), and what nothing can swallow (P16, P17).
 
 use cpex_core::OnError::{self, Disable, Fail, Ignore};
 use cpex_core::Phase::{self, Audit, Concurrent, FireAndForget, Sequential, Transform};
 use cpex_core::Slot;
-use cpex_core::record::Fate::{
-    self, Cancelled, Detached, Failed, Interrupted, Ran, Refused, Skipped, TimedOut,
-};
+use cpex_core::record::Fate::{self, Cancelled, Detached, Failed, Interrupted, Ran, Refused, Skipped, TimedOut};
 use cpex_core::record::Skip;
 
+use super::Driver::{Asyncio, Tokio};
 use super::{Expected, Scenario, rule};
 use crate::case::Case;
 use crate::extensions::{Edit, Writing};
-use crate::plugin::{Answer, Does, Plugin, Unreadable};
+use crate::plugin::{Answer, Does, Plugin, Proposal, Unreadable};
 
 const ON_ERROR: [OnError; 3] = [Fail, Ignore, Disable];
 
+/// Why nothing interrupts a plugin of the Rust host.
+pub(super) const NO_INTERRUPT: &str = "there is nothing to raise in Rust that no plugin may swallow";
+
+/// Why a Rust plugin keeps what it wrote into the state, whatever it answers.
+const TYPED: &str = "the state is read when the plugin writes it in Rust: there is no other";
+
 /// The answer cannot be read: no allow, whatever it says.
-const MALFORMED: Does = Does::Answer(Answer {
-    extensions: Some(Writing::one(Edit::Put(Slot::Custom, "e"))),
-    retry_ms: 5,
-    unreadable: Some(Unreadable::Metadata),
-    ..Answer::ALLOW
-});
+const fn malformed(unreadable: Unreadable) -> Does {
+    Does::Answer(Answer {
+        extensions: Some(Writing::one(Edit::Put(Slot::Custom, "e"))),
+        retry_ms: 5,
+        unreadable: Some(unreadable),
+        ..Answer::ALLOW
+    })
+}
 
 pub(super) fn table() -> Vec<Scenario> {
     let awaited = [Sequential, Transform, Audit, Concurrent];
     let by_phase = awaited.into_iter().flat_map(|phase| [handled(phase), unstoppable(phase)].concat());
-    by_phase.chain([detached()]).collect()
+    by_phase.chain(limits()).chain(unserved()).chain(unreadable_state()).collect()
 }
 
 /// `a` ends so; `b` of the same phase takes a while.
 fn pair(phase: Phase, on_error: OnError, does: Does) -> Case {
-    let a = Plugin { timeout_ms: Some(5), ..Plugin::new("a", phase).on_error(on_error).does(does) };
+    let a = Plugin::new("a", phase).on_error(on_error).does(does).within_ms(5);
     Case::of(&[a, Plugin::new("b", phase).takes_ms(10)])
 }
 
@@ -44,21 +51,28 @@ fn raised(phase: Phase, why: &str, fate: Fate) -> Expected {
 fn handled(phase: Phase) -> Vec<Scenario> {
     let expect = |on_error, why, fate: fn(bool) -> Fate| match on_error {
         Fail => raised(phase, why, fate(false)),
-        Ignore | Disable => Expected::completed(&[("a", fate(on_error == Disable)), ("b", Ran)]),
+        Ignore | Disable => {
+            Expected::completed(&[("a", fate(on_error == Disable)), ("b", Ran)]).took_ms(10)
+        }
     };
     let failed = |disabled| Failed { disabled };
-    let timed_out = |disabled| TimedOut { disabled };
+    let late = |on_error| {
+        let expected = expect(on_error, "timeout", |disabled| TimedOut { disabled });
+        let waited = if phase == Concurrent { 0 } else { 5 };
+        let took_ms = if on_error == Fail { 5 } else { waited + 10 };
+        expected.took_ms(took_ms)
+    };
     let scenarios = |on_error| {
         let says = |what| format!("{phase:?} that {what}, on_error {on_error:?}");
         let case = |does| pair(phase, on_error, does);
         [
-            rule("P15", says("takes too long"), case(Does::Hang), expect(on_error, "timeout", timed_out)),
+            rule("P15", says("takes too long"), case(Does::Hang), late(on_error)),
             rule("P15", says("raises"), case(Does::Fail), expect(on_error, "failed", failed)),
             rule(
                 "P17",
                 says("cannot be read"),
-                case(MALFORMED),
-                expect(on_error, "unreadable metadata", failed),
+                case(malformed(Unreadable::Metadata)),
+                expect(on_error, "unreadable", failed),
             ),
         ]
     };
@@ -76,13 +90,101 @@ fn unstoppable(phase: Phase) -> Vec<Scenario> {
                 says("is interrupted"),
                 case(Does::Interrupt),
                 raised(phase, "interrupted", Interrupted),
-            ),
+            )
+            .unsaid(Tokio, NO_INTERRUPT),
         ]
     };
     ON_ERROR.into_iter().flat_map(scenarios).collect()
 }
 
-fn detached() -> Scenario {
-    let case = Case::of(&[Plugin::new("a", FireAndForget).does(Does::Fail)]);
-    rule("P21", "a detached failure is nobody's business", case, Expected::completed(&[("a", Detached)]))
+/// How long a plugin may take.
+fn limits() -> Vec<Scenario> {
+    let takes = |name, ms| Plugin::new(name, Sequential).takes_ms(ms).on_error(Ignore);
+    let late = TimedOut { disabled: false };
+    let stubborn = Plugin { resists: true, ..takes("a", 9).within_ms(5).proposes(Proposal::Name) };
+    vec![
+        rule(
+            "P14, B17",
+            "a plugin's own limit counts, and that of all for the others",
+            Case {
+                timeout_ms: Some(5),
+                ..Case::of(&[takes("a", 9), takes("b", 9).within_ms(20), takes("c", 4), takes("d", 9).within_ms(2)])
+            },
+            Expected::completed(&[("a", late), ("b", Ran), ("c", Ran), ("d", late)]).took_ms(5 + 9 + 4 + 2),
+        ),
+        rule(
+            "P14",
+            "without a limit it takes as long as it takes",
+            Case::of(&[takes("a", 100_000)]),
+            Expected::completed(&[("a", Ran)]).took_ms(100_000),
+        ),
+        rule(
+            "P14",
+            "who is told to stop and answers all the same has taken too long",
+            Case::of(&[stubborn]),
+            Expected::completed(&[("a", late)]).took_ms(5),
+        )
+        .but(
+            Asyncio,
+            "a coroutine can swallow its cancellation, and then its answer counts, as under `asyncio.timeout`",
+            |_| {
+                Expected::completed(&[("a", Ran)])
+                    .given(&[("a", "t")])
+                    .payload("ta", &["a"])
+                    .took_ms(5)
+            },
+        ),
+    ]
+}
+
+/// Who does not run after a failure.
+fn unserved() -> [Scenario; 3] {
+    let never = Skipped(Skip::Ended);
+    let later = [Plugin::new("u", Audit), Plugin::new("f", FireAndForget)];
+    let case = |plugin| Case::of(&[&[plugin], &later[..]].concat());
+    let ends = |ending, fate, background| Expected::ends(ending, &[("a", fate), ("u", never), ("f", background)]);
+    let failed = Failed { disabled: false };
+    let a = Plugin::new("a", Sequential);
+    let passed_over = Expected::completed(&[("a", failed), ("u", Ran), ("f", Detached)]);
+    [
+        rule(
+            "P15",
+            "a failure that ends it starts nothing in the background",
+            case(a.does(Does::Fail)),
+            ends("raised by a: failed", failed, never),
+        ),
+        rule(
+            "P16",
+            "a violation that is raised starts nothing in the background",
+            case(a.does(Does::Refuse)),
+            ends("raised by a: refused", Refused, never),
+        ),
+        rule(
+            "P15",
+            "a failure that is passed over skips nobody",
+            case(a.does(Does::Fail).on_error(Ignore)),
+            passed_over,
+        ),
+    ]
+}
+
+fn unreadable_state() -> [Scenario; 2] {
+    let plugin = |phase| Plugin::new("a", phase).does(malformed(Unreadable::State));
+    [
+        rule(
+            "P17",
+            "what it left in the shared state cannot be read",
+            Case::of(&[plugin(Sequential)]),
+            Expected::ends("raised by a: unreadable", &[("a", Failed { disabled: false })]),
+        ),
+        rule(
+            "P17, P1",
+            "nobody reads what an auditor left there",
+            Case::of(&[plugin(Audit)]),
+            Expected::completed(&[("a", Ran)])
+                .retry_ms(5)
+                .remarks(&[("a", "custom: this mode cannot modify extensions")]),
+        ),
+    ]
+    .map(|scenario| scenario.unsaid(Tokio, TYPED))
 }
