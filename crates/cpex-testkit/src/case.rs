@@ -99,7 +99,8 @@ impl Case {
     /// Is this plugin given a copy of the payload that nobody else can reach?
     #[must_use]
     pub fn isolates(&self, plugin: &Plugin) -> bool {
-        let is_free = self.rule == Rule::Open && self.isolation == Isolation::Observers && !self.open_container;
+        let is_free =
+            self.rule == Rule::Open && self.isolation == Isolation::Observers && !self.open_container;
         !is_free || !matches!(plugin.phase, Phase::Sequential | Phase::Transform)
     }
 }

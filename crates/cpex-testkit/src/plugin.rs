@@ -6,8 +6,8 @@ use cpex_core::verdict::Ending;
 use cpex_core::{Capabilities, Capability, Condition, Entry, OnError, Phase, Reply, Slot, Slots};
 
 use crate::extensions::{Edit, Extensions, Writing};
-use crate::when::{HOOK, When};
 use crate::values::{Body, Kind, Payload, Sim};
+use crate::when::{HOOK, When};
 
 /// A scripted plugin.
 #[derive(Clone, Copy, Debug)]

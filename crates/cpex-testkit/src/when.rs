@@ -1,7 +1,7 @@
 //! What a request is known by, and which requests a plugin runs for.
 
-use cpex_core::condition::{Named, Spec, User};
 use cpex_core::Facts;
+use cpex_core::condition::{Named, Spec, User};
 
 /// The hook of the simulated world: its payloads name a tool.
 pub const HOOK: &str = "tool_pre_invoke";

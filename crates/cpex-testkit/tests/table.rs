@@ -17,7 +17,12 @@ fn the_file_says_what_the_table_says() {
 fn no_two_scenarios_are_called_the_same() {
     let mut names = BTreeSet::new();
     for scenario in all() {
-        assert!(names.insert((scenario.cites, scenario.says.clone())), "{}: {}", scenario.cites, scenario.says);
+        assert!(
+            names.insert((scenario.cites, scenario.says.clone())),
+            "{}: {}",
+            scenario.cites,
+            scenario.says
+        );
     }
 }
 

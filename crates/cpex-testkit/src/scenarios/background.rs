@@ -22,7 +22,8 @@ fn failing() -> Vec<Scenario> {
         let expected = if on_error == Disable { expected.disabled("a") } else { expected };
         rule("P21", format!("one that {what}, on_error {on_error:?}"), Case::of(&[plugin]), expected)
     };
-    let by_end = |(what, does): (&str, _)| [Fail, Ignore, Disable].map(|on_error| scenario(what, does, on_error));
+    let by_end =
+        |(what, does): (&str, _)| [Fail, Ignore, Disable].map(|on_error| scenario(what, does, on_error));
     let interrupted = Plugin::new("a", FireAndForget).does(Does::Interrupt).on_error(Disable);
     let says = "one that is interrupted stays in service";
     let stays = rule("P21", says, Case::of(&[interrupted]), Expected::completed(&[("a", Detached)]));

@@ -60,7 +60,10 @@ impl Expected {
         Self {
             ending: ending.to_owned(),
             fates: fates.iter().map(|(name, fate)| (*name, fate.word())).collect(),
-            remarks: fates.iter().filter_map(|(name, fate)| Some((*name, reason(*fate)?.to_owned()))).collect(),
+            remarks: fates
+                .iter()
+                .filter_map(|(name, fate)| Some((*name, reason(*fate)?.to_owned())))
+                .collect(),
             disabled: fates.iter().filter(|(_, fate)| is_disabled(*fate)).map(|(name, _)| *name).collect(),
             ..Self::default()
         }
@@ -174,7 +177,10 @@ impl From<&Run> for Expected {
                 .filter_map(|(name, started)| Some((name, started.shown.as_ref().map(extensions)?)))
                 .filter(|(_, shown)| !shown.is_empty())
                 .collect(),
-            isolated: started().filter(|(_, started)| started.payload.isolated).map(|(name, _)| name).collect(),
+            isolated: started()
+                .filter(|(_, started)| started.payload.isolated)
+                .map(|(name, _)| name)
+                .collect(),
             changed_by: records().filter(|r| r.payload_modified).map(|r| name(r.entry)).collect(),
             payload: run.outcome.payload.as_ref().map(text),
             extensions: run.outcome.extensions.as_ref().map(extensions),
@@ -202,7 +208,8 @@ fn remarks(name: &'static str, record: &Record<Sim>) -> Vec<(&'static str, Strin
     let skipped = reason(record.fate).map(str::to_owned);
     let discarded = record.discarded.map(|why| why.text().to_owned());
     let trimmed = record.trimmed.iter().map(|field| format!("{field} is not writable"));
-    let refused = record.refused.iter().map(|(slot, why)| format!("{}: {}", slot.policy().path, why.text(*slot)));
+    let refused =
+        record.refused.iter().map(|(slot, why)| format!("{}: {}", slot.policy().path, why.text(*slot)));
     skipped.into_iter().chain(discarded).chain(trimmed).chain(refused).map(|text| (name, text)).collect()
 }
 

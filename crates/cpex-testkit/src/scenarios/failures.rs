@@ -3,7 +3,9 @@
 use cpex_core::OnError::{self, Disable, Fail, Ignore};
 use cpex_core::Phase::{self, Audit, Concurrent, FireAndForget, Sequential, Transform};
 use cpex_core::Slot;
-use cpex_core::record::Fate::{self, Cancelled, Detached, Failed, Interrupted, Ran, Refused, Skipped, TimedOut};
+use cpex_core::record::Fate::{
+    self, Cancelled, Detached, Failed, Interrupted, Ran, Refused, Skipped, TimedOut,
+};
 use cpex_core::record::Skip;
 
 use super::Driver::{Asyncio, Tokio};
@@ -51,9 +53,7 @@ fn raised(phase: Phase, why: &str, fate: Fate) -> Expected {
 fn handled(phase: Phase) -> Vec<Scenario> {
     let expect = |on_error, why, fate: fn(bool) -> Fate| match on_error {
         Fail => raised(phase, why, fate(false)),
-        Ignore | Disable => {
-            Expected::completed(&[("a", fate(on_error == Disable)), ("b", Ran)]).took_ms(10)
-        }
+        Ignore | Disable => Expected::completed(&[("a", fate(on_error == Disable)), ("b", Ran)]).took_ms(10),
     };
     let failed = |disabled| Failed { disabled };
     let late = |on_error| {
@@ -142,7 +142,8 @@ fn unserved() -> [Scenario; 3] {
     let never = Skipped(Skip::Ended);
     let later = [Plugin::new("u", Audit), Plugin::new("f", FireAndForget)];
     let case = |plugin| Case::of(&[&[plugin], &later[..]].concat());
-    let ends = |ending, fate, background| Expected::ends(ending, &[("a", fate), ("u", never), ("f", background)]);
+    let ends =
+        |ending, fate, background| Expected::ends(ending, &[("a", fate), ("u", never), ("f", background)]);
     let failed = Failed { disabled: false };
     let a = Plugin::new("a", Sequential);
     let passed_over = Expected::completed(&[("a", failed), ("u", Ran), ("f", Detached)]);

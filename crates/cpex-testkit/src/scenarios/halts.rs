@@ -95,13 +95,10 @@ fn late() -> Vec<Scenario> {
     let expected = |background| {
         let given = [("t", "t"), ("u", "tt"), ("c", "tt"), ("f", "t")];
         let started = if background == Detached { &given[..] } else { &given[..3] };
-        Expected::ends(
-            "halted by c: why",
-            &[("t", Ran), ("u", Ran), ("c", Denied), ("f", background)],
-        )
-        .given(started)
-        .shown(&[("u", "custom: e"), ("c", "custom: e")])
-        .payload("tt", &["t"])
+        Expected::ends("halted by c: why", &[("t", Ran), ("u", Ran), ("c", Denied), ("f", background)])
+            .given(started)
+            .shown(&[("u", "custom: e"), ("c", "custom: e")])
+            .payload("tt", &["t"])
     };
     vec![
         rule(
@@ -179,9 +176,12 @@ fn given_up() -> Vec<Scenario> {
             "P16",
             "if the caller gives up all that run beside each other are stopped",
             case(&beside),
-            Expected::ends("raised: gave up", &[("a", Ran), ("f", NEVER), ("b", Cancelled), ("c", Cancelled)])
-                .state("a")
-                .took_ms(5),
+            Expected::ends(
+                "raised: gave up",
+                &[("a", Ran), ("f", NEVER), ("b", Cancelled), ("c", Cancelled)],
+            )
+            .state("a")
+            .took_ms(5),
         ),
     ]
 }

@@ -180,7 +180,8 @@ fn collected() -> Vec<Scenario> {
                 retries("d", Concurrent, -1),
                 retries("e", FireAndForget, 99),
             ]),
-            Expected::completed(&[("a", Ran), ("b", Ran), ("c", Ran), ("d", Ran), ("e", Detached)]).retry_ms(7),
+            Expected::completed(&[("a", Ran), ("b", Ran), ("c", Ran), ("d", Ran), ("e", Detached)])
+                .retry_ms(7),
         ),
         rule("P21a", "nobody is there", Case::of(&[]), Expected::completed(&[])),
     ]

@@ -157,8 +157,13 @@ fn uncopied() -> Vec<Scenario> {
     let case = Case { copies: Some(1), ..Case::of(&one_of_each_phase()) };
     let fates = [("s", Ran), ("t", Ran), ("u", Ran), ("c", Skipped(Ended)), ("f", Skipped(Ended))];
     let expected = Expected::ends("raised by c: interrupted while copying", &fates);
-    vec![rule("P16", "an interruption while a copy is made ends it", case, expected).unsaid(Tokio, NO_COPY)
-    .but(Asyncio, "what no plugin may swallow passes as it is: it does not say whose copy it was", |expected| {
-        Expected { ending: "raised: interrupted while copying".to_owned(), ..expected }
-    })]
+    vec![
+        rule("P16", "an interruption while a copy is made ends it", case, expected)
+            .unsaid(Tokio, NO_COPY)
+            .but(
+                Asyncio,
+                "what no plugin may swallow passes as it is: it does not say whose copy it was",
+                |expected| Expected { ending: "raised: interrupted while copying".to_owned(), ..expected },
+            ),
+    ]
 }

@@ -42,8 +42,11 @@ fn shared() -> Vec<Scenario> {
             "B11",
             "a plugin does not write back what it only read",
             Case { state: &["x", "y"], ..Case::of(&[slow, fast]) },
-            Expected { state: vec![("x", "f"), ("y", "s")], ..Expected::completed(&[("f", Ran), ("s", Ran)]) }
-                .took_ms(9),
+            Expected {
+                state: vec![("x", "f"), ("y", "s")],
+                ..Expected::completed(&[("f", Ran), ("s", Ran)])
+            }
+            .took_ms(9),
         ),
         rule(
             "P13",

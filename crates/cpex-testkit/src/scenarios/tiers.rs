@@ -137,7 +137,13 @@ fn taken() -> Vec<Scenario> {
         rule(
             "B9",
             "the next are shown what is taken, the background what the caller passed",
-            case(&[labeller(), reads("t", Transform), reads("u", Audit), reads("c", Concurrent), reads("f", FireAndForget)]),
+            case(&[
+                labeller(),
+                reads("t", Transform),
+                reads("u", Audit),
+                reads("c", Concurrent),
+                reads("f", FireAndForget),
+            ]),
             Expected::completed(&[("a", Ran), ("t", Ran), ("u", Ran), ("c", Ran), ("f", Detached)])
                 .extensions(MERGED)
                 .shown(&[
@@ -171,7 +177,9 @@ fn refused() -> Vec<Scenario> {
             "B9",
             format!("{says} a plugin without the capability"),
             case(&[stranger(ADD)]),
-            ran().shown(&[("a", PUBLIC)]).remarks(&[("a", "security.labels: plugin lacks 'append_labels' capability")]),
+            ran()
+                .shown(&[("a", PUBLIC)])
+                .remarks(&[("a", "security.labels: plugin lacks 'append_labels' capability")]),
         ),
         rule(
             "B9",
@@ -191,7 +199,12 @@ fn refused() -> Vec<Scenario> {
             case(&[Plugin { phase: Concurrent, ..labeller() }]),
             ran().shown(&[("a", LABELLED)]).remarks(&no_phase),
         ),
-        rule("P5", format!("{says} a denial"), case(&[denying(Sequential)]), halted.shown(&[("a", LABELLED)])),
+        rule(
+            "P5",
+            format!("{says} a denial"),
+            case(&[denying(Sequential)]),
+            halted.shown(&[("a", LABELLED)]),
+        ),
         rule(
             "P6",
             format!("{says} a suppressed denial"),
@@ -257,7 +270,8 @@ fn switched() -> Vec<Scenario> {
         .map(|(enforcement, remarks)| {
             let case = Case { enforcement, ..case(&[plugin]) };
             // What was hidden from it is lost, as in CPEX 0.1.4.
-            let expected = Expected::completed(&[("a", Ran)]).extensions("request: x").shown(&[("a", PUBLIC)]);
+            let expected =
+                Expected::completed(&[("a", Ran)]).extensions("request: x").shown(&[("a", PUBLIC)]);
             let says = format!("{enforcement:?} takes what is returned as it is");
             rule("X5, B9", says, case, expected.remarks(remarks))
         })

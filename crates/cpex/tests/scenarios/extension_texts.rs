@@ -18,7 +18,8 @@ pub(crate) fn of_table(extensions: &cpex_testkit::Extensions) -> Extensions {
 
 /// `request: r; security.labels: A B`
 pub(crate) fn text(extensions: &Extensions) -> String {
-    let slot = |(slot, members): (Slot, Vec<String>)| format!("{}: {}", slot.policy().path, members.join(" "));
+    let slot =
+        |(slot, members): (Slot, Vec<String>)| format!("{}: {}", slot.policy().path, members.join(" "));
     members_of(extensions).into_iter().map(slot).collect::<Vec<_>>().join("; ")
 }
 

@@ -57,7 +57,8 @@ fn entry(script: &Script) -> PluginConfig {
     let capabilities = cpex::Capability::ALL.into_iter().filter(|one| script.capabilities.contains(*one));
     let entry = PluginConfig::new(script.name).mode(mode).on_error(on_error).priority(script.priority);
     let entry = entry.capabilities(capabilities);
-    let entry = script.timeout_ms.into_iter().fold(entry, |entry, ms| entry.timeout(Duration::from_millis(ms)));
+    let entry =
+        script.timeout_ms.into_iter().fold(entry, |entry, ms| entry.timeout(Duration::from_millis(ms)));
     script.when.iter().fold(entry, |entry, when| entry.when(condition(when)))
 }
 
@@ -81,7 +82,7 @@ async fn manager(case: &Case, journal: &Journal) -> Manager {
     };
     let config = format!("plugin_settings: {{extension_tiers: {tiers}}}");
     let builder = Manager::builder()
-        .config(Config::parse(&config, "plugins.yaml").unwrap())
+        .config(Config::parse(&config, "plugins.yaml").unwrap_or_else(|error| panic!("{error}")))
         .timeout(case.timeout_ms.map(Duration::from_millis))
         .pool(case.pool.map_or(0, std::num::NonZeroUsize::get));
     let builder = match case.rule {
@@ -109,7 +110,11 @@ fn context(case: &Case) -> Context {
 
 /// What comes of a case. What an error does not tell, and a caller who gave up does not hear of, is as expected; so is
 /// who was given a copy: a payload is lent, and nothing a plugin does reaches it.
-async fn play<R: Payload + Text>(case: &Case, hook: &Hook<ToolPreInvoke, R>, expected: &Expected) -> Expected {
+async fn play<R: Payload + Text>(
+    case: &Case,
+    hook: &Hook<ToolPreInvoke, R>,
+    expected: &Expected,
+) -> Expected {
     let journal = Journal::default();
     let manager = manager(case, &journal).await;
     let context = context(case);
@@ -119,7 +124,7 @@ async fn play<R: Payload + Text>(case: &Case, hook: &Hook<ToolPreInvoke, R>, exp
     let invocation = manager.invoke(hook, &call, &context);
     let patience = Duration::from_millis(case.aborts_at_ms.unwrap_or(1_000_000));
     let ended = tokio::time::timeout(patience, invocation).await;
-    let took_ms = began.elapsed().as_millis().try_into().unwrap();
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     // The background ends meanwhile.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let seen = journal.seen();
@@ -128,7 +133,10 @@ async fn play<R: Payload + Text>(case: &Case, hook: &Hook<ToolPreInvoke, R>, exp
         given: seen.given,
         shown: seen.shown,
         state: names.pairs(&context.shared()),
-        disabled: eligible.filter(|one| one.skipped == Some("disabled")).map(|one| names.of(&one.plugin)).collect(),
+        disabled: eligible
+            .filter(|one| one.skipped == Some("disabled"))
+            .map(|one| names.of(&one.plugin))
+            .collect(),
         took_ms,
         ..expected.clone()
     };
@@ -168,7 +176,7 @@ impl Names<'_> {
             payload: outcome.payload.as_ref().map(|payload| payload.text()),
             extensions: outcome.extensions.as_ref().map(|extensions| extension_texts::text(extensions)),
             metadata: self.pairs(&outcome.metadata),
-            retry_ms: outcome.retry_after.as_millis().try_into().unwrap(),
+            retry_ms: i64::try_from(outcome.retry_after.as_millis()).unwrap_or(i64::MAX),
             ..self.reported(&outcome.report, found)
         }
     }
