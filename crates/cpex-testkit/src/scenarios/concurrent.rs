@@ -2,7 +2,7 @@
 
 use core::num::NonZeroUsize;
 
-use cpex_core::OnError::Ignore;
+use cpex_core::OnError::{Disable, Ignore};
 use cpex_core::Phase::{Concurrent, FireAndForget};
 use cpex_core::record::Fate::{Cancelled, Denied, Detached, Failed, Ran, Skipped};
 use cpex_core::record::Skip::Ended;
@@ -62,6 +62,12 @@ fn stopped() -> Vec<Scenario> {
             "a denial stands, whatever a sibling raises at the same moment",
             Case::of(&[at("d", 0).denies("no"), failing("z", 0)]),
             Expected::ends("halted by d: no", &[("d", Denied), ("z", Cancelled)]).metadata("d"),
+        ),
+        rule(
+            "P19, M20",
+            "a failure at the moment of a denial takes out of service all the same",
+            Case::of(&[at("d", 0).denies("no"), failing("z", 0).on_error(Disable)]),
+            Expected::ends("halted by d: no", &[("d", Denied), ("z", Cancelled)]).metadata("d").disabled("z"),
         ),
         rule(
             "P19, B15",

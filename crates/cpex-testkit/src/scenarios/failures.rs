@@ -3,12 +3,14 @@
 use cpex_core::OnError::{self, Disable, Fail, Ignore};
 use cpex_core::Phase::{self, Audit, Concurrent, FireAndForget, Sequential, Transform};
 use cpex_core::Slot;
+use cpex_core::payload::Rule;
 use cpex_core::record::Fate::{
-    self, Cancelled, Detached, Failed, Interrupted, Ran, Refused, Skipped, TimedOut,
+    self, Cancelled, Denied, Detached, Failed, Interrupted, Ran, Refused, Skipped, TimedOut,
 };
 use cpex_core::record::Skip;
 
 use super::Driver::{Asyncio, Tokio};
+use super::policies::COMPARABLE;
 use super::{Expected, Scenario, rule};
 use crate::case::Case;
 use crate::extensions::{Edit, Writing};
@@ -18,6 +20,9 @@ const ON_ERROR: [OnError; 3] = [Fail, Ignore, Disable];
 
 /// Why nothing interrupts a plugin of the Rust host.
 pub(super) const NO_INTERRUPT: &str = "there is nothing to raise in Rust that no plugin may swallow";
+
+/// Why a Rust denial can always be read.
+const NOTHING_ELSE: &str = "a denial has nothing that cannot be read in Rust";
 
 /// Why a Rust plugin keeps what it wrote into the state, whatever it answers.
 const TYPED: &str = "the state is read when the plugin writes it in Rust: there is no other";
@@ -35,7 +40,7 @@ const fn malformed(unreadable: Unreadable) -> Does {
 pub(super) fn table() -> Vec<Scenario> {
     let awaited = [Sequential, Transform, Audit, Concurrent];
     let by_phase = awaited.into_iter().flat_map(|phase| [handled(phase), unstoppable(phase)].concat());
-    by_phase.chain(limits()).chain(unserved()).chain(unreadable_state()).collect()
+    by_phase.chain(limits()).chain(unserved()).chain(unreadable_state()).chain(half_read()).collect()
 }
 
 /// `a` ends so; `b` of the same phase takes a while.
@@ -188,4 +193,41 @@ fn unreadable_state() -> [Scenario; 2] {
         ),
     ]
     .map(|scenario| scenario.unsaid(Tokio, TYPED))
+}
+
+/// An answer of which only a part can be read.
+fn half_read() -> Vec<Scenario> {
+    let answer = |allow, proposal| Answer {
+        allow,
+        violation: if allow { None } else { Some("no") },
+        proposal,
+        extensions: Some(Writing::one(Edit::Put(Slot::Custom, "e"))),
+        retry_ms: 5,
+        unreadable: if allow { None } else { Some(Unreadable::Metadata) },
+    };
+    let denying = |phase| Plugin::new("a", phase).answers(answer(false, Proposal::Nothing)).on_error(Ignore);
+    let failed = Expected::completed(&[("a", Failed { disabled: false })]);
+    let stands = Expected::ends("halted by a: no", &[("a", Denied)]);
+    let incomparable =
+        Plugin::new("a", Sequential).answers(answer(true, Proposal::Incomparable)).on_error(Ignore);
+    let uncounted = "a denial that would not count fails if it cannot be read";
+    let counted = "a denial that counts stands, whatever else cannot be read";
+    let denials = [
+        (Sequential, counted, stands.clone()),
+        (Concurrent, counted, stands),
+        (Transform, uncounted, failed.clone()),
+        (Audit, uncounted, failed.clone()),
+    ]
+    .map(|(phase, says, expected)| {
+        let case = Case::of(&[denying(phase)]);
+        rule("P17", format!("{phase:?}: {says}"), case, expected).unsaid(Tokio, NOTHING_ELSE)
+    });
+    let taken = [rule(
+        "P1b, P17",
+        "nothing is taken of an answer whose payload cannot be compared",
+        Case { rule: Rule::Writable, ..Case::of(&[incomparable]) },
+        failed,
+    )
+    .unsaid(Tokio, COMPARABLE)];
+    [&denials[..], &taken].concat()
 }

@@ -16,7 +16,8 @@ use crate::plugin::Proposal::{self, Args, Foreign, Incomparable, Name, NameAndAr
 const RULES: [Rule; 3] = [Open, Writable, Closed];
 const KEPT: &str = "name is not writable";
 const ONE_TYPE: &str = "what a hook returns has one type in Rust";
-const COMPARABLE: &str = "any two payloads can be compared in Rust";
+/// Why no comparison fails in the Rust host.
+pub(super) const COMPARABLE: &str = "any two payloads can be compared in Rust";
 const NO_COPY: &str = "a payload is lent in Rust, never copied for a plugin";
 
 pub(super) fn table() -> Vec<Scenario> {

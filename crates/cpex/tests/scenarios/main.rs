@@ -32,6 +32,7 @@ fn can_be_said(case: &Case) -> bool {
             allow == violation.is_none()
                 && !matches!(proposal, Proposal::Subtype | Proposal::Foreign | Proposal::Incomparable)
                 && unreadable != Some(Unreadable::State)
+                && (unreadable.is_none() || allow)
                 && !extensions.iter().flat_map(|writing| writing.0).flatten().any(|edit| empties(&edit))
         }
         Does::Fail | Does::Refuse | Does::Hang => true,
