@@ -214,7 +214,7 @@ def original(case: Row) -> Any:
         return Container(fields)
     if "copies" in case:
         return Sealed(**fields, seal=Seal(case["copies"]))
-    return ToolPreInvokePayload(**fields)  # type: ignore[arg-type]
+    return ToolPreInvokePayload(**fields)
 
 
 def text(payload: Any) -> str:

@@ -90,12 +90,10 @@ async def play(case: Row) -> Row:
     )
     if "aborts_at_ms" in case:
         loop.call_later(case["aborts_at_ms"] * TICK, caller.cancel)
-    (ended,) = await asyncio.gather(caller, return_exceptions=True)
+    await asyncio.wait([caller])
     took_ms = round((loop.time() - began) / TICK)
-    result = None if isinstance(ended, BaseException) else ended[0]
-    if result is not None:
-        await asyncio.gather(*result.background_tasks, return_exceptions=True)
-    seen = {
+    told = await tell(caller)
+    seen: Row = {
         "took_ms": took_ms,
         "given": journal.given,
         "shown": journal.shown,
@@ -104,7 +102,17 @@ async def play(case: Row) -> Row:
         "disabled": sorted(manager._runtime_disabled),
     }
     await manager.shutdown()
-    return seen | (returned(result) if result is not None else raised(ended))
+    return seen | told
+
+
+async def tell(caller: asyncio.Task[tuple[PluginResult[Any], Any]]) -> Row:
+    """What the caller is told, once the background has ended."""
+    try:
+        result, _ = await caller
+    except BaseException as error:
+        return raised(error)
+    await asyncio.gather(*result.background_tasks, return_exceptions=True)
+    return returned(result)
 
 
 def returned(result: PluginResult[Any]) -> Row:
@@ -194,7 +202,7 @@ def expectation(scenario: Row) -> Row:
     """What this driver is held to, with what the table does not mention."""
     nothing: Row = {"payload": None, "extensions": None, "state": {}, "metadata": {}, "retry_ms": 0, "took_ms": 0}
     lists: Row = {name: [] for name in ("isolated", "shown", "changed_by", "remarks", "disabled")}
-    expected = scenario.get("differs", {}).get("asyncio", scenario)["expected"]
+    expected: Row = scenario.get("differs", {}).get("asyncio", scenario)["expected"]
     pairs = {name: [tuple(pair) for pair in expected.get(name, ())] for name in ("fates", "given", "shown", "remarks")}
     return nothing | lists | expected | pairs
 
