@@ -119,6 +119,22 @@ fn limits() -> Vec<Scenario> {
         ),
         rule(
             "P14",
+            "without any time nobody answers",
+            Case { timeout_ms: Some(0), ..Case::of(&[takes("a", 0)]) },
+            Expected::completed(&[("a", late)]),
+        )
+        .but(
+            Asyncio,
+            "without any time a coroutine is not even started, as under `asyncio.wait_for`",
+            |expected| Expected { given: Vec::new(), ..expected },
+        )
+        .but(
+            Tokio,
+            "an answer that is there when it is first asked for is in time, as under `tokio::time::timeout`",
+            |expected| Expected { fates: vec![("a", Ran.word())], ..expected },
+        ),
+        rule(
+            "P14",
             "without a limit it takes as long as it takes",
             Case::of(&[takes("a", 100_000)]),
             Expected::completed(&[("a", Ran)]).took_ms(100_000),

@@ -116,6 +116,22 @@ fn chained() -> Vec<Scenario> {
                 .payload("tac", &["a", "c"]),
         ),
         rule(
+            "P4",
+            "where a hook returns something else the next is given that",
+            Case::of(&[
+                Plugin::new("a", Phase::Sequential).proposes(Other),
+                Plugin::new("b", Phase::Transform),
+            ]),
+            Expected::completed(&[("a", Ran), ("b", Ran)])
+                .given(&[("a", "t"), ("b", "other t")])
+                .payload("other t", &["a"]),
+        )
+        .but(
+            Tokio,
+            "a plugin takes one type in Rust: what another made is in its context",
+            |expected| expected.given(&[("a", "t"), ("b", "t")]),
+        ),
+        rule(
             "I10",
             "handing on what another made is no change",
             Case::of(&[silent[0], Plugin::new("b", Phase::Sequential).proposes(Same)]),

@@ -121,6 +121,12 @@ fn taken() -> Vec<Scenario> {
         ),
         rule(
             "X6",
+            "a first hop, and a first label, where the caller passed nothing",
+            Case::of(&[hop.writes(Edit::Add(Slot::Delegation, "i")), Plugin { name: "b", ..labeller() }]),
+            Expected::completed(&[("a", Ran), ("b", Ran)]).extensions("security.labels: B; delegation: i"),
+        ),
+        rule(
+            "X6",
             "anything that is custom",
             Case::of(&[Plugin::new("a", Sequential).extends("k")]),
             ran("custom: k"),
@@ -241,6 +247,13 @@ fn breaches() -> Vec<Scenario> {
             seen(Expected::completed(&[failed(true)])),
         ),
         rule(
+            "X5, B9",
+            "what an observer takes away is not taken, and no failure",
+            case(&[Plugin { phase: Audit, ..rewrites }]),
+            seen(Expected::completed(&[("a", Ran)]))
+                .remarks(&[("a", "delegation: this mode cannot modify extensions")]),
+        ),
+        rule(
             "B9",
             "a chain that is left out altogether is kept",
             case(&[forger.writes(Edit::Omit(Slot::Delegation))]),
@@ -264,6 +277,26 @@ fn breaches() -> Vec<Scenario> {
 }
 
 fn switched() -> Vec<Scenario> {
+    [raw(), unchained()].concat()
+}
+
+/// Each is shown what the caller passed, and the last to return extensions wins.
+fn unchained() -> Vec<Scenario> {
+    let adds = |name, member| {
+        Plugin::new(name, Sequential).granted(&[AppendLabels]).writes(Edit::Add(Slot::Labels, member))
+    };
+    [Enforcement::Warn, Enforcement::Off]
+        .map(|enforcement| {
+            let case = Case { enforcement, ..case(&[adds("a", "B"), adds("b", "C")]) };
+            let expected = Expected::completed(&[("a", Ran), ("b", Ran)])
+                .extensions("request: r; security.labels: A C")
+                .shown(&[("a", LABELLED), ("b", LABELLED)]);
+            rule("X5", format!("{enforcement:?} shows nobody what another wrote"), case, expected)
+        })
+        .to_vec()
+}
+
+fn raw() -> Vec<Scenario> {
     let plugin = Plugin::new("a", Sequential).writes(Edit::Put(Slot::Request, "x"));
     let told = [("a", "request: slot has no write capability and cannot be modified")];
     [(Enforcement::Warn, &told[..]), (Enforcement::Off, &[])]

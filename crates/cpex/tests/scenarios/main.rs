@@ -22,7 +22,7 @@ use cpex_testkit::scenarios::{self, Driver, Expected, Scenario};
 use cpex_testkit::{Answer, Case, Does, Edit, Plugin as Script, Proposal, Unreadable, When};
 use tokio::time::Instant;
 
-use scripted::{CONVERSION, Journal, OUTAGE, Text, add_all, original};
+use scripted::{CONVERSION, Journal, OUTAGE, Text, add_all, converts, original};
 
 /// Can it be said in Rust?
 fn can_be_said(case: &Case) -> bool {
@@ -234,8 +234,7 @@ async fn every_scenario_ends_as_the_semantics_say() {
     for scenario in scenarios::all() {
         let Some(expected) = scenario.expected_of(Driver::Tokio) else { continue };
         let Scenario { cites, says, case, .. } = &scenario;
-        let converts = case.plugins.iter().any(|plugin| plugin.answer().proposal == Proposal::Other);
-        let found = match converts {
+        let found = match converts(case) {
             true => play(case, &CONVERSION, expected).await,
             false => play(case, &TOOL_PRE_INVOKE, expected).await,
         };

@@ -122,7 +122,8 @@ impl Converts {
     ) -> Result<Reply<Other>, BoxError> {
         let Self(scripted) = self;
         let answer = scripted.play(given, context, shown).await?;
-        Ok(scripted.reply(&answer, Some(Other { call: given.clone() }), shown))
+        let other = (answer.proposal == Proposal::Other).then(|| Other { call: given.clone() });
+        Ok(scripted.reply(&answer, other, shown))
     }
 }
 
@@ -179,12 +180,18 @@ impl Scripted {
     }
 }
 
+/// Is it a case of the hook that returns something else?
+pub(crate) fn converts(case: &Case) -> bool {
+    case.plugins.iter().any(|plugin| plugin.answer().proposal == Proposal::Other)
+}
+
 /// A manager's plugins, from their scripts.
 pub(crate) fn add_all(builder: Builder, case: &Case, journal: &Journal) -> Builder {
+    let converts = converts(case);
     case.plugins.iter().fold(builder, |builder, script| {
         let (entry, scripted) = (entry(script), Scripted { script: *script, journal: journal.clone() });
         match script.answer() {
-            Answer { proposal: Proposal::Other, .. } => builder.plugin(entry, Converts(scripted)),
+            _ if converts => builder.plugin(entry, Converts(scripted)),
             Answer { unreadable: Some(_), .. } => builder.plugin(entry, Unreadable(scripted)),
             _ if script.blind => builder.plugin(entry, Blind(scripted)),
             _ => builder.plugin(entry, scripted),
