@@ -125,8 +125,9 @@ class Scripted(Plugin):
 
     async def play(self, payload: Any, context: PluginContext, extensions: Extensions | None) -> Any:
         self.journal.note(self.name, payload, extensions)
-        await self.take_time()
+        # What it has seen of the state is old by the time it writes: nothing of that may come back.
         state = context.global_context.state
+        await self.take_time()
         state.update(dict.fromkeys(self.script.get("writes_state", ()), self.name))
         for key in self.script.get("drops_state", ()):
             state.pop(key, None)
