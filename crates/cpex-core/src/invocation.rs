@@ -358,12 +358,12 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
                 merged?;
                 host.observe(record.entry, Event::Suppressed(reply.violation.as_ref()));
                 record.fate = Fate::Suppressed;
-                record.violation = reply.violation;
+                record.said(reply.violation);
                 self.take_payload(host, record, phase, reply.payload)?;
             }
             Verdict::Proceed | Verdict::Ignore | Verdict::Disable | Verdict::Raise => {
                 merged?;
-                record.violation = reply.violation;
+                record.said(reply.violation);
                 let returned = reply.extensions.is_some();
                 let extensions = self.accept_extensions(host, record, phase, reply.extensions)?;
                 self.take_payload(host, record, phase, reply.payload)?;
@@ -399,7 +399,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
             payload::accept(host, self.settings.rule, phase, self.payload(), proposed)?;
         if !trimmed.is_empty() {
             host.observe(record.entry, Event::Trimmed(&trimmed));
-            record.trimmed = trimmed;
+            record.notes().trimmed = trimmed;
         }
         match payload {
             Ok(payload) => {
@@ -434,7 +434,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
             extensions::accept(host, index, entry, enforcement, current, written)?;
         if !refused.is_empty() {
             host.observe(index, Event::Refused(&refused));
-            record.refused = refused;
+            record.notes().refused = refused;
         }
         Ok(extensions)
     }
@@ -460,7 +460,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
             }
         };
         record.fate = fault.fate(disabled);
-        record.fault = Some(fault);
+        record.notes().fault = Some(fault);
         self.outcome.records.push(record);
     }
 

@@ -6,7 +6,6 @@ use cpex_core::action::Work;
 use cpex_core::{Action, Fault, Invocation, LineUp, Misuse, Reply};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::call::{End, Limit, call};
@@ -115,43 +114,46 @@ fn tell(
     now_ns: u64,
 ) {
     host.context.keep_own();
-    let told = match end.and_then(|reply| fitting(host, reply)) {
-        Ok((reply, said)) => {
-            host.said = said;
-            let mut reply = reply;
-            if let Some(violation) = &mut reply.violation {
-                violation.plugin = host.slot(entry).plugin.name().into();
-            }
-            invocation.handle_reply(host, entry, reply, now_ns)
-        }
+    expect(match end {
+        Ok(reply) => match in_core_terms(host, entry, reply) {
+            Ok(reply) => invocation.handle_reply(host, entry, reply, now_ns),
+            Err(fault) => invocation.handle_fault(host, entry, fault, now_ns),
+        },
         Err(fault) => invocation.handle_fault(host, entry, fault, now_ns),
-    };
-    expect(told);
+    });
 }
 
-/// A reply in the core's words, and its metadata.
-type Told = (Reply<RustValues>, Option<Map<String, Value>>);
-
-/// Puts a reply into the core's words. A payload that the hook does not return is a failure.
-fn fitting(
-    host: &Hosted<'_>,
-    reply: crate::reply::Reply<Arc<dyn AnyPayload>>,
-) -> Result<Told, Fault<RustValues>> {
-    let crate::reply::Reply { decision, metadata, extensions, retry_after } = reply;
-    let (allow, violation, payload) = match decision {
-        Decision::Allow => (true, None, None),
-        Decision::Deny(violation) => (false, Some(violation), None),
+/// Puts a reply into the core's words; its metadata stays with the host. A payload that the hook does not return is
+/// a failure.
+fn in_core_terms(
+    host: &mut Hosted<'_>,
+    entry: usize,
+    reply: crate::Reply<Arc<dyn AnyPayload>>,
+) -> Result<Reply<RustValues>, Fault<RustValues>> {
+    let crate::Reply { decision, more } = reply;
+    let mut reply =
+        Reply { allow: true, violation: None, payload: None, extensions: None, retry_delay_ms: 0 };
+    match decision {
+        Decision::Allow => {}
+        Decision::Deny(mut violation) => {
+            violation.plugin = host.slot(entry).plugin.name().into();
+            (reply.allow, reply.violation) = (false, Some(violation));
+        }
         Decision::Modify(made) => {
             let (returns, found) = (host.hook.types.reply, made.kind());
             if found != returns {
                 let text = format!("the hook returns {}, the plugin returned {}", returns.name, found.name);
                 return Err(Fault::Error(Failure::Error(text.into())));
             }
-            (true, None, Some(Handle::Made(made)))
+            reply.payload = Some(Handle::Made(made));
         }
-    };
-    let retry_delay_ms = i64::try_from(retry_after.as_millis()).unwrap_or(i64::MAX);
-    Ok((Reply { allow, violation, payload, extensions, retry_delay_ms }, metadata))
+    }
+    host.said = more;
+    if let Some(more) = &mut host.said {
+        reply.extensions = more.extensions.take();
+        reply.retry_delay_ms = i64::try_from(more.retry_after.as_millis()).unwrap_or(i64::MAX);
+    }
+    Ok(reply)
 }
 
 /// Enough for 584 years.
