@@ -153,6 +153,7 @@ pub enum Detail {
 }
 
 impl<V: Values> Record<V> {
+    #[inline]
     pub(crate) fn new(entry: usize, fate: Fate) -> Self {
         Self {
             entry,
@@ -190,6 +191,7 @@ impl<V: Values> Record<V> {
     }
 
     /// Notes what it said about why.
+    #[inline]
     pub(crate) fn said(&mut self, violation: Option<V::Violation>) {
         if violation.is_some() {
             self.notes().violation = violation;

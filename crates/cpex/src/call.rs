@@ -7,25 +7,21 @@ use std::task::Poll;
 use std::time::Duration;
 
 use cpex_core::Fault;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
 use tracing::Span;
 
+use crate::clock::Moment;
 use crate::context::PluginContext;
-use crate::error::{BoxError, Failure};
+use crate::error::Failure;
 use crate::extensions::Extensions;
-use crate::host::RustValues;
 use crate::payload::AnyPayload;
 use crate::plan::Slot;
-use crate::plugin::{Answer, BoxFuture};
-use crate::reply::Reply;
-
-/// What came of a call.
-pub(crate) type End = Result<Reply<std::sync::Arc<dyn AnyPayload>>, Fault<RustValues>>;
+use crate::plugin::{Answer, BoxFuture, End};
 
 /// Since when a plugin runs, and how long it may.
 #[derive(Clone, Copy)]
 pub(crate) struct Limit {
-    pub(crate) since: Instant,
+    pub(crate) since: Moment,
     pub(crate) lasts: Option<Duration>,
 }
 
@@ -49,22 +45,15 @@ pub(crate) fn call<'a>(
             running.as_mut().map_or(Poll::Pending, |running| running.as_mut().poll(task))
         };
         match span.in_scope(|| caught(&mut step)) {
-            Ok(Poll::Ready(Answer(answer))) => return Poll::Ready(answer.map_err(fault)),
+            Ok(Poll::Ready(Answer(end))) => return Poll::Ready(end),
             Ok(Poll::Pending) => {}
-            Err(panicked) => return Poll::Ready(Err(Fault::Error(panicked))),
+            Err(panicked) => return Poll::Ready(Err(Box::new(Fault::Error(panicked)))),
         }
         let Some(lasts) = limit.lasts else { return Poll::Pending };
-        let deadline = deadline.get_or_insert_with(|| Box::pin(sleep_until(limit.since + lasts)));
-        deadline.as_mut().poll(task).map(|()| Err(Fault::Timeout(Some(lasts))))
+        let left = || lasts.saturating_sub(limit.since.elapsed());
+        let deadline = deadline.get_or_insert_with(|| Box::pin(sleep(left())));
+        deadline.as_mut().poll(task).map(|()| Err(Box::new(Fault::Timeout(Some(lasts)))))
     })
-}
-
-#[cold]
-fn fault(error: BoxError) -> Fault<RustValues> {
-    match Failure::from(error) {
-        refused @ Failure::Refused(_) => Fault::Refusal(refused),
-        failed => Fault::Error(failed),
-    }
 }
 
 /// A panic is a failure of the plugin: it is judged as one. What it left half-done is the plugin's own, and it is

@@ -12,9 +12,9 @@ use cpex_core::condition::{Named, Subject as Matched, User as Asker};
 use cpex_core::{End, Facts, Fault, Invocation};
 use serde_json::Value;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use crate::builder::{Builder, Rules};
+use crate::clock::Moment;
 use crate::config::{Config, Mode};
 use crate::context::{Context, Request, User};
 use crate::detached::{Background, Detached};
@@ -392,7 +392,7 @@ impl Manager {
     ) -> Result<Outcome<dyn AnyPayload>, InvokeError> {
         let Inner { health, detached, .. } = &*self.inner;
         let hook = plan.hook(index);
-        let started = Instant::now();
+        let started = Moment::now();
         let mut journal = memory::take();
         let mut host = Hosted::new(hook, payload, context, health);
         let mut background = Background::new(detached, health);

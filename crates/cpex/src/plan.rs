@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cpex_core::{LineUp, Settings};
 use hashbrown::HashMap;
 
+use crate::clock;
 use crate::config::PluginConfig;
 use crate::handler::Handler;
 use crate::hook::HookType;
@@ -68,6 +69,7 @@ pub(crate) struct Slot {
 
 impl Plan {
     pub(crate) fn new(hooks: Vec<HookPlan>) -> Self {
+        clock::calibrate();
         let by_name = hooks.iter().enumerate().map(|(index, hook)| (hook.name.clone(), index)).collect();
         Self { hooks, by_name, stage: Stage::Running }
     }
