@@ -172,6 +172,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
     ///
     /// # Errors
     /// [`Misuse`] if it was not running.
+    // Part of the driver's loop: there a reply that only allows is known to say nothing else.
     #[inline(always)]
     pub fn handle_reply(
         &mut self,
@@ -285,6 +286,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
                 && self.settings.pool.is_none_or(|pool| self.running < pool.get())
     }
 
+    // This and `launch` stay one with the driver's loop: work that goes through memory costs more than making it.
     #[inline(always)]
     fn work(&mut self, host: &mut impl Host<V>, entry: usize, phase: Phase) -> Result<Work<V>, V::Error> {
         let Entry { timeout, shown, .. } = &self.line_up.entries()[entry];
@@ -321,7 +323,6 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
         Ok(work)
     }
 
-    #[cold]
     #[inline(never)]
     fn detach(&mut self, host: &mut impl Host<V>, entry: usize, phase: Phase) -> Result<Work<V>, V::Error> {
         let work = self.work(host, entry, phase)?;
@@ -353,6 +354,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
         self.outcome.records.push(Record { duration_ns, ..Record::new(entry, fate) });
     }
 
+    // As `handle_reply`.
     #[inline(always)]
     fn take_reply(
         &mut self,

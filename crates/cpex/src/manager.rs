@@ -341,10 +341,10 @@ impl Manager {
         if found.payload != Kind::of::<P>() || found.reply != Kind::of::<R>() {
             return Err(other_types::<P>(hook.name(), found.payload));
         }
-        let (outcome, made) = self.run(plan, index, payload, context).await?.with(None);
-        let made = made.map(|made| (made as Arc<dyn Any + Send + Sync>).downcast());
-        let payload = made.map(|made| made.unwrap_or_else(|_| unreachable!("the driver looked at its type")));
-        Ok(Outcome { payload, ..outcome })
+        self.run(plan, index, payload, context).await?.read(|made| {
+            let made = (made as Arc<dyn Any + Send + Sync>).downcast();
+            Ok(made.unwrap_or_else(|_| unreachable!("the driver looked at its type")))
+        })
     }
 
     /// The same with JSON, for applications that learn at run time which hooks there are.
@@ -378,9 +378,10 @@ impl Manager {
         };
         let payload = (plan.hook(index).types.read_payload)(payload)
             .map_err(|error| wrong(error.path().to_string(), error.into_inner()))?;
-        let (outcome, made) = self.run(plan, index, &*payload, context).await?.with(None);
-        let made = made.map(|made| made.to_json()).transpose();
-        Ok(Outcome { payload: made.map_err(|error| wrong(".".to_owned(), error))?.map(Arc::new), ..outcome })
+        self.run(plan, index, &*payload, context).await?.read(|made| {
+            let json = made.to_json().map_err(|error| wrong(".".to_owned(), error))?;
+            Ok(Arc::new(json))
+        })
     }
 
     async fn run(
@@ -441,10 +442,14 @@ impl Manager {
 }
 
 impl Outcome<dyn AnyPayload> {
-    /// The same with another payload, and the one it had.
-    fn with<R>(self, payload: Option<Arc<R>>) -> (Outcome<R>, Option<Arc<dyn AnyPayload>>) {
-        let Self { violation, payload: made, extensions, metadata, retry_after, report } = self;
-        (Outcome { violation, payload, extensions, metadata, retry_after, report }, made)
+    /// The same with a payload of a type.
+    fn read<R>(
+        self,
+        read: impl FnOnce(Arc<dyn AnyPayload>) -> Result<Arc<R>, InvokeError>,
+    ) -> Result<Outcome<R>, InvokeError> {
+        let Self { violation, payload, extensions, metadata, retry_after, report } = self;
+        let payload = payload.map(read).transpose()?;
+        Ok(Outcome { violation, payload, extensions, metadata, retry_after, report })
     }
 }
 
