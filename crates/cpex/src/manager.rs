@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::Guard;
 use cpex_core::condition::{Named, Subject as Matched, User as Asker};
 use cpex_core::{End, Facts, Fault, Invocation};
 use serde_json::Value;
@@ -28,7 +28,7 @@ use crate::memory;
 use crate::narrator;
 use crate::outcome::Outcome;
 use crate::payload::{AnyPayload, Kind, Payload, Subject};
-use crate::plan::{HookPlan, Plan, Stage};
+use crate::plan::{Current, HookPlan, Plan, Stage};
 use crate::report::Report;
 
 /// Knows the plugins, and runs those that answer a hook. Cheap to clone: all clones are the same manager.
@@ -58,7 +58,7 @@ pub struct Manager {
 }
 
 struct Inner {
-    plan: ArcSwap<Plan>,
+    plan: Current,
     health: Arc<Health>,
     detached: Detached,
     drain: Duration,
@@ -132,7 +132,7 @@ impl Manager {
         let Builder { entries, rules } = builder;
         Self {
             inner: Arc::new(Inner {
-                plan: ArcSwap::default(),
+                plan: Current::default(),
                 health: Arc::default(),
                 detached: Detached::default(),
                 drain: rules.drain,
@@ -335,6 +335,9 @@ impl Manager {
         payload: &P,
         context: &Context,
     ) -> Result<Outcome<R>, InvokeError> {
+        if self.inner.plan.lacks(hook.bit()) {
+            return Ok(Outcome::allowed(Report::default()));
+        }
         let plan = self.inner.plan.load();
         let Some(index) = plan.find(hook.name()) else { return absent(&plan) };
         let found = &plan.hook(index).types;
