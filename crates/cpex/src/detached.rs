@@ -8,11 +8,11 @@ use cpex_core::phase::Runs;
 use cpex_core::verdict::{Verdict, judge};
 use cpex_core::{Fault, Phase};
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::call::{Limit, call};
+use crate::clock::Moment;
 use crate::context::PluginContext;
 use crate::driver::{or_none, shown};
 use crate::health::Health;
@@ -70,15 +70,16 @@ impl<'a> Background<'a> {
             context.begin(slot.plugin.id, previous);
             let plugin = slot.plugin.name();
             let span = narrator::plugin_span(plugin);
-            let limit = Limit { since: Instant::now(), lasts: timeout };
+            let limit = Limit { since: Moment::now(), lasts: timeout };
             let end = call(&slot, shown, &mut context, or_none(extensions.as_deref()), &span, limit).await;
             match end {
-                Ok(reply) => {
+                Ok(Some(reply)) => {
                     if let Decision::Deny(violation) = reply.decision {
                         let code = &*violation.code;
                         tracing::warn!(%hook, plugin, code, "denied in the background, where nothing is left to stop");
                     }
                 }
+                Ok(None) => {}
                 Err(fault) => failed(&health, &hook, plugin, on_error, &fault),
             }
         };

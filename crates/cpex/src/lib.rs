@@ -74,6 +74,7 @@ mod plan;
 mod unavailable;
 
 mod call;
+mod clock;
 mod detached;
 mod driver;
 mod health;
