@@ -75,6 +75,7 @@ pub mod lifecycle;
 pub mod manager;
 mod plan;
 mod planning;
+mod shared;
 mod unavailable;
 
 mod call;

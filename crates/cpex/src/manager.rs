@@ -140,8 +140,7 @@ impl Manager {
         Self::builder().yaml(path)?.build()
     }
 
-    pub(crate) fn new(builder: Builder) -> Self {
-        let Builder { entries, rules } = builder;
+    pub(crate) fn new(entries: Vec<Entry>, rules: Rules) -> Self {
         Self {
             inner: Arc::new(Inner {
                 plan: ArcSwap::default(),

@@ -11,6 +11,7 @@ use crate::handler::{Blocking, Bound, Handler};
 use crate::hook::{HookType, Names};
 use crate::payload::{AnyPayload, Payload};
 use crate::reply::{IntoReply, Reply};
+pub use crate::shared::Shared;
 
 /// A future that may go to another thread.
 ///
