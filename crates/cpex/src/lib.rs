@@ -89,6 +89,10 @@ pub mod error;
 pub mod outcome;
 pub mod report;
 
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "no_metrics.rs"]
 mod metrics;
 mod narrator;
 

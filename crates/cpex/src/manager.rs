@@ -27,13 +27,12 @@ use crate::hook::Hook;
 use crate::host::{Handle, Hosted, RustValues};
 use crate::lease::Lease;
 use crate::lifecycle::{Entry, Leaving, LoadFailure, State, shut_down, unused};
-use crate::memory;
-use crate::narrator;
 use crate::outcome::Outcome;
 use crate::payload::{AnyPayload, Kind, Payload, Subject};
 use crate::plan::{HookPlan, Plan, Slot, Stage};
 use crate::planning::plan;
 use crate::report::Report;
+use crate::{memory, metrics, narrator};
 
 /// Knows the plugins, and runs those that answer a hook. Cheap to clone: all clones are the same manager.
 ///
@@ -141,6 +140,7 @@ impl Manager {
     }
 
     pub(crate) fn new(entries: Vec<Entry>, rules: Rules) -> Self {
+        metrics::describe();
         Self {
             inner: Arc::new(Inner {
                 plan: ArcSwap::default(),
@@ -414,7 +414,8 @@ impl Manager {
         }
         let (outcome, buffers) = invocation.into_parts();
         let metadata = host.metadata;
-        crate::metrics::count(hook, &outcome);
+        narrator::hook_ended(&span, &outcome.end, started);
+        hook.metrics.count(&outcome, started);
         let report = |records| Report::new(plan, index, records, buffers);
         let violation = match outcome.end {
             End::Completed => None,

@@ -11,6 +11,7 @@ use crate::config::PluginConfig;
 use crate::handler::Handler;
 use crate::hook::HookType;
 use crate::lease::Lease;
+use crate::metrics::HookMetrics;
 use crate::plugin::Plugin;
 
 /// Every hook that a plugin attaches to, or would if it were there.
@@ -42,6 +43,7 @@ pub(crate) struct HookPlan {
     pub(crate) writable: Box<[String]>,
     /// What the report says about plugins that are not there.
     pub(crate) missing: Box<[Missing]>,
+    pub(crate) metrics: Arc<HookMetrics>,
 }
 
 /// A plugin that is configured for a hook and not there.
