@@ -33,7 +33,9 @@ fn agent() {
     let expected = "to the model: Refund Ann 5000 euros.\n\
                     to the model: Ann, [address] customer since 2019\n\
                     to the model: not allowed: REFUND_LIMIT: needs a person\n\
-                    the model: I have looked Ann up. A person has to approve the refund.\n\
+                    the model: I have looked Ann up.\n\
+                    the model: A person has to approve the refund.\n\
+                    the model was stopped: PROMISE: the model promises something\n\
                     refused refunds: 1\n";
     assert_eq!(prints("agent"), expected);
 }
