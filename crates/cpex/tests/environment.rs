@@ -1,5 +1,7 @@
 //! Variables of the environment, each in a process of its own; and the switches beside those of the Python host.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect")]
+
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

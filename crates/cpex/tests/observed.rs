@@ -1,5 +1,7 @@
 //! What is told: spans and events through `tracing`, counters and histograms through `metrics`, and never a secret.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect")]
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,6 +1,8 @@
 //! X2, X3, X6, B9 for every slot and every pair of capabilities: what a plugin is shown, and what of its writing is
 //! taken, is what the table of slots says. Slots are found by their paths in the JSON of the extensions.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect")]
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cpex::config::PluginConfig;

@@ -1,5 +1,7 @@
 //! Many managers of one configuration: what each of them costs, and what they share.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
