@@ -9,11 +9,11 @@ use cpex_core::record::Fate;
 use cpex_core::verdict::{Verdict, judge};
 use cpex_core::{Fault, OnError, Phase};
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::call::{Limit, call};
+use crate::clock::Moment;
 use crate::context::PluginContext;
 use crate::driver::{or_none, shown};
 use crate::health::Health;
@@ -21,7 +21,7 @@ use crate::host::{Hosted, RustValues};
 use crate::lease::Lease;
 use crate::narrator;
 use crate::plan::Slot;
-use crate::reply::{Decision, Reply};
+use crate::reply::Decision;
 
 /// What a manager runs in the background.
 #[derive(Default)]
@@ -76,15 +76,17 @@ impl<'a> Background<'a> {
             let (shown, previous) = shown(&payload, &*original, chained);
             context.begin(slot.plugin.id, previous);
             let span = narrator::plugin_span(&hook, &slot);
-            let limit = Limit { since: Instant::now(), lasts: timeout };
+            let limit = Limit { since: Moment::now(), lasts: timeout };
             let end = call(&slot, shown, &mut context, or_none(extensions.as_deref()), &span, limit).await;
             narrator::plugin_ended(&span, &end, limit.since);
             let fate = match end {
-                Ok(Reply { decision: Decision::Deny(violation), .. }) => {
-                    narrator::tell(&hook, &slot, &Event::Suppressed(Some(&violation)));
-                    Fate::Suppressed
-                }
-                Ok(_) => Fate::Ran,
+                Ok(reply) => match reply.map(|reply| reply.decision) {
+                    Some(Decision::Deny(violation)) => {
+                        narrator::tell(&hook, &slot, &Event::Suppressed(Some(&violation)));
+                        Fate::Suppressed
+                    }
+                    Some(Decision::Allow | Decision::Modify(_)) | None => Fate::Ran,
+                },
                 Err(fault) => failed(&health, &hook, &slot, on_error, &fault),
             };
             metrics.count_background(index, fate);

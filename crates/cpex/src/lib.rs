@@ -221,6 +221,7 @@ mod shared;
 mod unavailable;
 
 mod call;
+mod clock;
 mod detached;
 mod driver;
 mod health;

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use cpex_core::record::Fate;
 use cpex_core::{End, Outcome};
 use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
-use tokio::time::Instant;
 
+use crate::clock::Moment;
 use crate::failure::LoadFailure;
 use crate::host::RustValues;
 
@@ -73,7 +73,7 @@ impl HookMetrics {
     }
 
     /// Counts an invocation, and its plugins by what became of them.
-    pub(crate) fn count(&self, outcome: &Outcome<RustValues>, started: Instant) {
+    pub(crate) fn count(&self, outcome: &Outcome<RustValues>, started: Moment) {
         let decision = match outcome.end {
             End::Completed => 0,
             End::Halted { .. } => 1,

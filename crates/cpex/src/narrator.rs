@@ -3,14 +3,14 @@
 use cpex_core::Fault;
 use cpex_core::host::Event;
 use cpex_core::payload::Discard;
-use tokio::time::Instant;
 use tracing::field::Empty;
 use tracing::{Span, debug, debug_span, error, warn};
 
-use crate::call::End;
+use crate::clock::Moment;
 use crate::failure::LoadFailure;
 use crate::host::RustValues;
 use crate::plan::{HookPlan, Slot};
+use crate::plugin::End;
 use crate::reply::Decision;
 use crate::violation::Violation;
 
@@ -21,7 +21,7 @@ pub(crate) fn hook_span(hook: &HookPlan) -> Span {
 }
 
 /// The hook has ended.
-pub(crate) fn hook_ended(span: &Span, end: &cpex_core::End<RustValues>, started: Instant) {
+pub(crate) fn hook_ended(span: &Span, end: &cpex_core::End<RustValues>, started: Moment) {
     let decision = match end {
         cpex_core::End::Completed => "allowed",
         cpex_core::End::Halted { .. } => "denied",
@@ -37,21 +37,20 @@ pub(crate) fn plugin_span(hook: &str, slot: &Slot) -> Span {
 }
 
 /// The plugin has answered or failed.
-pub(crate) fn plugin_ended(span: &Span, end: &End, started: Instant) {
+pub(crate) fn plugin_ended(span: &Span, end: &End, started: Moment) {
     let decision = match end {
-        Ok(reply) => match reply.decision {
+        Ok(None) => "allowed",
+        Ok(Some(reply)) => match reply.decision {
             Decision::Allow => "allowed",
             Decision::Modify(_) => "modified",
             Decision::Deny(_) => "denied",
         },
-        Err(Fault::Refusal(_)) => "denied",
-        Err(Fault::Timeout(_)) => "timed_out",
-        Err(Fault::Error(_) | Fault::Interrupt(_)) => "failed",
+        Err(fault) => outcome(fault),
     };
     ended(span, decision, started);
 }
 
-fn ended(span: &Span, decision: &'static str, started: Instant) {
+fn ended(span: &Span, decision: &'static str, started: Moment) {
     if !span.is_disabled() {
         span.record("decision", decision);
         span.record("duration_seconds", started.elapsed().as_secs_f64());

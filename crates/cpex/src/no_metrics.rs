@@ -2,8 +2,8 @@
 
 use cpex_core::Outcome;
 use cpex_core::record::Fate;
-use tokio::time::Instant;
 
+use crate::clock::Moment;
 use crate::failure::LoadFailure;
 use crate::host::RustValues;
 
@@ -18,7 +18,7 @@ impl HookMetrics {
         Self
     }
 
-    pub(crate) const fn count(&self, _: &Outcome<RustValues>, _: Instant) {}
+    pub(crate) const fn count(&self, _: &Outcome<RustValues>, _: Moment) {}
 
     pub(crate) const fn count_background(&self, _: usize, _: Fate) {}
 }
