@@ -130,7 +130,7 @@
 //! # Tenants
 //!
 //! Conditions on `tenant_ids` let one manager serve many tenants. Where tenants have plugins of their own, give each
-//! its manager: one with ten plugins takes some 30 kB. [`Shared`](plugin::Shared) lets managers share what is large.
+//! its manager: one with ten plugins takes 30 to 40 kB. [`Shared`](plugin::Shared) lets managers share what is large.
 //!
 //! ```
 //! use std::collections::HashMap;
