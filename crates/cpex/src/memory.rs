@@ -8,6 +8,7 @@ use crate::report::Journal;
 const LIMIT: usize = 64;
 
 thread_local! {
+    #[allow(clippy::vec_box, reason = "it is the boxes that are kept: a report is handed on as a pointer")]
     static FREE: RefCell<Vec<Box<Journal>>> = const { RefCell::new(Vec::new()) };
 }
 
