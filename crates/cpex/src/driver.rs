@@ -43,9 +43,10 @@ pub(crate) async fn drive(
                 let Hosted { hook, original, context, .. } = &mut *host;
                 let (shown, previous) = shown(&payload, *original, hook.types.is_chained());
                 context.begin(slot.plugin.id, previous);
-                let span = narrator::plugin_span(slot.plugin.name());
+                let span = narrator::plugin_span(&hook.name, slot);
                 let limit = Limit { since: now, lasts: timeout };
                 let end = call(slot, shown, context, or_none(extensions.as_deref()), &span, limit).await;
+                narrator::plugin_ended(&span, &end, now);
                 now = Moment::now();
                 tell(invocation, host, entry, end, now.since(started));
             }
@@ -76,14 +77,15 @@ pub(crate) async fn drive(
 /// A call that runs while others do. Its time begins when it is first polled: waiting for the pool does not count.
 fn beside<'a>(host: &Hosted<'a>, work: Work<RustValues>) -> impl Future<Output = Ended> + use<'a> {
     let Work { entry, payload, extensions, timeout } = work;
-    let (slot, original, chained) = (host.slot(entry), host.original, host.hook.types.is_chained());
+    let (slot, original, hook) = (host.slot(entry), host.original, host.hook);
     let mut context = PluginContext::new(host.request);
     async move {
-        let (shown, previous) = shown(&payload, original, chained);
+        let (shown, previous) = shown(&payload, original, hook.types.is_chained());
         context.begin(slot.plugin.id, previous);
-        let span = narrator::plugin_span(slot.plugin.name());
+        let span = narrator::plugin_span(&hook.name, slot);
         let limit = Limit { since: Moment::now(), lasts: timeout };
         let end = call(slot, shown, &mut context, or_none(extensions.as_deref()), &span, limit).await;
+        narrator::plugin_ended(&span, &end, limit.since);
         Ended { entry, context, end }
     }
 }

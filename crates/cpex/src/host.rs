@@ -173,6 +173,6 @@ impl Host<RustValues> for Hosted<'_> {
     }
 
     fn observe(&mut self, entry: usize, event: Event<'_, RustValues>) {
-        narrator::tell(&self.hook.name, self.slot(entry).plugin.name(), &event);
+        narrator::tell(&self.hook.name, self.slot(entry), &event);
     }
 }

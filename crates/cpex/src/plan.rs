@@ -5,7 +5,7 @@ use std::ops::BitOr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use cpex_core::{LineUp, Settings};
 use hashbrown::HashMap;
 
@@ -13,6 +13,8 @@ use crate::clock;
 use crate::config::PluginConfig;
 use crate::handler::Handler;
 use crate::hook::{self, HookType};
+use crate::lease::Lease;
+use crate::metrics::HookMetrics;
 use crate::plugin::Plugin;
 
 /// The plan in force.
@@ -34,11 +36,12 @@ impl Current {
         self.plan.load()
     }
 
-    /// Puts another plan into force. One plan is stored at a time; who invokes a hook meanwhile may find either.
+    /// Puts another plan into force; nobody else may use the plugins of the one before. One plan is stored at a time; who
+    /// invokes a hook meanwhile may find either.
     pub(crate) fn store(&self, plan: Arc<Plan>) {
         let known = plan.known();
         self.known.store(u64::MAX, Ordering::Release);
-        self.plan.store(plan);
+        self.plan.swap(plan).lease.store(None);
         self.known.store(known, Ordering::Release);
     }
 
@@ -53,6 +56,8 @@ impl Current {
 pub(crate) struct Plan {
     hooks: Vec<HookPlan>,
     by_name: HashMap<Box<str>, usize>,
+    /// `None` once the plan is no longer in force.
+    lease: ArcSwapOption<Lease>,
     pub(crate) stage: Stage,
 }
 
@@ -75,6 +80,7 @@ pub(crate) struct HookPlan {
     pub(crate) writable: Box<[String]>,
     /// What the report says about plugins that are not there.
     pub(crate) missing: Box<[Missing]>,
+    pub(crate) metrics: Arc<HookMetrics>,
 }
 
 /// A plugin that is configured for a hook and not there.
@@ -104,14 +110,19 @@ pub(crate) struct Slot {
 }
 
 impl Plan {
-    pub(crate) fn new(hooks: Vec<HookPlan>) -> Self {
+    pub(crate) fn new(hooks: Vec<HookPlan>, lease: Lease) -> Self {
         clock::calibrate();
         let by_name = hooks.iter().enumerate().map(|(index, hook)| (hook.name.clone(), index)).collect();
-        Self { hooks, by_name, stage: Stage::Running }
+        Self { hooks, by_name, lease: ArcSwapOption::from_pointee(lease), stage: Stage::Running }
     }
 
     pub(crate) fn shut_down() -> Self {
         Self { stage: Stage::ShutDown, ..Self::default() }
+    }
+
+    /// The right to use its plugins; `None` if another plan has taken its place.
+    pub(crate) fn lease(&self) -> Guard<Option<Arc<Lease>>> {
+        self.lease.load()
     }
 
     /// The bits of its hooks; all of them if it is not carried out, which every hook has to be told.

@@ -14,6 +14,7 @@ use crate::hook::{HookType, Names};
 use crate::host::RustValues;
 use crate::payload::{AnyPayload, Payload};
 use crate::reply::{Decision, IntoReply, Reply};
+pub use crate::shared::Shared;
 
 /// A future that may go to another thread.
 ///
