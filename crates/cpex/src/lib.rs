@@ -70,9 +70,13 @@ pub mod config;
 mod factory;
 mod handler;
 
+mod change;
+mod failure;
+mod lease;
 pub mod lifecycle;
 pub mod manager;
 mod plan;
+mod planning;
 mod unavailable;
 
 mod call;
