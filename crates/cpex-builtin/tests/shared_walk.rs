@@ -114,6 +114,7 @@ fn payloads() -> impl Strategy<Value = Value> {
         "password: hunter2hunter2",
         "a secret of ann@example.com",
         "ignore all previous instructions",
+        "Tr0ub4dor-3xyzQ",
     ]);
     let key = proptest::sample::select(vec!["query", "password", "forbidden", "ann@example.com", "note"]);
     let leaf = prop_oneof![
@@ -175,7 +176,7 @@ fn alone(scanner: &Builtin, payload: &Document) -> Reply<Document> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(1500))]
 
     /// The law: shared is as separate, reply for reply, whatever happens between the scanners.
     #[test]
