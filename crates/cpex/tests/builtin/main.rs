@@ -4,6 +4,7 @@
 mod kinds;
 mod mistakes;
 mod pairs;
+mod readme;
 mod redis;
 #[path = "../../../cpex-builtin/tests/limits_redis/server.rs"]
 mod server;
