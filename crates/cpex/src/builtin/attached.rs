@@ -152,18 +152,20 @@ impl Attached {
         Ok(answer)
     }
 
-    fn reply<P>(&self, reply: builtin::Reply<P>) -> Reply<P> {
+    fn said(&self, reply: builtin::Reply<Arc<dyn AnyPayload>>) -> Answer {
         let builtin::Reply { decision, metadata, retry_after } = reply;
-        let reply = match decision {
+        let mut reply = match decision {
             Decision::Allow => Reply::allow(),
             Decision::Modify(payload) => Reply::modify(payload),
             Decision::Deny(denial) => Reply::deny(violation(*denial)),
         };
-        let reply = reply.retry_after(retry_after.unwrap_or_default());
-        match metadata {
-            Some(metadata) => reply.metadata(self.builtin.name(), metadata),
-            None => reply,
+        if let Some(wait) = retry_after {
+            reply = reply.retry_after(wait);
         }
+        if let Some(metadata) = metadata {
+            reply = reply.metadata(self.builtin.name(), metadata);
+        }
+        Answer::said(reply, |payload| payload)
     }
 }
 
@@ -192,11 +194,9 @@ impl Handler for Attached {
         extensions: &'a Extensions,
     ) -> BoxFuture<'a, Answer> {
         match self.answer(payload, context, extensions) {
-            Ok(builtin::Answer::Now(reply)) => Box::pin(ready(Answer(Ok(self.reply(reply))))),
-            Ok(builtin::Answer::Later(later)) => {
-                Box::pin(async move { Answer(Ok(self.reply(later.await.about()))) })
-            }
-            Err(error) => Box::pin(ready(Answer(Err(error)))),
+            Ok(builtin::Answer::Now(reply)) => Box::pin(ready(self.said(reply))),
+            Ok(builtin::Answer::Later(later)) => Box::pin(async move { self.said(later.await.about()) }),
+            Err(error) => Box::pin(ready(Answer::failed(error))),
         }
     }
 }
