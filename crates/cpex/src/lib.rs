@@ -206,6 +206,8 @@ mod view;
 pub mod extensions;
 
 pub mod builder;
+#[cfg(feature = "builtin")]
+pub mod builtin;
 pub mod config;
 mod factory;
 mod handler;

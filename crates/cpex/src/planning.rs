@@ -78,7 +78,7 @@ pub(crate) fn plan(entries: &[Entry], rules: &Rules) -> Result<Plan, Error> {
             State::Loaded(Instance { registered, .. }) => {
                 for Registration { hook, handler, .. } in attached(registered) {
                     let carried = types.get(&hook);
-                    let handler = if handler.takes() == carried.payload {
+                    let handler = if handler.fits(&carried) {
                         handler
                     } else {
                         Arc::new(Dynamic { handler, hook: carried })
@@ -100,7 +100,7 @@ pub(crate) fn plan(entries: &[Entry], rules: &Rules) -> Result<Plan, Error> {
         }
     }
     let hooks = hooks.into_iter().map(|(name, (line_up, missing))| {
-        let line_up = LineUp::new(line_up);
+        let line_up = line_up_of(line_up);
         let plugins = line_up.entries().iter().map(|entry| entry.plugin.plugin.name());
         HookPlan {
             types: types.get(&name),
@@ -114,6 +114,13 @@ pub(crate) fn plan(entries: &[Entry], rules: &Rules) -> Result<Plan, Error> {
     });
     let in_use = entries.iter().filter_map(|entry| Some(entry.instance()?.in_use.clone()));
     Ok(Plan::new(hooks.collect(), Lease::new(in_use)))
+}
+
+#[cfg_attr(not(feature = "builtin"), allow(unused_mut, reason = "nobody shares a walk"))]
+fn line_up_of(mut entries: Vec<CoreEntry<Slot>>) -> LineUp<Slot> {
+    #[cfg(feature = "builtin")]
+    crate::builtin::link(&mut entries);
+    LineUp::new(entries)
 }
 
 /// Who runs for a hook, and who is missing from it.

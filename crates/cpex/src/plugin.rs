@@ -171,11 +171,15 @@ impl Answer {
     /// Takes what a handler returned.
     pub fn of(returned: impl IntoReply) -> Self {
         match returned.into_reply() {
-            Ok(Reply { decision: Decision::Allow, more: None }) => Self(Ok(None)),
-            Ok(reply) => {
-                Self(Ok(Some(Box::new(reply.map(|payload| Arc::new(payload) as Arc<dyn AnyPayload>)))))
-            }
+            Ok(reply) => Self::said(reply, |payload| Arc::new(payload) as Arc<dyn AnyPayload>),
             Err(error) => Self::failed(error),
+        }
+    }
+
+    pub(crate) fn said<P>(reply: Reply<P>, payload: impl FnOnce(P) -> Arc<dyn AnyPayload>) -> Self {
+        match reply {
+            Reply { decision: Decision::Allow, more: None } => Self(Ok(None)),
+            reply => Self(Ok(Some(Box::new(reply.map(payload))))),
         }
     }
 
