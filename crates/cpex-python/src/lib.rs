@@ -5,6 +5,7 @@
 
 use pyo3::prelude::*;
 
+mod builtin;
 mod classes;
 mod config;
 mod context;
@@ -28,6 +29,7 @@ mod pending;
 mod pipeline;
 mod plugin_call;
 mod policy;
+mod remote;
 mod reply;
 mod report;
 mod result;
