@@ -67,16 +67,35 @@ impl JsonSchema {
         })
     }
 
+    /// Whether there are schemas of arguments, or every tool must have one.
+    pub(crate) fn has_arguments(&self) -> bool {
+        !self.arguments.is_empty()
+    }
+
+    /// Whether there are schemas of results.
+    pub(crate) fn has_results(&self) -> bool {
+        !self.results.is_empty()
+    }
+
+    /// Whether there is anything to check about a value of the tool or prompt `name`.
+    pub(crate) fn concerns(&self, side: Side, name: &str) -> bool {
+        self.require_schema || self.schema(side, name).is_some()
+    }
+
+    fn schema(&self, side: Side, name: &str) -> Option<&Validator> {
+        let schemas = match side {
+            Side::Arguments => &self.arguments,
+            Side::Results => &self.results,
+        };
+        schemas.get(name).or_else(|| schemas.get("*"))
+    }
+
     /// Checks a value of the tool or prompt `name`.
     ///
     /// # Errors
     /// It does not fit. The details name the place and the rule of each problem, and never a value.
     pub fn check(&self, side: Side, name: &str, value: &Value) -> Result<(), Denial> {
-        let schemas = match side {
-            Side::Arguments => &self.arguments,
-            Side::Results => &self.results,
-        };
-        let Some(validator) = schemas.get(name).or_else(|| schemas.get("*")) else {
+        let Some(validator) = self.schema(side, name) else {
             let missing = Denial::new("SCHEMA_MISSING", format!("{name:?} has no schema, and must have one"));
             return if self.require_schema { Err(missing) } else { Ok(()) };
         };

@@ -80,10 +80,10 @@ struct Rule {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Asked {
-    payload: bool,
-    user: bool,
-    request: bool,
+pub(crate) struct Asked {
+    pub(crate) payload: bool,
+    pub(crate) user: bool,
+    pub(crate) request: bool,
 }
 
 impl Policy {
@@ -96,6 +96,11 @@ impl Policy {
         let asks = |root: &str| rules.iter().any(|rule| rule.program.references().has_variable(root));
         let asked = Asked { payload: asks("payload"), user: asks("user"), request: asks("request") };
         Ok(Self { rules, otherwise: config.otherwise, asked })
+    }
+
+    /// The roots that the rules ask about.
+    pub(crate) const fn asked(&self) -> Asked {
+        self.asked
     }
 
     /// Decides about a payload.

@@ -152,6 +152,10 @@ impl Detector for UrlFilter {
     fn conclude(&self, report: &mut Report) {
         self.config.action.conclude(report, "URL_DENIED", "the payload has a URL that may not be used");
     }
+
+    fn rewrites(&self) -> bool {
+        self.config.action == Action::Redact
+    }
 }
 
 /// A host, or all hosts below one.
