@@ -44,6 +44,8 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::builtin::{Builtin, BuiltinHook, Kept};
+    #[pymodule_export]
     use crate::config::{PositionIndex, load_config};
     #[pymodule_export]
     use crate::control::touch;

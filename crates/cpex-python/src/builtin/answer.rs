@@ -8,7 +8,7 @@ use cpex_core::Reply as CoreReply;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{IntoPyDict, PyDict, PyString};
 use serde_json::{Map, Value};
 
 use super::payload::Object;
@@ -85,6 +85,10 @@ fn told<'py>(
 
 fn violation(py: Python<'_>, denial: Denial) -> PyResult<Bound<'_, PyAny>> {
     let fields = PyDict::new(py);
+    fields.set_item("http_status_code", denial.http_status)?;
+    if !denial.http_headers.is_empty() {
+        fields.set_item("http_headers", denial.http_headers.into_py_dict(py)?)?;
+    }
     fields.set_item("reason", &denial.reason)?;
     fields.set_item("description", &denial.reason)?;
     fields.set_item("code", denial.code)?;
