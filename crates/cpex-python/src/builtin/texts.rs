@@ -172,11 +172,9 @@ impl Walk<'_> {
         if is_url(value)? {
             return Ok(self.text(&value.str()?, place));
         }
-        for gives in [intern!(py, "__iter__"), intern!(py, "__next__"), intern!(py, "__aiter__")] {
-            if class.hasattr(gives)? {
-                let problem = format!("the payload cannot be read: {} cannot be looked into", class.name()?);
-                return Err(PyTypeError::new_err(problem).into());
-            }
+        if gives_others(value) {
+            let problem = format!("the payload cannot be read: {} cannot be looked into", class.name()?);
+            return Err(PyTypeError::new_err(problem).into());
         }
         Ok(None)
     }
@@ -257,6 +255,18 @@ fn large<'py>(number: &Bound<'py, PyInt>) -> Option<(u64, Python<'py>)> {
         _ => None,
     };
     value.filter(|value| *value >= SHORTEST_NUMBER).map(|value| (value, number.py()))
+}
+
+/// Can other values be taken from it, or waited for?
+fn gives_others(value: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: `value` is live, so its type is, whose slots are only read.
+    unsafe {
+        let class = ffi::Py_TYPE(value.as_ptr());
+        let waits = (*class).tp_as_async;
+        (*class).tp_iter.is_some()
+            || (*class).tp_iternext.is_some()
+            || !waits.is_null() && ((*waits).am_aiter.is_some() || (*waits).am_await.is_some())
+    }
 }
 
 fn is_url(value: &Bound<'_, PyAny>) -> PyResult<bool> {
