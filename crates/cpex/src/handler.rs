@@ -20,6 +20,14 @@ pub(crate) trait Handler: Send + Sync {
 
     fn sees(&self) -> Sees;
 
+    /// The handler at a hook that carries this: itself, or one that converts what it is given.
+    fn at(self: Arc<Self>, hook: HookType) -> Arc<dyn Handler>
+    where
+        Self: Sized + 'static,
+    {
+        if self.takes() == hook.payload { self } else { Arc::new(Dynamic { handler: self, hook }) }
+    }
+
     /// Exactly one allocation: the future.
     fn call<'a>(
         &'a self,

@@ -75,6 +75,20 @@ pub enum Mode {
     Disabled,
 }
 
+impl Mode {
+    /// As it stands in a file, a log or a span.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Sequential => "sequential",
+            Self::Transform => "transform",
+            Self::Audit => "audit",
+            Self::Concurrent => "concurrent",
+            Self::FireAndForget => "fire_and_forget",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
 /// What a failure of a plugin means.
 ///
 /// ```
@@ -280,10 +294,14 @@ impl PluginConfig {
         Self { timeout: Some(limit), ..self }
     }
 
-    /// Its own settings as a type. `origin` knows where each of them stands.
+    /// Its own settings as a type. `origin` knows where each of them stands, unless they have been changed since.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        let origin = self.origin.as_ref().and_then(|origin| Some((origin, origin.config()?)));
-        match origin {
+        let written = self.origin.as_ref().and_then(|origin| {
+            let node = origin.config()?;
+            let settings: Map<String, Value> = read::read(node, &origin.document, &origin.path()).ok()?;
+            (settings == self.config).then_some((origin, node))
+        });
+        match written {
             Some((origin, node)) => read::read(node, &origin.document, &origin.path()),
             None => read::read_json(Value::Object(self.config.clone()), &format!("{}.config", self.name)),
         }
