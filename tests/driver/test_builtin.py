@@ -342,7 +342,7 @@ def test_collected(mode: str) -> None:
 
 @pytest.mark.parametrize("payload", [FORBIDDEN, SECRET, Payload()])
 def test_calls_leave_nothing_behind(payload: Payload) -> None:
-    manager = manager_of(masking(priority=1), denying(priority=2), breaker(priority=3))
+    manager = manager_of(masking(priority=1), denying(priority=2), breaker(name="breaker", priority=3))
     context = request()
 
     async def many(times: int) -> None:
