@@ -157,7 +157,7 @@ IS_OURS = importlib.util.find_spec("cpex._core") is not None
 PROSE = "The quarterly report says that sales grew in the north and fell in the south, while costs stayed the same. "
 FINDINGS = {
     "pii": "Write to alice@example.com, and charge 4111 1111 1111 1111. ",
-    "secrets": "The key is AKIAIOSFODNN7EXAMPLE, do not lose it. ",
+    "secrets": "The key is AKIAQ3EGUR7NBSX2LFDP, do not lose it. ",
     "words": "The codename is nightfall. ",
 }
 
@@ -166,8 +166,8 @@ def guard_entry(guard: str) -> dict[str, Any]:
     """Returns the entry of a guard: built in, or of the package that is published for it; both redact."""
     if IS_OURS:
         kinds = {"pii": "pii_redactor", "secrets": "secrets_detector", "words": "deny_list"}
-        words = {"words": ["nightfall", "codename"], "action": "redact"}
-        return {"kind": f"builtin.{kinds[guard]}", "config": words if guard == "words" else {}}
+        words = {"words": ["nightfall", "codename"]} if guard == "words" else {}
+        return {"kind": f"builtin.{kinds[guard]}", "config": {**words, "action": "redact"}}
     if guard == "pii":
         return {"kind": "cpex_pii_filter.pii_filter.PIIFilterPlugin", "config": {}}
     if guard == "secrets":

@@ -17,7 +17,7 @@ import uvloop
 from cpex.framework import GlobalContext, PluginConfig, PluginError, PluginResult, TenantPluginManager
 from cpex.framework.builtin import BuiltinPlugin
 
-from ..unit.redis_server import RedisServer
+from .redis_server import RedisServer
 from .world import HOOK, PAYLOAD, collect, manager_of, request, settle, task, timers
 
 THREAD = "cpex"
@@ -33,9 +33,7 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 def limiter(url: str, rate: str = "5/day", **fields: Any) -> BuiltinPlugin:
     store = {"redis": {"url": url, "timeout": "5s", "retry_every": "1ms"}}
     config = {"limits": [{"rate": rate}], "store": store}
-    return BuiltinPlugin(
-        PluginConfig(name="limit", kind="builtin.rate_limiter", hooks=[HOOK], config=config, **fields)
-    )
+    return BuiltinPlugin(PluginConfig(name="limit", kind="builtin.rate_limiter", hooks=[HOOK], config=config, **fields))
 
 
 async def passes(manager: TenantPluginManager) -> bool:
@@ -98,7 +96,7 @@ async def test_every_mode(redis: RedisServer, mode: str) -> None:
 async def test_called_by_hand_and_alone(redis: RedisServer) -> None:
     plugin = limiter(redis.url, "2/day")
     manager = manager_of(plugin)
-    result = await plugin.tool_pre_invoke(PAYLOAD, (await context(manager)))
+    result = await getattr(plugin, HOOK)(PAYLOAD, await context(manager))
     assert isinstance(result, PluginResult) and result.continue_processing
     alone = await manager.invoke_hook_for_plugin("limit", HOOK, PAYLOAD, request())
     assert alone.violation is not None and alone.violation.plugin_name == "limit"
@@ -230,7 +228,7 @@ def test_without_a_loop(redis: RedisServer) -> None:
 CHILD = """
 import asyncio, os, sys, threading
 from pathlib import Path
-from tests.driver.test_remote import *
+from driver.test_remote import *
 """
 
 

@@ -264,7 +264,7 @@ fn gives_others(value: &Bound<'_, PyAny>) -> bool {
         let class = ffi::Py_TYPE(value.as_ptr());
         let waits = (*class).tp_as_async;
         (*class).tp_iter.is_some()
-            || (*class).tp_iternext.is_some()
+            || ffi::PyIter_Check(value.as_ptr()) != 0
             || !waits.is_null() && ((*waits).am_aiter.is_some() || (*waits).am_await.is_some())
     }
 }

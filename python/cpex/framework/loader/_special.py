@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import TYPE_CHECKING, Any, Final
 
 from cpex.framework._signature import plugin_error
@@ -53,7 +52,11 @@ def is_builtin(kind: str) -> bool:
     Returns:
         True for `builtin.<name>`, unless the application has a module `builtin` of its own.
     """
-    return kind.startswith(f"{_BUILTIN}.") and importlib.util.find_spec(_BUILTIN) is None
+    if not kind.startswith(f"{_BUILTIN}."):
+        return False
+    from importlib.util import find_spec
+
+    return find_spec(_BUILTIN) is None
 
 
 def class_of(kind: str) -> Any:
