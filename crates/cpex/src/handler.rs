@@ -20,12 +20,15 @@ pub(crate) trait Handler: Send + Sync {
 
     fn sees(&self) -> Sees;
 
-    /// The handler at a hook that carries this: itself, or one that converts what it is given.
-    fn at(self: Arc<Self>, hook: HookType) -> Arc<dyn Handler>
-    where
-        Self: Sized + 'static,
-    {
-        if self.takes() == hook.payload { self } else { Arc::new(Dynamic { handler: self, hook }) }
+    /// Does it take what a hook carries as it is?
+    fn fits(&self, hook: &HookType) -> bool {
+        self.takes() == hook.payload
+    }
+
+    /// The built-in plugin that it is.
+    #[cfg(feature = "builtin")]
+    fn builtin(&self) -> Option<&crate::builtin::Attached> {
+        None
     }
 
     /// Exactly one allocation: the future.

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::builder::Rules;
 use crate::config::{Mode, PluginConfig};
 use crate::error::{BoxError, Error};
+use crate::factory;
 pub use crate::failure::{LoadFailure, LoadPhase};
 use crate::lease::InUse;
 use crate::narrator;
@@ -88,7 +89,7 @@ impl Entry {
 
     /// The same plugin under another configuration. Its instance stays unless it would be made in another way.
     pub(crate) fn with(&self, config: PluginConfig) -> Self {
-        let made_alike = self.config.kind == config.kind && self.config.config == config.config;
+        let made_alike = factory::makes_alike(&self.config, &config);
         let state = match &self.state {
             State::Loaded(instance) | State::Kept(instance) if self.is_ready_made() || made_alike => {
                 State::Kept(instance.clone())
@@ -173,10 +174,9 @@ async fn load(
     let plugin = match source {
         Source::Ready(plugin) => plugin.clone(),
         Source::Kind => {
-            let factory =
-                rules.kinds.get(&config.kind).ok_or_else(|| (LoadPhase::Find, unknown(config, rules)))?;
-            let made = std::panic::catch_unwind(AssertUnwindSafe(|| factory(config)));
-            made.unwrap_or_else(|_| Err("its factory panicked".into()))
+            let made = std::panic::catch_unwind(AssertUnwindSafe(|| factory::make(config, rules)));
+            made.unwrap_or_else(|_| Some(Err("its factory panicked".into())))
+                .ok_or_else(|| (LoadPhase::Find, unknown(config, rules)))?
                 .map_err(|error| (LoadPhase::Construct, error))?
         }
     };

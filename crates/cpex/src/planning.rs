@@ -77,7 +77,7 @@ pub(crate) fn plan(entries: &[Entry], rules: &Rules) -> Result<Plan, Error> {
             State::Loaded(Instance { registered, .. }) => {
                 for Registration { hook, handler, .. } in attached(registered) {
                     let carried = types.get(&hook);
-                    let handler = if handler.takes() == carried.payload {
+                    let handler = if handler.fits(&carried) {
                         handler
                     } else {
                         Arc::new(Dynamic { handler, hook: carried })
@@ -100,7 +100,7 @@ pub(crate) fn plan(entries: &[Entry], rules: &Rules) -> Result<Plan, Error> {
     }
     let hooks = hooks.into_iter().map(|(name, (line_up, missing))| HookPlan {
         types: types.get(&name),
-        line_up: LineUp::new(line_up),
+        line_up: line_up_of(line_up),
         settings: rules.settings_of(&name),
         writable: rules.policies.get(&*name).cloned().unwrap_or_default(),
         missing: missing.into(),
@@ -108,6 +108,13 @@ pub(crate) fn plan(entries: &[Entry], rules: &Rules) -> Result<Plan, Error> {
     });
     let in_use = entries.iter().filter_map(|entry| Some(entry.instance()?.in_use.clone()));
     Ok(Plan::new(hooks.collect(), Lease::new(in_use)))
+}
+
+#[cfg_attr(not(feature = "builtin"), allow(unused_mut, reason = "nobody shares a walk"))]
+fn line_up_of(mut entries: Vec<CoreEntry<Slot>>) -> LineUp<Slot> {
+    #[cfg(feature = "builtin")]
+    crate::builtin::link(&mut entries);
+    LineUp::new(entries)
 }
 
 /// Who runs for a hook, and who is missing from it.

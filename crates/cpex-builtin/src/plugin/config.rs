@@ -19,10 +19,7 @@ pub(super) fn read<T: DeserializeOwned>(config: Value) -> Result<T, ConfigError>
         let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         match &names[..] {
             [unknown, known @ ..] if text.starts_with("unknown field") => {
-                // A key that is read as one is on the path already.
-                let is_last = path.rsplit('.').next() == Some(unknown);
-                let field = if is_last { path.clone() } else { below(unknown) };
-                ConfigError::new(field, unknown_name("key", known, nearest(unknown, known)))
+                ConfigError::new(path, unknown_name("key", known, nearest(unknown, known)))
             }
             [unknown, known @ ..] if text.starts_with("unknown variant") => {
                 ConfigError::new(path, unknown_name("value", known, nearest(unknown, known)))

@@ -53,14 +53,16 @@ pub(crate) fn make(config: &PluginConfig, types: &HookTypes) -> Result<Arc<dyn P
     let sites: Vec<Arc<Site>> = hooks.iter().map(|hook| Arc::new(site(hook, config, types))).collect();
     let all: Vec<&Site> = sites.iter().map(|site| &**site).collect();
     builtin.attach(&all, power(config.mode)).map_err(|Misplaced { hook, problem }| {
-        let path = hook.filter(|_| !config.hooks.is_empty()).map(|hook| [Step::Key("hooks"), Step::Index(hook)]);
+        let path =
+            hook.filter(|_| !config.hooks.is_empty()).map(|hook| [Step::Key("hooks"), Step::Index(hook)]);
         config.problem(path.as_ref().map_or(&[], |path| &path[..]), problem)
     })?;
     Ok(Arc::new(Hooked { builtin: Arc::new(builtin), sites }))
 }
 
 fn site(hook: &str, config: &PluginConfig, types: &HookTypes) -> Site {
-    let site = Site::of(hook).seeing_headers(config.capabilities.contains(cpex_core::Capability::ReadHeaders));
+    let site =
+        Site::of(hook).seeing_headers(config.capabilities.contains(cpex_core::Capability::ReadHeaders));
     if types.get(hook).is_chained() { site } else { site.returning_other() }
 }
 
@@ -111,12 +113,14 @@ impl Attached {
         context: &mut PluginContext,
         extensions: &Extensions,
     ) -> Result<builtin::Answer<Arc<dyn AnyPayload>>, BoxError> {
-        let mut scans = self.run.is_some().then(|| context.take_scans()).unwrap_or_default();
+        let mut scans = self.run.as_ref().map(|_| context.scans().take().unwrap_or_default());
         let previous = context.previous::<HttpHeaders>();
         let view = View::Shown { payload, previous };
-        let answer = match &self.run {
-            Some((run, place)) => run.answer(*place, &view, &mut scans.0).map(builtin::Answer::Now)?,
-            None => {
+        let answer = match (&self.run, &mut scans) {
+            (Some((run, place)), Some(scans)) => {
+                builtin::Answer::Now(run.answer(*place, &view, &mut scans.0)?)
+            }
+            _ => {
                 let request = Asked { context, extensions };
                 self.builtin.call(&Call { site: &self.site, payload: &view, request: &request })?
             }
@@ -125,8 +129,8 @@ impl Attached {
             builtin::Answer::Now(reply) => builtin::Answer::Now(reply.map(View::into_shared)),
             builtin::Answer::Later(later) => builtin::Answer::Later(later),
         };
-        if self.run.is_some() {
-            context.keep_scans(scans);
+        if scans.is_some() {
+            *context.scans() = scans;
         }
         Ok(answer)
     }
@@ -156,8 +160,8 @@ impl Handler for Attached {
     }
 
     /// It takes what the hook carries, whatever it is.
-    fn at(self: Arc<Self>, _: HookType) -> Arc<dyn Handler> {
-        self
+    fn fits(&self, _: &HookType) -> bool {
+        true
     }
 
     fn builtin(&self) -> Option<&Attached> {

@@ -27,7 +27,10 @@ pub(super) struct Walk<'w> {
 enum Task {
     Look,
     /// Builds JSON. How many changes there were, and in which fields of the outermost value.
-    Build { changes: usize, touched: Vec<String> },
+    Build {
+        changes: usize,
+        touched: Vec<String>,
+    },
 }
 
 /// What a walk has built.

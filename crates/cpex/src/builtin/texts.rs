@@ -48,7 +48,8 @@ impl<P: Payload> Texts for P {
             return Ok(None);
         }
         // Only now is it converted: the same walk again, which makes the changes and tells their fields.
-        let Walked { json, touched } = Walk::build(&mut Player { edits: edits.into_iter().peekable(), texts: 0 }, self, place)?;
+        let Walked { json, touched } =
+            Walk::build(&mut Player { edits: edits.into_iter().peekable(), texts: 0 }, self, place)?;
         put_together(self, json, &touched).map(Some)
     }
 

@@ -2,6 +2,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use cpex_config::Step;
 use cpex_core::condition::Spec;
 use cpex_core::{Capabilities, Capability, Phase};
 use serde::de::{DeserializeOwned, Error as _};
@@ -292,6 +293,21 @@ impl PluginConfig {
     #[must_use]
     pub fn timeout(self, limit: Duration) -> Self {
         Self { timeout: Some(limit), ..self }
+    }
+
+    /// Something wrong at a place below the entry, such as `config.limits[0]`.
+    pub(crate) fn problem(&self, below: &[Step<'_>], message: String) -> ConfigError {
+        match &self.origin {
+            Some(origin) => {
+                let path: Vec<_> = origin.path()[..2].iter().chain(below).cloned().collect();
+                let place = origin.document.locate(&path);
+                ConfigError::new(&origin.document, place, read::dotted(&path), message)
+            }
+            None => {
+                let path: Vec<_> = [Step::Key(&self.name)].iter().chain(below).cloned().collect();
+                ConfigError { place: None, path: read::dotted(&path), message }
+            }
+        }
     }
 
     /// Its own settings as a type. `origin` knows where each of them stands, unless they have been changed since.
