@@ -139,7 +139,8 @@ pub(crate) fn line_up(hook_refs: &Bound<'_, PyAny>, hook: &Bound<'_, PyString>) 
 fn settle(entries: &[Entry<Control>]) {
     let is_builtin = |entry: &Entry<Control>| entry.plugin.builtin.is_some();
     for row in entries.chunk_by(|a, b| is_builtin(a) && is_builtin(b)) {
-        let hooks: Vec<_> = row.iter().filter_map(|entry| Some(entry.plugin.builtin.as_ref()?.get())).collect();
+        let hooks: Vec<_> =
+            row.iter().filter_map(|entry| Some(entry.plugin.builtin.as_ref()?.get())).collect();
         for (entry, neighbours) in row.iter().zip(Neighbours::of(&hooks).into_iter().flatten()) {
             let _ = entry.plugin.neighbours.set(neighbours);
         }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use cpex_builtin::plugin::Scans;
 use cpex_core::extensions::{Breach, Change, Enforcement, Shown};
 use cpex_core::host::{Event, Restriction};
 use cpex_core::payload::Relation;
-use cpex_core::record::{Fate, Skip};
-use cpex_builtin::plugin::Scans;
 use cpex_core::phase::Runs;
+use cpex_core::record::{Fate, Skip};
 use cpex_core::{End, Host, Phase, Slot, Slots};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -90,7 +90,9 @@ impl Hosted {
         }
         let context = self.seat(py, work.entry)?;
         self.shown = None;
-        let Control { builtin: Some(builtin), neighbours, .. } = self.control(work.entry) else { return Ok(None) };
+        let Control { builtin: Some(builtin), neighbours, .. } = self.control(work.entry) else {
+            return Ok(None);
+        };
         let asking = Asking {
             request: self.request.object.bind(py),
             context: &context,

@@ -34,7 +34,8 @@ pub(super) fn dict<'py>(dict: &Bound<'py, PyDict>, changes: Vec<Change<'py>>) ->
     copy.call_method0(intern!(dict.py(), "clear"))?;
     let mut changes = changes.into_iter().peekable();
     for (old_key, old_value) in items {
-        let Some(Change { new_key, new_value, .. }) = changes.next_if(|change| change.key.is(&old_key)) else {
+        let Some(Change { new_key, new_value, .. }) = changes.next_if(|change| change.key.is(&old_key))
+        else {
             copy.set_item(old_key, old_value)?;
             continue;
         };
@@ -66,8 +67,7 @@ pub(super) fn list<'py>(
     list: &Bound<'py, PyList>,
     changes: Vec<(usize, Bound<'py, PyAny>)>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let is_plain =
-        list.is_exact_instance_of::<PyList>() || is_a(list, &classes(list.py())?.tracked_list);
+    let is_plain = list.is_exact_instance_of::<PyList>() || is_a(list, &classes(list.py())?.tracked_list);
     let copy = if is_plain { list.get_slice(0, list.len()).into_any() } else { shallow(list)? };
     for (index, value) in changes {
         copy.set_item(index, value)?;

@@ -128,7 +128,11 @@ impl Builtin {
             hooks.iter().map(returning).collect()
         };
         if sites.is_empty() {
-            return Err(config_error(py, "hooks", "missing: name the hooks it answers, hooks: [tool_pre_invoke]"));
+            return Err(config_error(
+                py,
+                "hooks",
+                "missing: name the hooks it answers, hooks: [tool_pre_invoke]",
+            ));
         }
         plugin.attach(&sites.iter().collect::<Vec<_>>(), power(mode)?).map_err(|misplaced| {
             let field = misplaced.hook.filter(|_| !hooks.is_empty()).map(|index| format!("hooks[{index}]"));

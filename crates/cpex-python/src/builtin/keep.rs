@@ -39,7 +39,9 @@ pub(super) fn of(context: &Bound<'_, PyAny>) -> PyResult<Keep> {
     let classes = classes(py)?;
     if !is_a(context, &classes.context.whole.class) {
         let class = context.get_type().name()?.to_string();
-        return Err(PyTypeError::new_err(format!("the context of a plugin must be a PluginContext, not {class}")));
+        return Err(PyTypeError::new_err(format!(
+            "the context of a plugin must be a PluginContext, not {class}"
+        )));
     }
     pending::complete(context)?;
     let slot = &classes.slots.private;

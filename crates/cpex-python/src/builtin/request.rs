@@ -73,7 +73,9 @@ impl Request for Asking<'_, '_> {
     }
 
     fn header(&self, name: &str) -> Fact<'_, Unreadable> {
-        let Some(extensions) = self.extensions.filter(|extensions| !extensions.is_none()) else { return Ok(None) };
+        let Some(extensions) = self.extensions.filter(|extensions| !extensions.is_none()) else {
+            return Ok(None);
+        };
         let py = extensions.py();
         let http = extensions.getattr(intern!(py, "http"))?;
         if http.is_none() {

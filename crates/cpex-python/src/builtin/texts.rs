@@ -34,7 +34,11 @@ const SHORTEST_NUMBER: u64 = 1_000_000;
 type Edited<'py> = Result<Option<Bound<'py, PyAny>>, Unreadable>;
 
 /// Shows the texts of an object to an editor; the object with the changes, if there are any.
-pub(super) fn edit<'py>(object: &Bound<'py, PyAny>, editor: &mut dyn Editor, place: &Place<'_>) -> Edited<'py> {
+pub(super) fn edit<'py>(
+    object: &Bound<'py, PyAny>,
+    editor: &mut dyn Editor,
+    place: &Place<'_>,
+) -> Edited<'py> {
     Walk { editor, left: MOST_VALUES }.value(object, place)
 }
 
@@ -142,7 +146,8 @@ impl Walk<'_> {
                 changes.push((field, new));
             }
         }
-        let extra = match classes(model.py())?.slots.extra.read_if_set(model)?.map(Bound::cast_into::<PyDict>) {
+        let extra = match classes(model.py())?.slots.extra.read_if_set(model)?.map(Bound::cast_into::<PyDict>)
+        {
             Some(Ok(extra)) => self.dict(&extra, place)?,
             Some(Err(_)) | None => None,
         };

@@ -82,7 +82,11 @@ fn lock(answer: &Mutex<Answer>) -> MutexGuard<'_, Answer> {
 
 impl RemoteCall {
     /// Gives a future to the runtime.
-    pub(super) fn start<'py>(py: Python<'py>, runtime: &Handle, future: Remote) -> PyResult<Bound<'py, Self>> {
+    pub(super) fn start<'py>(
+        py: Python<'py>,
+        runtime: &Handle,
+        future: Remote,
+    ) -> PyResult<Bound<'py, Self>> {
         let (waiter, bell) = Doorbell::new(py)?;
         let answer = Arc::new(Mutex::new(Answer::Due));
         let mut running = Running { answer: Arc::clone(&answer), bell: Some(bell) };

@@ -34,8 +34,7 @@ impl Mailbox {
             py.import("weakref")?.call_method0("WeakKeyDictionary").map(Bound::unbind)
         })?;
         let fresh = Bound::new(py, Self::default())?;
-        let mailbox =
-            mailboxes.bind(py).call_method1(intern!(py, "setdefault"), (event_loop, fresh))?;
+        let mailbox = mailboxes.bind(py).call_method1(intern!(py, "setdefault"), (event_loop, fresh))?;
         Ok(mailbox.cast_into()?)
     }
 

@@ -52,6 +52,7 @@ pub(crate) fn begin(py: Python<'_>, mut future: Remote) -> PyResult<Begun<'_>> {
 
 /// What a panic says.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let said =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("panicked: {}", said.unwrap_or("for a reason that is no text"))
 }
