@@ -145,13 +145,18 @@ def test_loops_in_threads(redis: RedisServer) -> None:
     assert len(passed) == 4 and sum(passed) == 150
 
 
-async def test_killed_and_restarted(redis: RedisServer) -> None:
-    """While it is away nobody passes; when it is back, it counts again."""
+async def test_killed_and_restarted(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """While it is away nobody passes, and the log says so; when it is back, it counts again."""
+    caplog.set_level("INFO", "cpex.framework.builtin")
     manager = manager_of(limiter(redis.url, "2/day"))
     assert await passes(manager)
     redis.kill()
     result, _ = await manager.invoke_hook(HOOK, PAYLOAD, request())
     assert not result.continue_processing
+    while not said(caplog):
+        assert not await passes(manager)
+    [(level, text)] = said(caplog)
+    assert level == "WARNING" and text.startswith("Redis does not answer") and str(redis.port) in text
     redis.start()
     for _ in range(1000):
         if await passes(manager):
@@ -159,6 +164,13 @@ async def test_killed_and_restarted(redis: RedisServer) -> None:
         await asyncio.sleep(0.005)
     assert await passes(manager)
     assert not await passes(manager)
+    assert said(caplog)[1:] == [("INFO", f"Redis answers again [server: 127.0.0.1:{redis.port}]")]
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """What built-in plugins have said, so far."""
+    lines = [record for record in caplog.records if record.name == "cpex.framework.builtin"]
+    return [(line.levelname, line.getMessage()) for line in lines]
 
 
 # Deadlines and cancellation.

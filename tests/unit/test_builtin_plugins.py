@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,12 @@ import yaml
 
 from cpex.framework import GlobalContext, PluginResult, TenantPluginManager, get_hook_registry
 from cpex.framework._loading import LoadFailure
+from cpex.framework.builtin import BuiltinPlugin
 from cpex.framework.extensions.extensions import Extensions
 from cpex.framework.extensions.http import HttpExtension
+from cpex.framework.loader._special import class_of
+from cpex.framework.utils import import_module
+from cpex.tools.check._checked import check
 
 BEFORE, AFTER, REQUEST = "tool_pre_invoke", "tool_post_invoke", "http_pre_request"
 
@@ -231,3 +236,37 @@ async def test_required(tmp_path: Path) -> None:
     denied = await started(tmp_path, entry("deny_list", {"words": []}, [BEFORE], on_missing="deny"))
     result, _ = await ask(denied, BEFORE, call(1))
     assert result.violation is not None and result.violation.code == "PLUGIN_UNAVAILABLE"
+
+
+def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
+    """`cpex check` names the field before anything runs."""
+    file = tmp_path / "plugins.yaml"
+    file.write_text(
+        """plugins:
+  - {name: usual, kind: builtin.pii_redactor}
+  - {name: misspelt, kind: builtin.pii_redacter, hooks: [tool_pre_invoke]}
+  - name: broken
+    kind: builtin.regex_rewrite
+    hooks: [tool_pre_invoke]
+    config:
+      rules:
+        - {pattern: fine, replacement: ""}
+        - pattern: "(unclosed"
+          replacement: ""
+"""
+    )
+    found = [(finding.line, finding.column, finding.message) for finding in check(str(file)).findings]
+    assert [place[:2] for place in found] == [(3, 28), (10, 20)]
+    assert 'did you mean "builtin.pii_redactor"?' in found[0][2]
+    assert found[1][2].startswith("config.rules[1].pattern: ")
+
+
+def test_a_module_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An application that has a module `builtin` of its own keeps it."""
+    (tmp_path / "builtin.py").write_text("from cpex.framework import Plugin\nclass deny_list(Plugin):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert class_of("builtin.deny_list").__module__ == "builtin"
+    monkeypatch.undo()
+    sys.modules.pop("builtin", None)
+    import_module.cache_clear()
+    assert class_of("builtin.deny_list") is BuiltinPlugin

@@ -14,6 +14,7 @@ mod copy_on_write;
 mod deadline;
 mod detached;
 mod engine;
+mod events;
 mod extensions;
 mod facts;
 mod group;

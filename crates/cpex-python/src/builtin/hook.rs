@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::answer::{self, Answered};
 use super::payload::{Object, Unreadable, to_json};
 use super::request::Asking;
+use crate::events;
 use crate::remote::{self, Begun, Finish};
 use crate::reply;
 
@@ -111,6 +112,7 @@ impl Builtin {
         mode: &str,
         may_see_headers: bool,
     ) -> PyResult<Self> {
+        events::listen();
         let py = config.py();
         let config = if config.is_none() { Value::Null } else { to_json(&config, None)? };
         plugin::Kind::named(kind).map_err(|error| config_error(py, "kind", &error.problem))?;
