@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -219,8 +221,9 @@ def test_loop_closed_half_way(redis: RedisServer) -> None:
     async def abandon() -> None:
         for _ in range(50):
             coroutine = manager.invoke_hook(HOOK, PAYLOAD, GlobalContext(request_id="1"))
-            coroutine.send(None)
-            abandoned.append(coroutine)
+            with suppress(StopIteration):  # its answer may be there at once
+                coroutine.send(None)
+                abandoned.append(coroutine)
 
     abandoned: list[Any] = []
     asyncio.run(abandon())
@@ -229,10 +232,12 @@ def test_loop_closed_half_way(redis: RedisServer) -> None:
         coroutine.close()
 
 
-def test_without_a_loop(redis: RedisServer) -> None:
-    coroutine = manager_of(limiter(redis.url)).invoke_hook(HOOK, PAYLOAD, request())
-    with pytest.raises(PluginError, match="no asyncio event loop runs"):
-        coroutine.send(None)
+def test_without_a_loop() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        coroutine = manager_of(limiter(url)).invoke_hook(HOOK, PAYLOAD, request())
+        with pytest.raises(PluginError, match="no asyncio event loop runs"):
+            coroutine.send(None)
 
 
 # Processes.

@@ -17,7 +17,8 @@ use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyDict, PyFrozenSet, PyInt, PyList, PyMemoryView, PySet, PyString, PyTuple,
+    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyMemoryView, PySet, PyString,
+    PyTuple,
 };
 
 use super::copies;
@@ -56,7 +57,7 @@ impl Walk<'_> {
         if let Ok(text) = value.cast::<PyString>() {
             return Ok(self.text(text, place));
         }
-        if value.is_none() || value.is_instance_of::<PyBool>() {
+        if value.is_none() || value.is_instance_of::<PyBool>() || value.is_instance_of::<PyFloat>() {
             return Ok(None);
         }
         if let Ok(number) = value.cast::<PyInt>() {

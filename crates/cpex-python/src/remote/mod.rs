@@ -46,13 +46,7 @@ pub(crate) fn begin(py: Python<'_>, mut future: Remote) -> PyResult<Begun<'_>> {
         Ok(Poll::Ready(finish)) => Ok(Begun::Ended(finish(py).map(|object| object.into_bound(py)))),
         // Its waker is nobody's; the runtime polls it again, with one of its own.
         Ok(Poll::Pending) => Ok(Begun::Waits(RemoteCall::start(py, &runtime, future)?.into_any())),
-        Err(panic) => Err(PyRuntimeError::new_err(panic_text(&*panic))),
+        // What a panic says may be nobody's business.
+        Err(_) => Err(PyRuntimeError::new_err("what was to be waited for has panicked")),
     }
-}
-
-/// What a panic says.
-pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let said =
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panicked: {}", said.unwrap_or("for a reason that is no text"))
 }
