@@ -2,6 +2,7 @@
 
 mod answer;
 mod copies;
+mod entry;
 mod hook;
 mod keep;
 mod payload;
@@ -9,6 +10,7 @@ mod request;
 mod texts;
 
 pub(crate) use answer::Answered;
-pub(crate) use hook::{Asked, Builtin, BuiltinHook, Neighbours};
+pub(crate) use entry::Builtin;
+pub(crate) use hook::{Asked, BuiltinHook, Neighbours};
 pub(crate) use keep::Kept;
 pub(crate) use request::Asking;
