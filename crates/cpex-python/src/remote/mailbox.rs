@@ -33,9 +33,14 @@ impl Mailbox {
         let mailboxes = MAILBOXES.get_or_try_init(py, || {
             py.import("weakref")?.call_method0("WeakKeyDictionary").map(Bound::unbind)
         })?;
-        let fresh = Bound::new(py, Self::default())?;
-        let mailbox = mailboxes.bind(py).call_method1(intern!(py, "setdefault"), (event_loop, fresh))?;
-        Ok(mailbox.cast_into()?)
+        let mailboxes = mailboxes.bind(py);
+        let known = mailboxes.call_method1(intern!(py, "get"), (event_loop,))?;
+        if !known.is_none() {
+            return Ok(known.cast_into()?);
+        }
+        let mailbox = Bound::new(py, Self::default())?;
+        mailboxes.set_item(event_loop, &mailbox)?;
+        Ok(mailbox)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Py<PyAny>>> {
@@ -45,15 +50,15 @@ impl Mailbox {
 
 #[pymethods]
 impl Mailbox {
-    fn __call__(&self, py: Python<'_>) -> PyResult<()> {
+    fn __call__(&self, py: Python<'_>) {
         let waiters = mem::take(&mut *self.lock());
         for waiter in waiters {
             let waiter = waiter.bind(py);
-            if !waiter.call_method0(intern!(py, "done"))?.is_truthy()? {
-                waiter.call_method1(intern!(py, "set_result"), (py.None(),))?;
+            // The others are not to wait forever because of one.
+            if let Err(error) = release(waiter) {
+                error.write_unraisable(py, Some(waiter));
             }
         }
-        Ok(())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -62,6 +67,15 @@ impl Mailbox {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// Lets whoever waits go on; there may be nobody any more.
+fn release(waiter: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = waiter.py();
+    if !waiter.call_method0(intern!(py, "done"))?.is_truthy()? {
+        waiter.call_method1(intern!(py, "set_result"), (py.None(),))?;
+    }
+    Ok(())
 }
 
 impl Doorbell {
