@@ -297,7 +297,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
         };
         let shown = if phase == Phase::FireAndForget { &self.original } else { self.payload() };
         let payload = if payload::needs_isolation(host, &self.settings, phase, shown) {
-            host.isolate(shown)?
+            host.isolate(entry, shown)?
         } else {
             host.share(shown)
         };
