@@ -9,7 +9,7 @@ use super::reader::{Found, ends_number};
 use crate::finding::Confidence::{self, High, Low, Medium};
 
 static LABEL: Label = Label::new(
-    r"(?:tele)?phone(?: (?:number|no))?|tel|call|mobile|cell|fax|whats ?app|sms|text|dial|ring|reach(?:ed)?|hotline|contact|handy|(?:my|his|her|our|their) number|telefon|telefono|teléfono|téléphone|móvil|numer|numéro",
+    r"(?:tele)?phone(?: (?:number|no))?|tel|call|mobile|cell|fax|whats ?app|sms|text|dial|ring|reach(?:ed)?|hotline|contact|handy|(?:my|his|her|our|their) number|telefon\w*|teléfono|téléphone|telefoon|telemóvel|móvil|mobil|mobiel|celular|cellulare|numer|numéro|appel(?:er|ez)|joindre|llam(?:ar|a|e)|llámame|llámeme|anrufen|erreich\w+|unter|chiam(?:ami|are|i)|bellen|ring(?:a|en)|dzwoni\w*|zadzwo\w+|volej\w*|ligue",
     r"phone|mobile|fax|whatsapp|(?:^|_)(?:tel|cell|sms)(?:$|_)|telefon",
 );
 
@@ -28,10 +28,10 @@ static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
         labelled,
     };
     vec![
-        // +1 (415) 555-2671
+        // +1 (415) 555-2671, 001-415-555-2671
         form(
-            r"^\+1[ .-]?\(?[2-9][0-9]{2}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}(?:x[0-9]{2,6})?",
-            11..=17,
+            r"^(?:\+|00)1[ .-]?\(?[2-9][0-9]{2}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}(?:x[0-9]{2,6})?",
+            11..=19,
             Some(High),
             High,
         ),
@@ -42,6 +42,10 @@ static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
             Some(High),
             High,
         ),
+        // 00420 606 847 381; in one group it may be any number with zeros before
+        form(r"^00[2-9][0-9]{0,2}(?:[ .-][0-9]{1,12}){1,6}", 10..=17, Some(Medium), High),
+        // (030) 1234567, (020) 7946 0958
+        form(r"^\(0[0-9]{1,5}\)[ -]?[0-9]{3,9}(?:[ -][0-9]{2,6}){0,4}", 8..=13, Some(Medium), High),
         // (415) 555-2671, 415-555-2671x12, 1-800-555-0199
         form(
             r"^(?:1[ .-])?\([2-9][0-9]{2}\)[ -]?[0-9]{3}[ .-][0-9]{4}(?:x[0-9]{2,6})?",

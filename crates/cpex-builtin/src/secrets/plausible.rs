@@ -52,7 +52,7 @@ static PLACEHOLDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
 /// What refers to a secret that is elsewhere.
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)^\$(?:[{(]|[a-z_]+$|(?-i:[A-Z0-9_]+)$)|^%(?:\w+%$|[(s])|^<.*>?$|^\[.*\]$|^\{.*\}$|^[*&@#][a-z_./-]+$|^(?:env|os|process|config|settings|self|this|vault|secrets?|kms|ssm|arn|var|local|data|null|none|nil|undefined|true|false)(?:[.:\[(/]|$)|\{\{|\$\{|^https?://|^[a-z]:\\|^\.{0,2}/[\w.-]+/|\.(?:py|js|ts|go|rs|json|ya?ml|txt|pem|key|crt|cfg|ini|env)$",
+        r"(?i)^\$(?:[{(]|[a-z_]+$|(?-i:[A-Z0-9_]+)$)|^%(?:\w+%$|[(s])|^<.*>?$|^\[.*\]$|^\{.*\}$|^[*&@#][a-z_./-]+$|^(?:env|os|process|config|settings|self|this|vault|secrets?|kms|ssm|arn|var|local|data|null|none|nil|undefined|true|false)(?:[.:\[(/]|$)|\{\{|\$\{|^https?://|^[a-z]:\\|^(?:\.{1,2}|~|/(?:etc|var|run|home|usr|opt|tmp|root|mnt|app|data|srv|secrets?|keys?))/|\.(?:py|js|ts|go|rs|json|ya?ml|txt|pem|key|crt|cfg|ini|env)$",
     )
     .expect("the pattern is valid")
 });
@@ -80,13 +80,14 @@ pub(super) fn is_code(value: &str) -> bool {
         && rest.starts_with(['(', '[', '{'])
 }
 
-/// Whether a value can be a key or token: long, of letters and digits, and irregular.
+/// Whether a value can be a key or token: long, of letters and digits or of very irregular letters.
 pub(super) fn is_key(value: &str) -> bool {
-    let classes = Classes::of(value);
+    let Classes { lower, upper, digits, .. } = Classes::of(value);
+    let least = if digits { LEAST_ENTROPY_OF_KEY } else { LEAST_ENTROPY_OF_RANDOM };
     value.len() >= 16
-        && classes.digits
-        && (classes.lower || classes.upper)
-        && entropy(value) >= LEAST_ENTROPY_OF_KEY
+        && (lower || upper)
+        && (digits || lower && upper)
+        && entropy(value) >= least
         && !stands_for_another(value)
 }
 
