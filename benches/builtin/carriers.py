@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+# Stands inside of keys in the files, and in no text.
+BREAK = "¦"
+
 
 class Split(StrEnum):
     """Which corpus a text belongs to."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from carriers import BREAK
+
 MARK = "⟦R⟧"
 Row = dict[str, Any]
 
@@ -114,4 +116,4 @@ def score(rows: list[Row], outputs: list[str], kind: str | None = None) -> Score
 
 def load(path: Path) -> list[Row]:
     """The labelled texts of a file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").replace(BREAK, "").splitlines()]

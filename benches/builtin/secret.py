@@ -119,6 +119,8 @@ VALUES: dict[str, Maker] = {
 }
 
 
+KINDS = {*FORMATS, *VALUES}
+
 Harmless = Callable[[random.Random, Faker], tuple[str, str]]
 
 

@@ -1,6 +1,7 @@
 //! Laws that hold for every text.
 
 use cpex_builtin::pii::{Pii, PiiConfig, is_card_number, is_iban};
+use cpex_builtin::prompt_injection::{PromptInjection, PromptInjectionConfig};
 use cpex_builtin::secrets::{Secrets, SecretsConfig};
 use cpex_builtin::{Detector, inspect};
 use proptest::prelude::*;
@@ -56,8 +57,56 @@ fn texts() -> impl Strategy<Value = String> {
         Just("2001:db8::1".to_owned()),
         Just("://u:".to_owned()),
         Just("Bearer ".to_owned()),
+        "[０-９＠\u{200b}\u{a0}–]{1,3}",
+        Just("token: ghp_".to_owned()),
     ];
     prop::collection::vec(parts, 0..12).prop_map(|parts| parts.concat())
+}
+
+/// Time is linear in the text: a step for each pair of bytes of these baits would not come to an end in an hour. What is
+/// tried at a place is bounded in length, and the engine of the patterns promises as much.
+#[test]
+fn baits_are_read_to_their_end() {
+    const SIZE: usize = 1 << 20;
+    let injection = PromptInjection::new(PromptInjectionConfig::default()).unwrap();
+    for bait in [
+        "4",
+        "1 ",
+        "1-",
+        "a@",
+        "@",
+        "a",
+        "a.",
+        ":",
+        "1:",
+        "+",
+        "(0",
+        "GB82 ",
+        "=",
+        "key=",
+        "password: ",
+        "token is ",
+        "-----BEGIN PRIVATE KEY-----",
+        "-",
+        "://:a@",
+        "://a:",
+        "eyJa.",
+        "eyJaaaaaaaaa.eyJ",
+        "ghp_",
+        "Bearer ",
+        "--token ",
+        "\\",
+        "ignore ",
+        "ignore all previous ",
+        "１",
+        "\u{200b}a",
+    ] {
+        let text = bait.repeat(SIZE / bait.len());
+        let ends = format!("{text} alice@example.com AKIAQWERTYUIOPASDFGH");
+        assert!(redacted(&pii(), &ends).contains(&format!("{MARK} AKIA")), "{bait}");
+        assert!(redacted(&secrets(), &ends).ends_with(MARK), "{bait}");
+        assert_eq!(inspect(&Value::from(ends), &[&injection]).unwrap().reports.len(), 1, "{bait}");
+    }
 }
 
 proptest! {
