@@ -19,10 +19,11 @@ import random
 import re
 from pathlib import Path
 
+from faker import Faker
+
 import personal
 import secret
 from carriers import BREAK, Case, Split
-from faker import Faker
 
 SEEDS = {Split.DEVELOPMENT: 20_260_401, Split.HELD_OUT: 20_261_122}
 # In a carrier: something that is no personal data and no secret, so that no two texts are alike.

@@ -7,8 +7,9 @@ import random
 import string
 from collections.abc import Callable, Iterator
 
-from carriers import PERSONAL, Case, Split
 from faker import Faker
+
+from carriers import PERSONAL, Case, Split
 
 LOCALES = ["en_US", "en_GB", "en_IN", "de_DE", "fr_FR", "es_ES", "it_IT", "nl_NL", "pl_PL", "pt_BR", "sv_SE", "cs_CZ"]
 ISSUERS = ["visa16", "visa13", "visa19", "mastercard", "amex", "discover", "diners", "maestro", "jcb16"]

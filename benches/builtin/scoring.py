@@ -76,7 +76,8 @@ def run(command: list[str], texts: list[str]) -> tuple[list[str], int]:
     done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{command[0]}: {done.stderr.strip().splitlines()[-1:]}")
-    *made, spent = done.stdout.splitlines()
+    # Not `splitlines`: texts may have separators of lines that JSON does not escape.
+    *made, spent = done.stdout.strip().split("\n")
     return [json.loads(line) for line in made], int(spent)
 
 
@@ -116,4 +117,4 @@ def score(rows: list[Row], outputs: list[str], kind: str | None = None) -> Score
 
 def load(path: Path) -> list[Row]:
     """The labelled texts of a file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").replace(BREAK, "").splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").replace(BREAK, "").strip().split("\n")]

@@ -8,8 +8,9 @@ import random
 import string
 from collections.abc import Callable, Iterator
 
-from carriers import KEYS, NAMED, Case, Split
 from faker import Faker
+
+from carriers import KEYS, NAMED, Case, Split
 from personal import digits, seeded
 
 ALNUM = string.ascii_letters + string.digits

@@ -1,5 +1,7 @@
 //! Laws that hold for every text.
 
+use std::time::Instant;
+
 use cpex_builtin::pii::{Pii, PiiConfig, is_card_number, is_iban};
 use cpex_builtin::prompt_injection::{PromptInjection, PromptInjectionConfig};
 use cpex_builtin::secrets::{Secrets, SecretsConfig};
@@ -63,12 +65,18 @@ fn texts() -> impl Strategy<Value = String> {
     prop::collection::vec(parts, 0..12).prop_map(|parts| parts.concat())
 }
 
-/// Time is linear in the text: a step for each pair of bytes of these baits would not come to an end in an hour. What is
-/// tried at a place is bounded in length, and the engine of the patterns promises as much.
+/// Time is linear in the text: sixteen times a bait takes about sixteen times as long. A step for each pair of bytes
+/// would take two hundred and fifty-six times as long.
 #[test]
-fn baits_are_read_to_their_end() {
-    const SIZE: usize = 1 << 20;
+fn time_grows_as_the_text_does() {
     let injection = PromptInjection::new(PromptInjectionConfig::default()).unwrap();
+    let detectors: [(&str, &dyn Detector); 3] =
+        [("pii", &pii()), ("secrets", &secrets()), ("injection", &injection)];
+    let spent = |detector: &dyn Detector, text: &String| {
+        let start = Instant::now();
+        let _ = inspect(text, &[detector]);
+        start.elapsed().as_secs_f64()
+    };
     for bait in [
         "4",
         "1 ",
@@ -101,11 +109,12 @@ fn baits_are_read_to_their_end() {
         "１",
         "\u{200b}a",
     ] {
-        let text = bait.repeat(SIZE / bait.len());
-        let ends = format!("{text} alice@example.com AKIAQWERTYUIOPASDFGH");
-        assert!(redacted(&pii(), &ends).contains(&format!("{MARK} AKIA")), "{bait}");
-        assert!(redacted(&secrets(), &ends).ends_with(MARK), "{bait}");
-        assert_eq!(inspect(&Value::from(ends), &[&injection]).unwrap().reports.len(), 1, "{bait}");
+        for (name, detector) in detectors {
+            let (short, long) = (bait.repeat(4096 / bait.len()), bait.repeat(16 * (4096 / bait.len())));
+            // Other work on the machine makes a round longer, never shorter: one good round of many is enough.
+            let least = (0..20).map(|_| spent(detector, &short)).fold(f64::INFINITY, f64::min);
+            assert!((0..50).any(|_| spent(detector, &long) < 64.0 * least), "{name} for {bait:?}");
+        }
     }
 }
 

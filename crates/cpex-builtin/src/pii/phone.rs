@@ -4,9 +4,12 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::context::Label;
+use super::context::{Label, head};
 use super::reader::{Found, ends_number};
 use crate::finding::Confidence::{self, High, Low, Medium};
+
+/// What a pattern is shown, in bytes: some engines of patterns take a time that grows with the whole text.
+const LONGEST: usize = 64;
 
 static LABEL: Label = Label::new(
     r"(?:tele)?phone(?: (?:number|no))?|tel|call|mobile|cell|fax|whats ?app|sms|text|dial|ring|reach(?:ed)?|hotline|contact|handy|(?:my|his|her|our|their) number|telefon\w*|teléfono|téléphone|telefoon|telemóvel|móvil|mobil|mobiel|celular|cellulare|numer|numéro|appel(?:er|ez)|joindre|llam(?:ar|a|e)|llámame|llámeme|anrufen|erreich\w+|unter|chiam(?:ami|are|i)|bellen|ring(?:a|en)|dzwoni\w*|zadzwo\w+|volej\w*|ligue",
@@ -88,7 +91,7 @@ pub(super) fn at(text: &str, start: usize, name: Option<&str>) -> Found {
 
 impl Form {
     fn at(&self, text: &str, start: usize, name: Option<&str>) -> Found {
-        let end = start + self.regex.find(&text[start..])?.end();
+        let end = start + self.regex.find(head(&text[start..], LONGEST))?.end();
         let digits = text[start..end].bytes().filter(u8::is_ascii_digit).count();
         if !self.digits.contains(&digits) || !ends_number(text, end) {
             return None;

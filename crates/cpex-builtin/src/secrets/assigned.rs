@@ -115,6 +115,9 @@ pub(super) fn said(
 /// Notes the value of an option of a command, `--token …`, whose name begins at `start`.
 pub(super) fn flag(text: &str, start: usize, note: &mut impl FnMut(&'static str, Range<usize>, Confidence)) {
     let bytes = text.as_bytes();
+    if !bytes.get(start).is_some_and(u8::is_ascii_alphabetic) {
+        return;
+    }
     let end = start + bytes[start..].iter().take(LONGEST_NAME).take_while(|byte| in_name(**byte)).count();
     if bytes[end..].starts_with(b" ") {
         assigned(text, start..end, end + 1, false, note);
@@ -202,9 +205,8 @@ fn value(text: &str, after: usize, query: bool) -> Option<Range<usize>> {
     }
     let start = run(start, 2, &|byte| byte == b'\\' || is_quote(byte));
     let part = |byte: u8| {
-        !byte.is_ascii_whitespace()
-            && !b"\"'`,;\\<>".contains(&byte)
-            && !(query && matches!(byte, b'&' | b'#'))
+        let ends = byte.is_ascii_whitespace() || b"\"'`,;\\<>".contains(&byte);
+        !ends && !(query && matches!(byte, b'&' | b'#'))
     };
     let end = run(start, LONGEST_VALUE, &part);
     let value = text.get(start..end)?;
