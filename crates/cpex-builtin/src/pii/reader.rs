@@ -10,7 +10,7 @@ use crate::finding::Confidence;
 pub(super) type Found = Option<(usize, Confidence)>;
 
 /// Where something may begin.
-const TRIGGERS: [bool; 256] = {
+static TRIGGERS: [bool; 256] = {
     let mut triggers = [false; 256];
     let mut index = 0;
     while index < 256 {

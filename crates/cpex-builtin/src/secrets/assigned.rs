@@ -206,7 +206,7 @@ fn value(text: &str, after: usize, query: bool) -> Option<Range<usize>> {
     let start = run(start, 2, &|byte| byte == b'\\' || is_quote(byte));
     let part = |byte: u8| {
         let ends = byte.is_ascii_whitespace() || b"\"'`,;\\<>".contains(&byte);
-        !ends && !(query && matches!(byte, b'&' | b'#'))
+        !(ends || query && matches!(byte, b'&' | b'#'))
     };
     let end = run(start, LONGEST_VALUE, &part);
     let value = text.get(start..end)?;
