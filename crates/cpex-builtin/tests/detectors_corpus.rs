@@ -19,8 +19,8 @@ struct Row {
 fn corpus(name: &str) -> Vec<Row> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/data").join(name);
     // A sign stands inside of keys, since hosts of code refuse files with keys.
-    let lines = std::fs::read_to_string(path).unwrap().replace('¦', "");
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let lines = std::fs::read_to_string(path).expect("the corpus is committed").replace('¦', "");
+    lines.lines().map(|line| serde_json::from_str(line).expect("a row")).collect()
 }
 
 /// Of each kind, how many labels were covered as a whole and how many were not; and the findings that touch no label.
@@ -45,12 +45,12 @@ fn counts(rows: &[Row], find: impl Fn(&str) -> Vec<Finding>) -> (BTreeMap<&str, 
 }
 
 fn pii(text: &str) -> Vec<Finding> {
-    thread_local!(static PII: Pii = Pii::new(PiiConfig::default()).unwrap());
+    thread_local!(static PII: Pii = Pii::new(PiiConfig::default()).expect("valid"));
     PII.with(|pii| pii.find(text, None))
 }
 
 fn secrets(text: &str) -> Vec<Finding> {
-    thread_local!(static SECRETS: Secrets = Secrets::new(SecretsConfig::default()).unwrap());
+    thread_local!(static SECRETS: Secrets = Secrets::new(SecretsConfig::default()).expect("valid"));
     SECRETS.with(|secrets| secrets.find(text, None))
 }
 
