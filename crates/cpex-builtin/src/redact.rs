@@ -122,6 +122,7 @@ impl Redactor {
 
     fn replace(&self, kind: &str, found: &str, out: &mut String) {
         match self.kinds.get(kind).unwrap_or(&self.means) {
+            Means::Mask(mask) if !mask.contains('{') => out.push_str(mask),
             Means::Mask(mask) => out.push_str(&mask.replace("{kind}", &kind.to_ascii_uppercase())),
             Means::Partial { keep } => stars(found, *keep, out),
             Means::Hash(mac) => out.push_str(&token(mac, kind, found)),

@@ -1,7 +1,10 @@
 //! Laws that hold for every text.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::time::Instant;
+
 use cpex_builtin::pii::{Pii, PiiConfig, is_card_number, is_iban};
+use cpex_builtin::prompt_injection::{PromptInjection, PromptInjectionConfig};
 use cpex_builtin::secrets::{Secrets, SecretsConfig};
 use cpex_builtin::{Detector, inspect};
 use proptest::prelude::*;
@@ -57,8 +60,63 @@ fn texts() -> impl Strategy<Value = String> {
         Just("2001:db8::1".to_owned()),
         Just("://u:".to_owned()),
         Just("Bearer ".to_owned()),
+        "[０-９＠\u{200b}\u{a0}–]{1,3}",
+        Just("token: ghp_".to_owned()),
     ];
     prop::collection::vec(parts, 0..12).prop_map(|parts| parts.concat())
+}
+
+/// Time is linear in the text: sixteen times a bait takes about sixteen times as long. A step for each pair of bytes
+/// would take two hundred and fifty-six times as long.
+#[test]
+fn time_grows_as_the_text_does() {
+    let injection = PromptInjection::new(PromptInjectionConfig::default()).unwrap();
+    let detectors: [(&str, &dyn Detector); 3] =
+        [("pii", &pii()), ("secrets", &secrets()), ("injection", &injection)];
+    let spent = |detector: &dyn Detector, text: &String| {
+        let start = Instant::now();
+        let _ = inspect(text, &[detector]);
+        start.elapsed().as_secs_f64()
+    };
+    for bait in [
+        "4",
+        "1 ",
+        "1-",
+        "a@",
+        "@",
+        "a",
+        "a.",
+        ":",
+        "1:",
+        "+",
+        "(0",
+        "GB82 ",
+        "=",
+        "key=",
+        "password: ",
+        "token is ",
+        "-----BEGIN PRIVATE KEY-----",
+        "-",
+        "://:a@",
+        "://a:",
+        "eyJa.",
+        "eyJaaaaaaaaa.eyJ",
+        "ghp_",
+        "Bearer ",
+        "--token ",
+        "\\",
+        "ignore ",
+        "ignore all previous ",
+        "１",
+        "\u{200b}a",
+    ] {
+        for (name, detector) in detectors {
+            let (short, long) = (bait.repeat(4096 / bait.len()), bait.repeat(16 * (4096 / bait.len())));
+            // Other work on the machine makes a round longer, never shorter: one good round of many is enough.
+            let least = (0..20).map(|_| spent(detector, &short)).fold(f64::INFINITY, f64::min);
+            assert!((0..50).any(|_| spent(detector, &long) < 64.0 * least), "{name} for {bait:?}");
+        }
+    }
 }
 
 proptest! {

@@ -23,6 +23,7 @@ use serde::Deserialize;
 use crate::action::Action;
 use crate::error::ConfigError;
 use crate::finding::{Confidence, Finding, Report, without_overlaps};
+use crate::fold::fold;
 use crate::inspect::Detector;
 use crate::redact::{RedactConfig, Redactor};
 use crate::text::Place;
@@ -148,14 +149,16 @@ impl Pii {
     #[must_use]
     pub fn find(&self, text: &str, name: Option<&str>) -> Vec<Finding> {
         let mut findings = Vec::new();
-        reader::read(text, name, |entity, span, confidence| {
+        let folded = fold(text);
+        reader::read(&folded.text, name, |entity, span, confidence| {
             let Some(kind) = &self.kinds[entity as usize] else { return false };
-            let counts = confidence >= self.min_confidence && !self.allowed(&text[span.clone()]);
+            let counts = confidence >= self.min_confidence && !self.allowed(&folded.text[span.clone()]);
             if counts {
                 findings.push(Finding { kind: kind.clone(), span, confidence });
             }
             counts
         });
+        folded.place(&mut findings);
         if !self.custom.is_empty() {
             for (kind, regex) in &self.custom {
                 let found =
