@@ -119,7 +119,7 @@ fn a_url_that_a_text_hides_is_found() {
         (json!({"note": "open http://example.com|@10.0.0.1/ please"}), Some("userinfo")),
         (json!({"note": "open http://example.com\"@10.0.0.1/ please"}), Some("userinfo")),
         (json!({"target": "http://example.com\n@10.0.0.1/"}), Some("userinfo")),
-        (json!({"target": "ht\ttp://10.0.0.1/"}), Some("private_address")),
+        (json!({"target": "ht\ttp://10.0.0.1/"}), Some("denied_scheme")),
         (json!({"target": "https://example.com/\nhttps://example.org/"}), None),
         (json!({"http://10.0.0.1/": 1}), Some("private_address")),
         (json!({"url": "10.0.0.1/?q=https://example.com/"}), Some("private_address")),
