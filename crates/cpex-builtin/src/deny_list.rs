@@ -108,6 +108,10 @@ impl Detector for DenyList {
     fn conclude(&self, report: &mut Report) {
         self.action.conclude(report, "DENIED_WORD", "the payload has words that are not allowed");
     }
+
+    fn rewrites(&self) -> bool {
+        self.action == Action::Redact
+    }
 }
 
 /// Whether no letter, digit or underscore touches a span; a word that ends in a sign of its own may be touched.

@@ -81,7 +81,7 @@ impl Report {
     /// Denies the payload because of the findings so far, whose kinds and counts become the details.
     pub fn deny(&mut self, code: &'static str, reason: impl Into<String>) {
         let counts = self.counts.iter().map(|(kind, count)| (kind.to_string(), (*count).into())).collect();
-        self.denial = Some(Denial { code, reason: reason.into(), details: counts });
+        self.denial = Some(Denial { details: counts, ..Denial::new(code, reason) });
     }
 }
 

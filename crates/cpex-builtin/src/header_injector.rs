@@ -81,6 +81,15 @@ impl HeaderInjector {
         Ok(Self { headers: headers.collect::<Result<_, _>>()?, remove: config.remove })
     }
 
+    /// What the values refer to.
+    pub(crate) fn refers_to(&self) -> impl Iterator<Item = &'static str> {
+        let parts = self.headers.iter().flat_map(|header| &header.parts);
+        parts.filter_map(|part| match part {
+            Part::Known(name) => Some(*name),
+            Part::Text(_) => None,
+        })
+    }
+
     /// The headers with the changes, `None` if there are none. `known` tells what is known of the request; a header
     /// that refers to something that is not known, or could not stand in a header, is left out.
     pub fn inject(

@@ -60,7 +60,7 @@ impl JsonSchema {
     /// # Errors
     /// A schema is none, refers to something outside of it, or refers to itself without an end; or there is none.
     pub fn new(config: JsonSchemaConfig) -> Result<Self, ConfigError> {
-        if config.arguments.is_empty() && config.results.is_empty() && !config.require_schema {
+        if config.arguments.is_empty() && config.results.is_empty() {
             let problem = "expected a schema here or in results: nothing would be checked";
             return Err(ConfigError::new("arguments", problem));
         }
@@ -78,16 +78,35 @@ impl JsonSchema {
         })
     }
 
+    /// Whether there are schemas of arguments, or every tool must have one.
+    pub(crate) fn has_arguments(&self) -> bool {
+        !self.arguments.is_empty()
+    }
+
+    /// Whether there are schemas of results.
+    pub(crate) fn has_results(&self) -> bool {
+        !self.results.is_empty()
+    }
+
+    /// Whether there is anything to check about a value of the tool or prompt `name`.
+    pub(crate) fn concerns(&self, side: Side, name: &str) -> bool {
+        self.require_schema || self.schema(side, name).is_some()
+    }
+
+    fn schema(&self, side: Side, name: &str) -> Option<&Schema> {
+        let schemas = match side {
+            Side::Arguments => &self.arguments,
+            Side::Results => &self.results,
+        };
+        schemas.get(name).or_else(|| schemas.get("*"))
+    }
+
     /// Checks a value of the tool or prompt `name`.
     ///
     /// # Errors
     /// It does not fit. The details name the place and the rule of each problem, and nothing of the value.
     pub fn check(&self, side: Side, name: &str, value: &Value) -> Result<(), Denial> {
-        let (schemas, what) = match side {
-            Side::Arguments => (&self.arguments, "arguments do"),
-            Side::Results => (&self.results, "result does"),
-        };
-        let Some(schema) = schemas.get(name).or_else(|| schemas.get("*")) else {
+        let Some(schema) = self.schema(side, name) else {
             let missing = Denial::new("SCHEMA_MISSING", format!("{name:?} has no schema, and must have one"));
             return if self.require_schema { Err(missing) } else { Ok(()) };
         };
@@ -100,6 +119,10 @@ impl JsonSchema {
         }
         let problems: Vec<Value> =
             schema.validator.iter_errors(value).take(TOLD).map(|error| schema.problem(&error)).collect();
+        let what = match side {
+            Side::Arguments => "arguments do",
+            Side::Results => "result does",
+        };
         let denial = Denial::new("SCHEMA_MISMATCH", format!("the {what} not fit the schema of {name:?}"));
         Err(denial.detail("problems", problems))
     }

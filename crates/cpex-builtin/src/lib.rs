@@ -28,6 +28,8 @@ pub mod secrets;
 #[cfg(feature = "url_filter")]
 pub mod url_filter;
 
+pub mod plugin;
+
 pub use denial::Denial;
 pub use error::ConfigError;
 pub use inspect::{Detector, Inspection, inspect};

@@ -108,6 +108,10 @@ impl Detector for OutputLength {
             }
         }
     }
+
+    fn rewrites(&self) -> bool {
+        self.config.action == TooLong::Truncate
+    }
 }
 
 impl Unit {

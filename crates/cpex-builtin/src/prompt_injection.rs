@@ -204,6 +204,10 @@ impl Detector for PromptInjection {
             }
         }
     }
+
+    fn rewrites(&self) -> bool {
+        false
+    }
 }
 
 fn in_range(value: f64, field: &str) -> Result<(), ConfigError> {

@@ -93,6 +93,10 @@ impl Detector for RegexRewrite {
         }
         current.filter(|current| current != text)
     }
+
+    fn rewrites(&self) -> bool {
+        true
+    }
 }
 
 impl Rule {

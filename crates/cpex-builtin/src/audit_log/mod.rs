@@ -118,6 +118,11 @@ impl AuditLog {
         })
     }
 
+    /// Whether what a hook is about is written.
+    pub(crate) const fn includes_payload(&self) -> bool {
+        self.include_payload
+    }
+
     /// Writes a record as one line, in one piece.
     ///
     /// # Errors

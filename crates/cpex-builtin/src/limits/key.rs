@@ -137,6 +137,14 @@ impl Keys {
         Ok(Self { root, limits, common })
     }
 
+    /// The facts that the keys consist of, each once.
+    pub(super) fn parts(&self) -> KeySpec {
+        let mut parts: KeySpec = self.limits.iter().flat_map(|limit| limit.spec.iter().cloned()).collect();
+        parts.sort();
+        parts.dedup();
+        parts
+    }
+
     /// A limit's key in memory, unlike that of every other limit and caller, and of bounded length. Reuses the
     /// buffer.
     pub(super) fn bytes<'b>(&self, limit: usize, facts: &impl Facts, buffer: &'b mut Vec<u8>) -> &'b [u8] {

@@ -185,6 +185,10 @@ impl Detector for Pii {
     fn conclude(&self, report: &mut Report) {
         self.action.conclude(report, "PII_DETECTED", "the payload has personal data");
     }
+
+    fn rewrites(&self) -> bool {
+        self.action == Action::Redact
+    }
 }
 
 fn custom(name: &str, pattern: &str) -> Result<(Arc<str>, Regex), ConfigError> {

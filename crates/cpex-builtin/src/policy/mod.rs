@@ -147,6 +147,11 @@ impl Policy {
         })
     }
 
+    /// Whether a rule asks about this root: `payload`, `user` or `request`.
+    pub(crate) fn asks(&self, root: &str) -> bool {
+        self.asked.contains(root)
+    }
+
     /// Decides about a payload.
     ///
     /// # Errors

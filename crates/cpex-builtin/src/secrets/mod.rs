@@ -110,6 +110,10 @@ impl Detector for Secrets {
     fn conclude(&self, report: &mut Report) {
         self.action.conclude(report, "SECRET_DETECTED", "the payload has secrets");
     }
+
+    fn rewrites(&self) -> bool {
+        self.action == Action::Redact
+    }
 }
 
 /// All kinds that can be found.

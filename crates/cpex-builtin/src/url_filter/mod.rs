@@ -297,4 +297,8 @@ impl Detector for UrlFilter {
     fn conclude(&self, report: &mut Report) {
         self.config.action.conclude(report, "URL_DENIED", "the payload has a URL that may not be used");
     }
+
+    fn rewrites(&self) -> bool {
+        self.config.action == Action::Redact
+    }
 }
