@@ -65,11 +65,17 @@ impl FromStr for Part {
             "server" => Ok(Self::Server),
             "tool" => Ok(Self::Tool),
             _ => match text.strip_prefix("header:").map(str::trim) {
-                Some(name) if !name.is_empty() => Ok(Self::Header(name.to_ascii_lowercase())),
+                Some(name) if is_header(name) => Ok(Self::Header(name.to_ascii_lowercase())),
                 _ => Err(BadPart(text.to_owned())),
             },
         }
     }
+}
+
+/// A name that no header can have would be the same unknown for all callers.
+fn is_header(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 impl TryFrom<String> for Part {
