@@ -11,7 +11,6 @@ A page has a folder of its own. What a block is for is said by its fence:
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import os
 import re
@@ -76,10 +75,8 @@ def run(block: Block, folder: Path) -> str:
 
 
 def matches(expected: str, printed: str) -> bool:
-    if not any(line == "..." for line in expected.splitlines()):
-        return expected.rstrip() == printed.rstrip()
-    pattern = "\n".join("*" if line == "..." else re.sub(r"([*?\[])", r"[\1]", line) for line in expected.splitlines())
-    return fnmatch.fnmatchcase(printed.rstrip(), pattern)
+    lines = (".*" if line == "..." else re.escape(line) for line in expected.rstrip().splitlines())
+    return re.fullmatch("\n".join(lines), printed.rstrip(), re.DOTALL) is not None
 
 
 def check(block: Block, folder: Path) -> None:
