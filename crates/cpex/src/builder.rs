@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use cpex_core::payload::{Isolation, Rule};
-use hashbrown::HashSet;
 use serde::de::DeserializeOwned;
 
+use crate::change::unique;
 use crate::config::{Config, PluginConfig, PluginSettings};
 use crate::context::PluginContext;
 use crate::error::Error;
@@ -50,6 +50,8 @@ pub struct Builder {
 #[derive(Clone)]
 pub(crate) struct Rules {
     pub(crate) kinds: HashMap<String, Factory>,
+    /// Those that its entries were read from.
+    pub(crate) files: Vec<PathBuf>,
     pub(crate) types: HookTypes,
     pub(crate) timeout: Option<Duration>,
     pub(crate) pool: Option<NonZeroUsize>,
@@ -67,6 +69,7 @@ impl Default for Builder {
     fn default() -> Self {
         let rules = Rules {
             kinds: HashMap::new(),
+            files: Vec::new(),
             types: HookTypes::default(),
             timeout: Some(Duration::from_secs(30)),
             pool: NonZeroUsize::new(10),
@@ -103,12 +106,9 @@ impl Builder {
     /// # Ok::<(), cpex::Error>(())
     /// ```
     #[must_use]
-    pub fn plugin<T: Plugin>(self, entry: impl Into<PluginConfig>, plugin: T) -> Self {
-        let mut config = entry.into();
-        if config.kind.is_empty() {
-            config.kind = std::any::type_name::<T>().to_owned();
-        }
-        self.add(config, Source::Ready(Arc::new(plugin)))
+    pub fn plugin<T: Plugin>(mut self, entry: impl Into<PluginConfig>, plugin: T) -> Self {
+        self.entries.push(Entry::ready(entry.into(), plugin));
+        self
     }
 
     /// Adds a closure that answers one hook, at once.
@@ -188,7 +188,8 @@ impl Builder {
     /// let yaml = "plugins:\n  - {name: limit, kind: my_app.Limit, required: true, config: {limit: many}}\n";
     /// let builder = Manager::builder().kind("my_app.Limit", |config: Limit| config);
     /// let error = builder.config(Config::parse(yaml, "plugins.yaml")?).start().await.unwrap_err();
-    /// assert!(error.to_string().contains("plugins.yaml:2:71: plugins[0].config.limit: expected an integer"));
+    /// assert!(error.to_string().starts_with("plugins.yaml:2:71: plugin \"limit\" cannot be loaded: "));
+    /// assert!(error.to_string().contains("plugins[0].config.limit: expected an integer"));
     /// # Ok::<(), cpex::Error>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -234,10 +235,11 @@ impl Builder {
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.rules.settings = config.plugin_settings;
-        config.plugins.into_iter().fold(self, |builder, entry| builder.add(entry, Source::Kind))
+        self.entries.extend(config.plugins.into_iter().map(|entry| Entry::new(entry, Source::Kind)));
+        self
     }
 
-    /// Adds the plugins of a configuration file.
+    /// Adds the plugins of a configuration file, which [`reload`](Manager::reload) reads again.
     ///
     /// ```
     /// assert!(cpex::Manager::builder().yaml("no-such-file.yaml").is_err());
@@ -245,7 +247,8 @@ impl Builder {
     ///
     /// # Errors
     /// What is wrong with the file, with line and column, and what would be right.
-    pub fn yaml(self, path: impl AsRef<Path>) -> Result<Self, Error> {
+    pub fn yaml(mut self, path: impl AsRef<Path>) -> Result<Self, Error> {
+        self.rules.files.push(path.as_ref().to_owned());
         Ok(self.config(Config::from_file(path)?))
     }
 
@@ -330,7 +333,9 @@ impl Builder {
         self
     }
 
-    /// How long [`shutdown`](Manager::shutdown) waits for plugins in the background. 5 seconds unless told otherwise.
+    /// How long [`shutdown`](Manager::shutdown) and the changes at run time wait for calls of a plugin that are under
+    /// way, and those in the background, before it is shut down beneath them; and how long its own `shutdown` may take.
+    /// 5 seconds unless told otherwise.
     ///
     /// ```
     /// let builder = cpex::Manager::builder().drain(std::time::Duration::from_secs(1));
@@ -353,10 +358,7 @@ impl Builder {
     /// # Errors
     /// [`Error::DuplicateName`], or [`Error::Config`] if a variable of the environment says something it cannot.
     pub fn build(mut self) -> Result<Manager, Error> {
-        let mut names = HashSet::new();
-        if let Some(twice) = self.entries.iter().find(|entry| !names.insert(entry.config.name.clone())) {
-            return Err(Error::DuplicateName(twice.config.name.clone()));
-        }
+        unique(&self.entries)?;
         self.rules.settings = self.rules.settings.with_environment()?;
         self.rules.fail_on_plugin_error |= crate::config::is_true("PLUGINS_FAIL_ON_PLUGIN_ERROR");
         Ok(Manager::new(self))
@@ -378,11 +380,6 @@ impl Builder {
         let manager = self.build()?;
         manager.initialize().await?;
         Ok(manager)
-    }
-
-    fn add(mut self, config: PluginConfig, source: Source) -> Self {
-        self.entries.push(Entry::new(config, source));
-        self
     }
 }
 

@@ -1,7 +1,6 @@
 //! Plugins in the background: started after the others, drained when the manager is shut down.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cpex_core::action::Work;
 use cpex_core::phase::Runs;
@@ -17,6 +16,7 @@ use crate::context::PluginContext;
 use crate::driver::{or_none, shown};
 use crate::health::Health;
 use crate::host::{Hosted, RustValues};
+use crate::lease::Lease;
 use crate::narrator;
 use crate::reply::Decision;
 
@@ -31,16 +31,14 @@ pub(crate) struct Detached {
 pub(crate) struct Background<'a> {
     detached: &'a Detached,
     health: &'a Arc<Health>,
+    lease: &'a Option<Arc<Lease>>,
     pool: Option<Arc<Semaphore>>,
 }
 
 impl Detached {
-    /// Waits until all have ended, then stops those that have not by the time limit. How many were stopped.
-    pub(crate) async fn drain(&self, limit: Duration) -> usize {
+    /// Stops those that have not ended. How many they were.
+    pub(crate) async fn stop(&self) -> usize {
         self.tasks.close();
-        if tokio::time::timeout(limit, self.tasks.wait()).await.is_ok() {
-            return 0;
-        }
         let left = self.tasks.len();
         self.stop.cancel();
         self.tasks.wait().await;
@@ -49,8 +47,12 @@ impl Detached {
 }
 
 impl<'a> Background<'a> {
-    pub(crate) const fn new(detached: &'a Detached, health: &'a Arc<Health>) -> Self {
-        Self { detached, health, pool: None }
+    pub(crate) const fn new(
+        detached: &'a Detached,
+        health: &'a Arc<Health>,
+        lease: &'a Option<Arc<Lease>>,
+    ) -> Self {
+        Self { detached, health, lease, pool: None }
     }
 
     pub(crate) fn start(&mut self, host: &Hosted<'_>, work: Work<RustValues>) {
@@ -61,7 +63,9 @@ impl<'a> Background<'a> {
         let chained = host.hook.types.is_chained();
         let mut context = PluginContext::new(host.request);
         let (health, pool) = (self.health.clone(), self.pool_of(host));
+        let lease = self.lease.clone();
         let run = async move {
+            let _lease = lease;
             let _permit = match &pool {
                 Some(pool) => pool.acquire().await.ok(),
                 None => None,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use crate::builder::Rules;
 use crate::config::PluginConfig;
 use crate::error::BoxError;
 use crate::plugin::Plugin;
@@ -62,4 +63,35 @@ where
     T: IntoPlugin,
 {
     Arc::new(move |entry| Ok(Arc::new(make(entry.read()?).into_plugin()?)))
+}
+
+/// What the kinds of built-in plugins begin with.
+const BUILTIN: &str = "builtin.";
+
+/// Makes the plugin of an entry, or says why not; `None` if there is no such kind.
+pub(crate) fn make(entry: &PluginConfig, rules: &Rules) -> Option<Result<Arc<dyn Plugin>, BoxError>> {
+    match rules.kinds.get(&entry.kind) {
+        Some(factory) => Some(factory(entry)),
+        None => entry.kind.starts_with(BUILTIN).then(|| built_in(entry, rules)),
+    }
+}
+
+/// Would the same instance do for both? A built-in plugin is made for its hooks, too.
+pub(crate) fn makes_alike(one: &PluginConfig, other: &PluginConfig) -> bool {
+    let attached_alike = || {
+        (&one.hooks, one.mode, one.capabilities) == (&other.hooks, other.mode, other.capabilities)
+            || !one.kind.starts_with(BUILTIN)
+    };
+    one.kind == other.kind && one.config == other.config && attached_alike()
+}
+
+#[cfg(feature = "builtin")]
+fn built_in(entry: &PluginConfig, rules: &Rules) -> Result<Arc<dyn Plugin>, BoxError> {
+    crate::builtin::make(entry, &rules.types)
+}
+
+#[cfg(not(feature = "builtin"))]
+fn built_in(entry: &PluginConfig, _: &Rules) -> Result<Arc<dyn Plugin>, BoxError> {
+    let problem = "built-in plugins are not in this build: it needs the feature `builtin` of the crate cpex";
+    Err(entry.problem(&[cpex_config::Step::Key("kind")], problem.to_owned()).into())
 }

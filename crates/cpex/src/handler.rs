@@ -20,6 +20,17 @@ pub(crate) trait Handler: Send + Sync {
 
     fn sees(&self) -> Sees;
 
+    /// Does it take what a hook carries as it is?
+    fn fits(&self, hook: &HookType) -> bool {
+        self.takes() == hook.payload
+    }
+
+    /// The built-in plugin that it is.
+    #[cfg(feature = "builtin")]
+    fn builtin(&self) -> Option<&crate::builtin::Attached> {
+        None
+    }
+
     /// Exactly one allocation: the future.
     fn call<'a>(
         &'a self,

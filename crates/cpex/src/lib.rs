@@ -64,13 +64,19 @@ mod view;
 pub mod extensions;
 
 pub mod builder;
+#[cfg(feature = "builtin")]
+pub mod builtin;
 pub mod config;
 mod factory;
 mod handler;
 
+mod change;
+mod failure;
+mod lease;
 pub mod lifecycle;
 pub mod manager;
 mod plan;
+mod planning;
 mod unavailable;
 
 mod call;

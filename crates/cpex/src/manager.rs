@@ -13,9 +13,11 @@ use cpex_core::{End, Facts, Fault, Invocation};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::builder::{Builder, Rules};
-use crate::config::{Config, Mode};
+use crate::config::Mode;
 use crate::context::{Context, User};
 use crate::detached::{Background, Detached};
 use crate::driver::drive;
@@ -23,12 +25,14 @@ use crate::error::{Error, Failure, InvokeError};
 use crate::health::Health;
 use crate::hook::Hook;
 use crate::host::{Handle, Hosted, RustValues};
-use crate::lifecycle::{Entry, LoadFailure, Source, State, plan};
+use crate::lease::Lease;
+use crate::lifecycle::{Entry, Leaving, LoadFailure, State, shut_down, unused};
 use crate::memory;
 use crate::narrator;
 use crate::outcome::Outcome;
 use crate::payload::{AnyPayload, Kind, Payload, Subject};
 use crate::plan::{HookPlan, Plan, Slot, Stage};
+use crate::planning::plan;
 use crate::report::Report;
 
 /// Knows the plugins, and runs those that answer a hook. Cheap to clone: all clones are the same manager.
@@ -54,22 +58,30 @@ use crate::report::Report;
 /// ```
 #[derive(Clone)]
 pub struct Manager {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    plan: ArcSwap<Plan>,
-    health: Arc<Health>,
+pub(crate) struct Inner {
+    pub(crate) plan: ArcSwap<Plan>,
+    pub(crate) health: Arc<Health>,
     detached: Detached,
-    drain: Duration,
+    /// What waits for the last calls of plugins that are gone.
+    pub(crate) retiring: TaskTracker,
     /// Held while plugins come or go.
-    loading: Mutex<Loading>,
+    pub(crate) loading: Mutex<Loading>,
 }
 
-struct Loading {
-    entries: Vec<Entry>,
-    rules: Rules,
-    stage: Stage,
+pub(crate) struct Loading {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) rules: Rules,
+    pub(crate) stage: Stage,
+}
+
+/// A hook of the plan in force, and the right to use its plugins.
+struct Found {
+    plan: Guard<Arc<Plan>>,
+    hook: usize,
+    lease: Guard<Option<Arc<Lease>>>,
 }
 
 /// A plugin that a hook would ask, or why it would not.
@@ -135,7 +147,7 @@ impl Manager {
                 plan: ArcSwap::default(),
                 health: Arc::default(),
                 detached: Detached::default(),
-                drain: rules.drain,
+                retiring: TaskTracker::new(),
                 loading: Mutex::new(Loading { entries, rules, stage: Stage::NotInitialized }),
             }),
         }
@@ -168,18 +180,20 @@ impl Manager {
         let plan = match load_all(entries, rules).await {
             Ok(plan) => plan,
             Err(error) => {
-                unload_all(entries).await;
+                shut_down(leave_all(entries), rules.drain).await;
                 return Err(error);
             }
         };
-        self.inner.plan.store(Arc::new(plan));
+        self.put_in_force(plan);
         *stage = Stage::Running;
         Ok(())
     }
 
-    /// Shuts the plugins down, the last one loaded first. Hooks are answered no more; plugins in the background are
-    /// waited for, and stopped if they take too long. Stop sending requests first: a call under way may find its
-    /// plugin shut down.
+    /// Answers no more hooks, and shuts the plugins down, the last one loaded first: after the last call of them, and
+    /// after those in the background. What takes longer than [`Builder::drain`] allows is logged; the background is
+    /// stopped, and plugins are shut down beneath calls that are still under way.
+    ///
+    /// Resolves when that is done, also if it was begun by another call. Dropped, it goes on all the same.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new()?.block_on(async {
@@ -190,59 +204,24 @@ impl Manager {
     /// ```
     pub async fn shutdown(&self) {
         let mut loading = self.inner.loading.lock().await;
-        if loading.stage == Stage::ShutDown {
-            return;
-        }
-        loading.stage = Stage::ShutDown;
-        self.inner.plan.store(Arc::new(Plan::shut_down()));
-        let stopped = self.inner.detached.drain(self.inner.drain).await;
-        if stopped > 0 {
-            tracing::warn!(stopped, "plugins in the background took too long and were stopped");
-        }
-        unload_all(&mut loading.entries).await;
-    }
-
-    /// Takes over another configuration, without a pause: requests under way end as they began. Plugins whose entry
-    /// says the same keep their instance and what it remembers; those that the application has made stay.
-    ///
-    /// ```
-    /// use cpex::{Manager, config::Config};
-    ///
-    /// # tokio::runtime::Runtime::new()?.block_on(async {
-    /// let manager = Manager::builder().start().await?;
-    /// manager.replace(Config::parse("plugins: []", "plugins.yaml")?).await?;
-    /// # Ok::<(), cpex::Error>(()) })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`initialize`](Self::initialize). What was in force stays in force.
-    pub async fn replace(&self, config: Config) -> Result<(), Error> {
-        let mut loading = self.inner.loading.lock().await;
-        if loading.stage == Stage::ShutDown {
-            return Err(Error::ShutDown);
-        }
-        let mut rules = loading.rules.clone();
-        rules.settings = config.plugin_settings.with_environment()?;
-        let (mut next, mut kept) = next_entries(&loading.entries, config)?;
-        if loading.stage == Stage::Running {
-            match load_all(&mut next, &rules).await {
-                Ok(plan) => self.inner.plan.store(Arc::new(plan)),
-                Err(error) => {
-                    next.retain(|entry| !kept.contains(&entry.config.name));
-                    unload_all(&mut next).await;
-                    return Err(error);
+        if loading.stage != Stage::ShutDown {
+            loading.stage = Stage::ShutDown;
+            self.put_in_force(Plan::shut_down());
+            let (leaving, drain) = (leave_all(&mut loading.entries), loading.rules.drain);
+            let inner = self.inner.clone();
+            let retire = async move {
+                unused(&leaving, drain).await;
+                let stopped = inner.detached.stop().await;
+                if stopped > 0 {
+                    tracing::warn!(stopped, limit = ?drain, "plugins in the background took too long and were stopped");
                 }
-            }
+                shut_down(leaving, drain).await;
+            };
+            self.inner.retiring.spawn(retire.in_current_span());
+            self.inner.retiring.close();
         }
-        let mut left = std::mem::replace(&mut loading.entries, next);
-        loading.rules = rules;
-        left.retain(|entry| !kept.remove(&entry.config.name));
-        for entry in &left {
-            self.inner.health.enable(&entry.config.name);
-        }
-        unload_all(&mut left).await;
-        Ok(())
+        drop(loading);
+        self.inner.retiring.wait().await;
     }
 
     /// The configured plugins that are not running, and why.
@@ -257,7 +236,7 @@ impl Manager {
         let loading = self.inner.loading.lock().await;
         let failures = loading.entries.iter().filter_map(|entry| match &entry.state {
             State::Failed(failure) => Some(failure.clone()),
-            State::Idle | State::Loaded(_) => None,
+            State::Idle | State::Kept(_) | State::Loaded(_) => None,
         });
         failures.collect()
     }
@@ -335,13 +314,12 @@ impl Manager {
         payload: &P,
         context: &Context,
     ) -> Result<Outcome<R>, InvokeError> {
-        let plan = self.inner.plan.load();
-        let Some(index) = plan.find(hook.name()) else { return absent(&plan) };
-        let found = &plan.hook(index).types;
-        if found.payload != Kind::of::<P>() || found.reply != Kind::of::<R>() {
-            return Err(other_types::<P>(hook.name(), found.payload));
+        let Some(found) = self.find(hook.name())? else { return Ok(Outcome::allowed(Report::default())) };
+        let types = &found.plan.hook(found.hook).types;
+        if types.payload != Kind::of::<P>() || types.reply != Kind::of::<R>() {
+            return Err(other_types::<P>(hook.name(), types.payload));
         }
-        let Raw { payload, outcome } = self.run(plan, index, payload, context).await?;
+        let Raw { payload, outcome } = self.run(found, payload, context).await?;
         let payload = payload.map(|payload| (payload as Arc<dyn Any + Send + Sync>).downcast());
         Ok(outcome
             .with(payload.map(|made| made.unwrap_or_else(|_| unreachable!("the driver looked at its type")))))
@@ -369,32 +347,50 @@ impl Manager {
         payload: Value,
         context: &Context,
     ) -> Result<JsonOutcome, InvokeError> {
-        let plan = self.inner.plan.load();
-        let Some(index) = plan.find(hook) else { return absent(&plan) };
+        let Some(found) = self.find(hook)? else { return Ok(Outcome::allowed(Report::default())) };
         let wrong = |path: String, error: serde_json::Error| InvokeError::Json {
             hook: hook.to_owned(),
             path,
             message: error.to_string(),
         };
-        let payload = (plan.hook(index).types.read_payload)(payload)
+        let payload = (found.plan.hook(found.hook).types.read_payload)(payload)
             .map_err(|error| wrong(error.path().to_string(), error.into_inner()))?;
-        let Raw { payload, outcome } = self.run(plan, index, &*payload, context).await?;
+        let Raw { payload, outcome } = self.run(found, &*payload, context).await?;
         let payload = payload.map(|made| made.to_json()).transpose();
         Ok(outcome.with(payload.map_err(|error| wrong(".".to_owned(), error))?.map(Arc::new)))
     }
 
+    /// The hook, with the right to use its plugins; `None` if nobody answers it.
+    fn find(&self, hook: &str) -> Result<Option<Found>, InvokeError> {
+        loop {
+            let plan = self.inner.plan.load();
+            let Some(hook) = plan.find(hook) else {
+                return match plan.stage {
+                    Stage::Running => Ok(None),
+                    Stage::NotInitialized => Err(InvokeError::NotInitialized),
+                    Stage::ShutDown => Err(InvokeError::ShutDown),
+                };
+            };
+            let lease = plan.lease();
+            if lease.is_some() {
+                return Ok(Some(Found { plan, hook, lease }));
+            }
+            // Between the two steps, another plan has taken its place.
+        }
+    }
+
     async fn run(
         &self,
-        plan: Guard<Arc<Plan>>,
-        index: usize,
+        found: Found,
         payload: &dyn AnyPayload,
         context: &Context,
     ) -> Result<Raw, InvokeError> {
         let Inner { health, detached, .. } = &*self.inner;
+        let Found { plan, hook: index, lease } = found;
         let hook = plan.hook(index);
         let (started, extensions) = (Instant::now(), context.inner().extensions.clone());
         let mut host = Hosted::new(hook, payload, context, health);
-        let mut background = Background::new(detached, health);
+        let mut background = Background::new(detached, health, &lease);
         let mut invocation = {
             let is_disabled = |slot: &Slot| health.is_disabled(slot.plugin.name());
             let (buffers, settings) = (memory::take(), hook.settings);
@@ -460,15 +456,6 @@ impl Outcome<()> {
     }
 }
 
-/// What a hook comes to that nobody answers.
-fn absent<R>(plan: &Plan) -> Result<Outcome<R>, InvokeError> {
-    match plan.stage {
-        Stage::Running => Ok(Outcome::allowed(Report::default())),
-        Stage::NotInitialized => Err(InvokeError::NotInitialized),
-        Stage::ShutDown => Err(InvokeError::ShutDown),
-    }
-}
-
 #[cold]
 fn other_types<P: Payload>(hook: &str, expected: Kind) -> InvokeError {
     InvokeError::Payload { hook: hook.to_owned(), expected: expected.name, found: Kind::of::<P>().name }
@@ -484,42 +471,15 @@ fn raised(entry: Option<usize>, fault: Fault<RustValues>, report: Report) -> Inv
     InvokeError::Plugin { plugin: report.plugin(entry).to_owned(), failure, report }
 }
 
-async fn load_all(entries: &mut [Entry], rules: &Rules) -> Result<Plan, Error> {
+pub(crate) async fn load_all(entries: &mut [Entry], rules: &Rules) -> Result<Plan, Error> {
     for entry in entries.iter_mut() {
         entry.load(rules).await?;
     }
     plan(entries, rules)
 }
 
-async fn unload_all(entries: &mut [Entry]) {
-    for entry in entries.iter_mut().rev() {
-        entry.unload().await;
-    }
-}
-
-/// The entries of another configuration, and the names of those that stay as they are.
-fn next_entries(
-    entries: &[Entry],
-    config: Config,
-) -> Result<(Vec<Entry>, hashbrown::HashSet<String>), Error> {
-    let is_ready = |entry: &&Entry| matches!(entry.source, Source::Ready(_));
-    let mut next: Vec<_> = entries.iter().filter(is_ready).cloned().collect();
-    let mut kept: hashbrown::HashSet<_> = next.iter().map(|entry| entry.config.name.clone()).collect();
-    let mut names = kept.clone();
-    for config in config.plugins {
-        if !names.insert(config.name.clone()) {
-            return Err(Error::DuplicateName(config.name));
-        }
-        let same = |entry: &&Entry| *entry.config == config && entry.registered().is_some();
-        match entries.iter().find(same) {
-            Some(entry) => {
-                kept.insert(config.name);
-                next.push(entry.clone());
-            }
-            None => next.push(Entry::new(config, Source::Kind)),
-        }
-    }
-    Ok((next, kept))
+fn leave_all(entries: &mut [Entry]) -> Vec<Leaving> {
+    entries.iter_mut().filter_map(Entry::leave).collect()
 }
 
 fn with_facts<T>(

@@ -2,8 +2,9 @@
 
 use cpex_core::host::Event;
 use cpex_core::payload::Discard;
-use tracing::{Span, debug, debug_span, warn};
+use tracing::{Span, debug, debug_span, error, warn};
 
+use crate::failure::LoadFailure;
 use crate::host::RustValues;
 use crate::plan::HookPlan;
 use crate::violation::Violation;
@@ -48,6 +49,12 @@ pub(crate) fn tell(hook: &str, plugin: &str, event: &Event<'_, RustValues>) {
         Event::Disabled(fault) => warn!(hook, plugin, error = %cause(fault), "failed; it is off from now on"),
         Event::Raised(fault) => warn!(hook, plugin, error = %cause(fault), "failed; the pipeline ends"),
     }
+}
+
+/// Tells of a plugin that could not be loaded.
+pub(crate) fn load_failed(failure: &LoadFailure) {
+    let LoadFailure { name, kind, phase, error: reason, place } = failure;
+    error!(plugin = name, kind, phase = phase.word(), place, error = reason, "cannot be loaded");
 }
 
 fn code(violation: Option<&impl AsRef<Violation>>) -> &str {

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arc_swap::{ArcSwapOption, Guard};
 use cpex_core::{LineUp, Settings};
 use hashbrown::HashMap;
 
 use crate::config::PluginConfig;
 use crate::handler::Handler;
 use crate::hook::HookType;
+use crate::lease::Lease;
 use crate::plugin::Plugin;
 
 /// Every hook that a plugin attaches to, or would if it were there.
@@ -16,6 +18,8 @@ use crate::plugin::Plugin;
 pub(crate) struct Plan {
     hooks: Vec<HookPlan>,
     by_name: HashMap<Box<str>, usize>,
+    /// `None` once the plan is no longer in force.
+    lease: ArcSwapOption<Lease>,
     pub(crate) stage: Stage,
 }
 
@@ -67,13 +71,23 @@ pub(crate) struct Slot {
 }
 
 impl Plan {
-    pub(crate) fn new(hooks: Vec<HookPlan>) -> Self {
+    pub(crate) fn new(hooks: Vec<HookPlan>, lease: Lease) -> Self {
         let by_name = hooks.iter().enumerate().map(|(index, hook)| (hook.name.clone(), index)).collect();
-        Self { hooks, by_name, stage: Stage::Running }
+        Self { hooks, by_name, lease: ArcSwapOption::from_pointee(lease), stage: Stage::Running }
     }
 
     pub(crate) fn shut_down() -> Self {
         Self { stage: Stage::ShutDown, ..Self::default() }
+    }
+
+    /// The right to use its plugins; `None` if another plan has taken its place.
+    pub(crate) fn lease(&self) -> Guard<Option<Arc<Lease>>> {
+        self.lease.load()
+    }
+
+    /// Lets nobody else use its plugins. Call it when another plan is in force.
+    pub(crate) fn retire(&self) {
+        self.lease.store(None);
     }
 
     pub(crate) fn find(&self, hook: &str) -> Option<usize> {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::breaker::{Breaker, FailureRate, Outcome, Permit, Settings, State};
+use super::decision::Verdict;
 use super::key::{Facts, KeySpec, Keys, Labelled, Part};
 use super::keyed::Keyed;
 use super::moment::Moment;
@@ -137,7 +138,9 @@ impl Refusal {
     /// Why the call is refused.
     #[must_use]
     pub fn denial(&self) -> Denial {
-        Denial::new("CIRCUIT_OPEN", "the target keeps failing and is left alone for a while")
+        let away = Verdict::Away { retry_after: self.retry_after };
+        let denial = Denial::new("CIRCUIT_OPEN", "the target keeps failing and is left alone for a while");
+        away.tell(denial, away.retry_header().into_iter().collect())
     }
 }
 

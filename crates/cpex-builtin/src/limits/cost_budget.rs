@@ -288,10 +288,11 @@ impl BudgetDecision {
     /// Why the call is refused; `None` if it may go on.
     #[must_use]
     pub fn denial(&self) -> Option<Denial> {
-        match self.verdict {
-            Verdict::Allowed => None,
-            Verdict::Limited { .. } => Some(Denial::new("BUDGET_EXCEEDED", "the budget is spent")),
-            Verdict::Away { .. } => Some(away()),
-        }
+        let denial = match self.verdict {
+            Verdict::Allowed => return None,
+            Verdict::Limited { .. } => Denial::new("BUDGET_EXCEEDED", "the budget is spent"),
+            Verdict::Away { .. } => away(),
+        };
+        Some(self.verdict.tell(denial, self.headers()))
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn check(builtin: &Builtin, sites: &[&Site], power: Power) -> Result<
     }
 }
 
-fn at_one(builtin: &Builtin, site: &Site) -> Result<(), String> {
+pub(super) fn at_one(builtin: &Builtin, site: &Site) -> Result<(), String> {
     let not = |fine: bool, problem: &str| if fine { Ok(()) } else { Err(problem.to_owned()) };
     if limits::parts(&builtin.machine).iter().any(|part| matches!(part, Part::Header(_)))
         && !site.knows_headers()

@@ -74,15 +74,8 @@ impl Builtin {
     /// if nobody can guess them.
     #[must_use]
     pub fn hooks(&self) -> Vec<&'static str> {
-        let has_work = |hook: &&'static str| match &self.machine {
-            #[cfg(feature = "json_schema")]
-            Machine::JsonSchema(schema) => match Site::of(hook).moment() {
-                Moment::After => schema.has_results(),
-                Moment::Before | Moment::Other => schema.has_arguments(),
-            },
-            _ => true,
-        };
-        self.kind.hooks.iter().copied().filter(has_work).collect()
+        let hooks = self.kind.hooks.iter().copied();
+        hooks.filter(|hook| super::attach::at_one(self, &Site::of(hook)).is_ok()).collect()
     }
 
     /// Whether it is worth to show it the headers beside the payload: it asks for some.
@@ -178,3 +171,9 @@ pub(super) fn told<P>(report: Report, changed: Option<P>) -> Reply<P> {
     let reply = if counts.is_empty() { reply } else { reply.with("findings", counts) };
     report.notes.into_iter().fold(reply, |reply, (key, value)| reply.with(&key, value))
 }
+
+/// Hosts share plugins among threads.
+const _: () = {
+    const fn is_shared<T: Send + Sync>() {}
+    is_shared::<Builtin>();
+};

@@ -19,7 +19,7 @@ pub(super) fn read<T: DeserializeOwned>(config: Value) -> Result<T, ConfigError>
         let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         match &names[..] {
             [unknown, known @ ..] if text.starts_with("unknown field") => {
-                ConfigError::new(below(unknown), unknown_name("key", known, nearest(unknown, known)))
+                ConfigError::new(path, unknown_name("key", known, nearest(unknown, known)))
             }
             [unknown, known @ ..] if text.starts_with("unknown variant") => {
                 ConfigError::new(path, unknown_name("value", known, nearest(unknown, known)))

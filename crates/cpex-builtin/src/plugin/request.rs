@@ -81,10 +81,16 @@ impl<'a> User<'a> {
 }
 
 /// A request about which nothing is known.
-#[derive(Clone, Debug, Default)]
-pub struct Nobody<E = crate::text::TooDeep> {
+#[derive(Clone, Debug)]
+pub struct Nobody<E> {
     keep: Keep,
     error: PhantomData<fn() -> E>,
+}
+
+impl<E> Default for Nobody<E> {
+    fn default() -> Self {
+        Self { keep: Keep::default(), error: PhantomData }
+    }
 }
 
 impl<E> Request for Nobody<E> {

@@ -97,6 +97,12 @@ impl Config {
         }
         Ok(Self { plugins, plugin_settings: plugin_settings.unwrap_or_default() })
     }
+
+    /// Adds the plugins of another, whose settings hold.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.plugins.extend(other.plugins);
+        self.plugin_settings = other.plugin_settings;
+    }
 }
 
 /// Variables that are not UTF-8 keep what is readable.
