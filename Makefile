@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet
 LOCKED := $(if $(CI),--locked)
 PURE := -p cpex -p cpex-builtin -p cpex-core -p cpex-config -p cpex-macros -p cpex-testkit
-FEATURES := --features cpex-builtin/otlp,cpex-builtin/schema
+FEATURES := --features cpex/builtin,cpex-builtin/otlp,cpex-builtin/schema
 LOGS := .bench/test
 
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python

@@ -31,8 +31,10 @@ FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 SHOWN = frozenset({"", "mermaid", "text", "rust"})
-"""Languages of blocks that are looked at, not run; `text` is compared where it follows something that prints."""
+"""Languages of blocks that are not run here: `text` is compared where it follows something that prints, and `rust` is run
+by the doctests of the crate `cpex`."""
 ELSEWHERE = {
+    "cargo ": "CI runs the tests and examples themselves",
     "make ": "CI runs the targets themselves",
     "pip install": "the environment of these tests is what it makes",
 }
