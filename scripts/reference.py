@@ -1,9 +1,10 @@
 """Reference pages written by the code they describe: a hook of MkDocs.
 
 A page says `<!-- generated: NAME -->` where a table belongs. Names, types and defaults come from the models as they
-are imported; descriptions come from the docstrings below their fields, and a field without one fails the build. Those of
-the built-in plugins, `<!-- generated: builtin KIND -->`, come from the JSON Schemas in `docs/builtin/schema`, which a test
-of the crate `cpex-builtin` keeps.
+are imported; descriptions come from the docstrings below their fields, and a field without one fails the build.
+
+The tables of the built-in plugins, `<!-- generated: builtin KIND -->`, come from the JSON Schemas in
+`docs/builtin/schema`, which a test of the crate `cpex-builtin` keeps.
 """
 
 import json
@@ -44,7 +45,6 @@ def on_page_markdown(markdown: str, **_: object) -> str:
     Raises:
         KeyError: If a page asks for a part that does not exist.
     """
-
 
     def part(place: re.Match[str]) -> str:
         return "\n".join(builtin(place["of"]) if place["name"] == "builtin" else _PARTS[place["name"]]())

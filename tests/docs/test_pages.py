@@ -31,8 +31,8 @@ FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 SHOWN = frozenset({"", "mermaid", "text", "rust"})
-"""Languages of blocks that are not run here: `text` is compared where it follows something that prints, and `rust` is run
-by the doctests of the crate `cpex`."""
+"""Languages of blocks that are not run here: `text` is compared where it follows something that prints, `rust` runs in
+the doctests of the crate `cpex`."""
 ELSEWHERE = {
     "cargo ": "CI runs the tests and examples themselves",
     "make ": "CI runs the targets themselves",
