@@ -118,6 +118,7 @@ fn a_kind_that_could_do_nothing_is_refused() {
             Power::Full,
             "read_headers",
         ),
+        ("circuit_breaker", json!({}), &["mail_pre_send", "mail_post_send"], Power::Full, "its key has tool"),
         ("circuit_breaker", json!({}), &["tool_pre_invoke"], Power::Full, "is alone"),
         ("circuit_breaker", json!({}), &["tool_pre_invoke", "agent_post_invoke"], Power::Full, "is alone"),
         ("cost_budget", budget(), &["tool_post_invoke"], Power::Full, "never reserved"),

@@ -175,9 +175,7 @@ async fn load(
         Source::Ready(plugin) => plugin.clone(),
         Source::Kind => {
             let made = std::panic::catch_unwind(AssertUnwindSafe(|| factory::make(config, rules)));
-            made.unwrap_or_else(|_| Some(Err("its factory panicked".into())))
-                .ok_or_else(|| (LoadPhase::Find, unknown(config, rules)))?
-                .map_err(|error| (LoadPhase::Construct, error))?
+            made.unwrap_or_else(|_| Err((LoadPhase::Construct, "its factory panicked".into())))?
         }
     };
     guarded(|| plugin.initialize()).await.map_err(|error| (LoadPhase::Initialize, error))?;
@@ -193,16 +191,6 @@ async fn load(
             Err((LoadPhase::Register, error.into()))
         }
     }
-}
-
-fn unknown(config: &PluginConfig, rules: &Rules) -> BoxError {
-    let mut known: Vec<_> = rules.kinds.keys().map(String::as_str).collect();
-    known.sort_unstable();
-    let hint = cpex_config::nearest(&config.kind, known.iter().copied())
-        .map(|nearest| format!("; did you mean {nearest:?}?"))
-        .unwrap_or_default();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    format!("no kind {:?} is registered{hint} Registered: {known}", config.kind).into()
 }
 
 /// Calls a plugin's own code: a panic is an error.

@@ -198,3 +198,13 @@ async fn names_are_unique() {
     let error = Manager::builder().plugin("a", AnyHook).plugin("a", AnyHook).build().unwrap_err();
     assert_eq!(error.to_string(), "there are two plugins called \"a\": names are unique in a manager");
 }
+
+/// Without the feature, an entry of a built-in kind says what is missing.
+#[cfg(not(feature = "builtin"))]
+#[tokio::test]
+async fn built_in_plugins_name_their_feature() {
+    let yaml = "plugins: [{name: words, kind: builtin.deny_list, required: true}]";
+    let config = Config::parse(yaml, "plugins.yaml").expect("it is YAML");
+    let error = Manager::builder().config(config).start().await.expect_err("it is required").to_string();
+    assert!(error.contains("plugins[0].kind: ") && error.contains("the feature `builtin`"), "{error}");
+}

@@ -1,4 +1,4 @@
-//! `pii`: e-mail addresses, phone numbers, cards, IBANs, social security numbers, IP addresses, and patterns of
+//! `pii_redactor`: e-mail addresses, phone numbers, cards, IBANs, social security numbers, IP addresses, and patterns of
 //! one's own.
 //!
 //! A text is read once. Only where a digit, an `@`, a `+`, a `(` or a `:` stands is anything tried, and what is
@@ -31,7 +31,7 @@ use crate::vault::{MemoryVault, Vault};
 pub use card::is_card_number;
 pub use iban::is_iban;
 
-/// The configuration of `pii`.
+/// The configuration of `pii_redactor`.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]

@@ -59,6 +59,11 @@ pub(super) fn at_one(builtin: &Builtin, site: &Site) -> Result<(), String> {
                 .to_owned(),
         );
     }
+    let tells_apart =
+        |part| limits::parts(&builtin.machine).contains(&part) && site.moment() != Moment::After;
+    if tells_apart(Part::Tool) && site.subject().is_none() {
+        return Err("its key has tool, and no tool, prompt, resource or agent is known there".to_owned());
+    }
     match &builtin.machine {
         Machine::Scanner(detector) => not(
             !detector.rewrites() || site.returns_payload(),

@@ -1,4 +1,4 @@
-//! `secrets`: keys of well-known formats, private keys, passwords in URLs, and values that are called a secret.
+//! `secrets_detector`: keys of well-known formats, private keys, passwords in URLs, and values that are called a secret.
 //!
 //! Two automata look for prefixes and for names, each in one pass; patterns are tried only where one was found,
 //! anchored there, so time is linear in the text.
@@ -22,7 +22,7 @@ use crate::inspect::Detector;
 use crate::redact::{RedactConfig, Redactor};
 use crate::text::Place;
 
-/// The configuration of `secrets`.
+/// The configuration of `secrets_detector`.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]

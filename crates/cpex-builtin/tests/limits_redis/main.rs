@@ -12,6 +12,13 @@ use std::collections::BTreeMap;
 use cpex_builtin::limits::{CostBudget, Part, RateLimiter};
 use serde_json::{Value, json};
 
+impl server::Server {
+    /// A connection of the test's own.
+    fn client(&self) -> redis::Connection {
+        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
+    }
+}
+
 type Caller = BTreeMap<Part, String>;
 
 fn caller(user: &str, tenant: &str) -> Caller {

@@ -10,10 +10,11 @@ use serde_json::Value;
 
 use super::facts::Asked;
 use super::view::View;
-use crate::config::{Mode, PluginConfig};
+use crate::config::{ConfigError, Mode, PluginConfig};
 use crate::context::PluginContext;
 use crate::error::BoxError;
 use crate::extensions::Extensions;
+use crate::failure::LoadPhase;
 use crate::handler::Handler;
 use crate::hook::{HookType, HookTypes};
 use crate::hooks::HttpHeaders;
@@ -37,8 +38,18 @@ pub(crate) struct Attached {
     run: Option<(Run, usize)>,
 }
 
-/// Makes the built-in plugin of an entry.
-pub(crate) fn make(config: &PluginConfig, types: &HookTypes) -> Result<Arc<dyn Plugin>, BoxError> {
+/// Makes the built-in plugin of an entry, or says how far it came and why no further.
+pub(crate) fn make(
+    config: &PluginConfig,
+    types: &HookTypes,
+) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
+    builtin::Kind::named(&config.kind)
+        .map_err(|unknown| (LoadPhase::Find, config.problem(&[Step::Key("kind")], unknown.problem).into()))?;
+    let hooked = hooked(config, types).map_err(|error| (LoadPhase::Construct, error.into()))?;
+    Ok(Arc::new(hooked))
+}
+
+fn hooked(config: &PluginConfig, types: &HookTypes) -> Result<Hooked, ConfigError> {
     let problem = |Problem { field, problem }: Problem| config.problem(&below_config(&field), problem);
     let mut builtin =
         Builtin::new(&config.kind, &config.name, Value::Object(config.config.clone())).map_err(problem)?;
@@ -48,7 +59,7 @@ pub(crate) fn make(config: &PluginConfig, types: &HookTypes) -> Result<Arc<dyn P
     };
     if hooks.is_empty() {
         let problem = format!("{} belongs to no hook by itself: name those to attach it to", config.kind);
-        return Err(config.problem(&[Step::Key("hooks")], problem).into());
+        return Err(config.problem(&[Step::Key("hooks")], problem));
     }
     let sites: Vec<Arc<Site>> = hooks.iter().map(|hook| Arc::new(site(hook, config, types))).collect();
     let all: Vec<&Site> = sites.iter().map(|site| &**site).collect();
@@ -57,7 +68,7 @@ pub(crate) fn make(config: &PluginConfig, types: &HookTypes) -> Result<Arc<dyn P
             hook.filter(|_| !config.hooks.is_empty()).map(|hook| [Step::Key("hooks"), Step::Index(hook)]);
         config.problem(path.as_ref().map_or(&[], |path| &path[..]), problem)
     })?;
-    Ok(Arc::new(Hooked { builtin: Arc::new(builtin), sites }))
+    Ok(Hooked { builtin: Arc::new(builtin), sites })
 }
 
 fn site(hook: &str, config: &PluginConfig, types: &HookTypes) -> Site {
@@ -75,8 +86,11 @@ const fn power(mode: Mode) -> Power {
     }
 }
 
-/// `rules[2].pattern` below an entry.
+/// `rules[2].pattern` below an entry. A problem without a field is one of the kind.
 fn below_config(field: &str) -> Vec<Step<'_>> {
+    if field.is_empty() {
+        return vec![Step::Key("kind")];
+    }
     let parts = field.split(['.', '[']).filter(|part| !part.is_empty());
     let steps = parts.map(|part| match part.strip_suffix(']').map(str::parse) {
         Some(Ok(index)) => Step::Index(index),
