@@ -120,13 +120,15 @@ impl Sender {
     }
 }
 
-/// Certificates as the system trusts them.
+/// Certificates are trusted as the system trusts them.
 #[cfg(feature = "otlp-tls")]
 fn tls() -> ureq::tls::TlsConfig {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    ureq::tls::TlsConfig::builder()
-        .root_certs(ureq::tls::RootCerts::PlatformVerifier)
-        .unversioned_rustls_crypto_provider(provider)
+    use ureq::tls::{Certificate, RootCerts, TlsConfig};
+    let trusted = rustls_native_certs::load_native_certs().certs;
+    let trusted = trusted.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
+    TlsConfig::builder()
+        .root_certs(RootCerts::Specific(std::sync::Arc::new(trusted)))
+        .unversioned_rustls_crypto_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
         .build()
 }
 
