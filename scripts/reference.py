@@ -166,14 +166,13 @@ def _json_type(value: dict[str, Any], types: dict[str, Any]) -> str:
         kinds = {"name": any("const" in one for one in value["oneOf"])}
         kinds["mapping"] = any("properties" in one for one in value["oneOf"])
         return " or ".join(name for name, there in kinds.items() if there)
-    kind = value.get("type")
-    if isinstance(kind, list):
-        kind = next(one for one in kind if one != "null")
+    kinds = value.get("type", "any")
+    kind: str = next(one for one in kinds if one != "null") if isinstance(kinds, list) else kinds
     if kind == "array":
         return f"list of {_json_type(_resolved(value['items'], types), types)}"
     if kind == "object" and isinstance(value.get("additionalProperties"), dict):
         return f"mapping to {_json_type(_resolved(value['additionalProperties'], types), types)}"
-    return {"string": "text", "boolean": "true or false", "object": "mapping"}.get(kind, kind or "any")
+    return {"string": "text", "boolean": "true or false", "object": "mapping"}.get(kind, kind)
 
 
 def _paragraph(described: dict[str, Any]) -> str:
