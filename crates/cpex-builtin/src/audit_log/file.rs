@@ -3,8 +3,15 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use fs4::FileExt;
+use fs4::{FileExt, TryLockError};
+
+/// So long another process may hold the file.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// About as long as a line takes.
+const LOCKED_FOR: Duration = Duration::from_micros(50);
 
 /// Appends to a file. When it is full it becomes `path.1`, what was that `path.2`, and so on; the last is dropped.
 ///
@@ -54,7 +61,7 @@ impl RotatingFile {
     /// Locks the file that the path names now.
     fn lock(&mut self) -> io::Result<()> {
         loop {
-            FileExt::lock(&self.file)?;
+            lock_in_time(&self.file)?;
             if is_at(&self.file, &self.path)? {
                 return Ok(());
             }
@@ -81,6 +88,23 @@ impl RotatingFile {
         let mut path = self.path.clone().into_os_string();
         path.push(format!(".{number}"));
         path.into()
+    }
+}
+
+/// Waits for a lock, but not for a process that was stopped while it held it.
+fn lock_in_time(file: &File) -> io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match FileExt::try_lock(file) {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => thread::sleep(LOCKED_FOR),
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "another process does not release its lock",
+                ));
+            }
+            locked => return Ok(locked?),
+        }
     }
 }
 

@@ -183,9 +183,21 @@ impl Keys {
     }
 }
 
-/// Each fact with its length before it, so that no two callers are spelt alike.
+/// Each fact with what it is and its length before it, so that no two callers are spelt alike, nor a user and a tenant
+/// of one name.
 fn spell(spec: &[Part], facts: &impl Facts, buffer: &mut Vec<u8>) {
     for part in spec {
+        match part {
+            Part::User => buffer.push(b'u'),
+            Part::Tenant => buffer.push(b't'),
+            Part::Server => buffer.push(b's'),
+            Part::Tool => buffer.push(b'o'),
+            Part::Header(name) => {
+                buffer.push(b'h');
+                buffer.extend((name.len() as u64).to_le_bytes());
+                buffer.extend(name.as_bytes());
+            }
+        }
         match facts.fact(part) {
             Some(fact) => {
                 buffer.extend((fact.len() as u64 + 1).to_le_bytes());

@@ -89,6 +89,21 @@ fn a_torn_line_is_closed() {
     assert_eq!((numbers(&whole), text.lines().count()), (vec![1, 2, 3], 5));
 }
 
+/// A process that was stopped in the middle of a line does not stop all others.
+#[test]
+fn a_lock_that_is_not_released_fails_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let log = open(json!({"path": path}));
+    let other = OpenOptions::new().append(true).open(&path).unwrap();
+    fs4::FileExt::lock(&other).unwrap();
+    let error = write(&log, 1).unwrap_err().to_string();
+    assert!(error.ends_with("another process does not release its lock"), "{error}");
+    drop(other);
+    write(&log, 2).unwrap();
+    assert_eq!(numbers(&lines(&path)), [2]);
+}
+
 #[test]
 fn what_is_no_file_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
