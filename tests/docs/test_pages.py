@@ -6,7 +6,8 @@ A page has a folder of its own. What a block is for is said by its fence:
 * `python`: runs as a script.
 * `sh`: runs with bash.
 * `text` after one of these: is what it prints, line by line; a line `...` stands for any lines.
-* `yaml` and `json` without a title: a whole plugin config, or a JSON document, that is valid.
+* `yaml` and `json` without a title: a whole plugin config, or a JSON document, that is valid. A config of built-in plugins
+  is one that `cpex check --strict` finds nothing wrong with.
 """
 
 from __future__ import annotations
@@ -87,7 +88,10 @@ def check(block: Block, folder: Path) -> None:
     elif block.language == "yaml":
         path = folder / f"line-{block.line}.yaml"
         path.write_text(block.text, encoding="utf-8")
-        assert ConfigLoader.load_config(str(path)).plugins, f"line {block.line}: no plugins"
+        plugins = ConfigLoader.load_config(str(path)).plugins
+        assert plugins, f"line {block.line}: no plugins"
+        if all(plugin.kind.startswith("builtin.") for plugin in plugins):
+            run(Block("sh", None, f"cpex check --strict {path.name}", block.line), folder)
     else:
         assert block.language in SHOWN, f"line {block.line}: nothing here runs {block.language!r}"
 

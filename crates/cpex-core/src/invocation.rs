@@ -282,7 +282,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
     fn work(&mut self, host: &mut impl Host<V>, entry: usize, phase: Phase) -> Result<Work<V>, V::Error> {
         let shown = if phase == Phase::FireAndForget { &self.original } else { self.payload() };
         let payload = if payload::needs_isolation(host, &self.settings, phase, shown) {
-            host.isolate(shown)?
+            host.isolate(entry, shown)?
         } else {
             host.share(shown)
         };

@@ -89,7 +89,7 @@ impl Host<Sim> for Request {
         self.open_container
     }
 
-    fn isolate(&mut self, payload: &Payload) -> Result<Payload, &'static str> {
+    fn isolate(&mut self, _entry: usize, payload: &Payload) -> Result<Payload, &'static str> {
         match &mut self.copies {
             Some(0) => {
                 self.interrupted = true;

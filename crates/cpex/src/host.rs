@@ -99,7 +99,7 @@ impl Host<RustValues> for Hosted<'_> {
     }
 
     /// Plugins are given `&P`: nothing they do reaches the payload.
-    fn isolate(&mut self, payload: &Handle) -> Result<Handle, Failure> {
+    fn isolate(&mut self, _entry: usize, payload: &Handle) -> Result<Handle, Failure> {
         Ok(payload.clone())
     }
 
