@@ -6,8 +6,8 @@ A page has a folder of its own. What a block is for is said by its fence:
 * `python`: runs as a script.
 * `sh`: runs with bash.
 * `text` after one of these: is what it prints, line by line; a line `...` stands for any lines.
-* `yaml` and `json` without a title: a whole plugin config, or a JSON document, that is valid. A config of built-in plugins
-  is one that `cpex check --strict` finds nothing wrong with.
+* `yaml` and `json` without a title: a whole plugin config, or a JSON document, that is valid. In a config of built-in
+  plugins `cpex check --strict` finds nothing wrong.
 """
 
 from __future__ import annotations
