@@ -1,5 +1,7 @@
 //! What becomes of headers.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 
 use cpex_builtin::header_injector::{HeaderInjector, HeaderInjectorConfig};

@@ -1,6 +1,7 @@
 //! What fits a schema, and what a denial tells of what does not.
 
 #![cfg(feature = "json_schema")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use cpex_builtin::json_schema::{JsonSchema, JsonSchemaConfig, Side};
 use serde_json::{Value, json};

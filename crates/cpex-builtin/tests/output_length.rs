@@ -1,5 +1,7 @@
 //! Where texts are cut, and that nothing is lost without a word.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use cpex_builtin::output_length::{OutputLength, OutputLengthConfig};
 use cpex_builtin::{Inspection, inspect};
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! What rules decide, what they may cost, and what is wrong with them.
 
 #![cfg(feature = "policy")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use cpex_builtin::Denial;
 use cpex_builtin::policy::{Facts, Policy, PolicyConfig};

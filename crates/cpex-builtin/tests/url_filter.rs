@@ -1,6 +1,7 @@
 //! Which URLs pass, and how they hide.
 
 #![cfg(feature = "url_filter")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use cpex_builtin::inspect;
 use cpex_builtin::url_filter::{UrlFilter, UrlFilterConfig};

@@ -36,7 +36,7 @@ impl RotatingFile {
         self.lock()?;
         let written = self.write_locked(line);
         // To close the file would unlock it, too: there is nothing to do about an error.
-        let _ = self.file.unlock();
+        let _ = FileExt::unlock(&self.file);
         written
     }
 

@@ -239,7 +239,7 @@ impl UrlFilter {
 fn has_scheme(url: &str) -> bool {
     let opaque =
         |scheme: &&str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    SCHEME.is_match(url) || OPAQUE.iter().any(|scheme| opaque(&scheme))
+    SCHEME.is_match(url) || OPAQUE.iter().any(opaque)
 }
 
 /// Whether a field has a name, or has it as its last word: `imageUrl`, `image_url` and `URL` are called `url`.
