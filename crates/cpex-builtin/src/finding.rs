@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::denial::Denial;
 use crate::text::Place;
@@ -55,6 +56,8 @@ pub struct Report {
     pub denial: Option<Denial>,
     /// What a detector adds up over all texts, such as their length.
     pub total: usize,
+    /// What else it has to say for the metadata of the outcome. Never a text of the payload.
+    pub notes: Map<String, Value>,
 }
 
 impl Report {

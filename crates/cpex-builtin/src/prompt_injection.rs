@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use regex::{Regex, RegexSet, RegexSetBuilder};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::ConfigError;
 use crate::finding::{Confidence, Finding, Report};
@@ -37,7 +37,7 @@ impl Default for PromptInjectionConfig {
 }
 
 /// What happens to an attempt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnAttempt {

@@ -256,3 +256,22 @@ pub use plugin::{Handlers, Plugin};
 pub use reply::{Decision, IntoReply, Reply};
 pub use report::Report;
 pub use violation::Violation;
+
+/// The code of the guide and of the README is compiled and run.
+#[cfg(all(doctest, feature = "builtin"))]
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/rust/quickstart.md")]
+    struct Quickstart;
+    #[doc = include_str!("../../../docs/rust/plugins.md")]
+    struct Plugins;
+    #[doc = include_str!("../../../docs/rust/hooks.md")]
+    struct Hooks;
+    #[doc = include_str!("../../../docs/rust/configuration.md")]
+    struct Configuration;
+    #[doc = include_str!("../../../docs/rust/observability.md")]
+    struct Observability;
+    #[doc = include_str!("../../../docs/rust/testing.md")]
+    struct Testing;
+}

@@ -136,6 +136,11 @@ impl CostBudget {
         }
         cost.validate("cost")?;
         actual.as_ref().map_or(Ok(()), |actual| actual.validate("actual"))?;
+        if cost.is_free() && actual.as_ref().is_none_or(CostConfig::is_free) {
+            let problem =
+                "expected fixed or terms with a price, here or in actual: no call would cost anything";
+            return Err(ConfigError::new("cost", problem));
+        }
         let budgets = limits.iter().enumerate().map(|(index, limit)| Budget::new(index, limit));
         let budgets = budgets.collect::<Result<Vec<_>, _>>()?;
         let labels = budgets.iter().map(Budget::label).zip(limits);

@@ -168,7 +168,8 @@ pub(super) fn told<P>(report: Report, changed: Option<P>) -> Reply<P> {
         Some(denial) => Reply::deny(denial),
         None => Reply::modify(changed),
     };
-    if counts.is_empty() { reply } else { reply.with("findings", counts) }
+    let reply = if counts.is_empty() { reply } else { reply.with("findings", counts) };
+    report.notes.into_iter().fold(reply, |reply, (key, value)| reply.with(&key, value))
 }
 
 /// Hosts share plugins among threads.

@@ -44,13 +44,12 @@ pub(super) fn policy<P: Payload>(
     use serde_json::{Value, json};
     use std::borrow::Cow;
 
-    let asked = policy.asked();
-    let payload = match asked.payload {
+    let payload = match policy.asks("payload") {
         true => call.payload.json(None)?.unwrap_or(Cow::Owned(Value::Null)),
         false => Cow::Owned(Value::Null),
     };
-    let user = if asked.user { call.request.user()?.json() } else { Value::Null };
-    let request = match asked.request {
+    let user = if policy.asks("user") { call.request.user()?.json() } else { Value::Null };
+    let request = match policy.asks("request") {
         true => json!({
             "id": call.request.id()?,
             "tenant": call.request.tenant()?,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "schema")]
+use schemars::transform::Transform;
 use serde_json::Value;
 
 use super::config::{nearest, read};
@@ -95,7 +97,17 @@ impl Kind {
     #[cfg(feature = "schema")]
     #[must_use]
     pub fn schema(&self) -> Option<schemars::Schema> {
-        self.schema.map(|schema| schema())
+        let mut schema = self.schema?();
+        schemars::transform::RecursiveTransform(first_paragraph).transform(&mut schema);
+        Some(schema)
+    }
+}
+
+/// What follows a description's first paragraph is for those who read the code.
+#[cfg(feature = "schema")]
+fn first_paragraph(schema: &mut schemars::Schema) {
+    if let Some(Value::String(description)) = schema.get_mut("description") {
+        description.truncate(description.find("\n\n").unwrap_or(description.len()));
     }
 }
 
