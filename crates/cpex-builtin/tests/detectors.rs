@@ -15,27 +15,30 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 fn config<T: DeserializeOwned>(config: Value) -> T {
-    serde_json::from_value(config).unwrap()
+    serde_json::from_value(config).expect("as the test says")
 }
 
 fn pii(settings: Value) -> Pii {
-    Pii::new(config::<PiiConfig>(settings)).unwrap()
+    Pii::new(config::<PiiConfig>(settings)).expect("as the test says")
 }
 
 fn secrets() -> Secrets {
-    Secrets::new(config::<SecretsConfig>(json!({"action": "redact"}))).unwrap()
+    Secrets::new(config::<SecretsConfig>(json!({"action": "redact"}))).expect("as the test says")
 }
 
 /// What a detector makes of a payload.
 fn changed(detector: &dyn Detector, payload: Value) -> Value {
-    let inspection = inspect(&payload, &[detector]).unwrap();
+    let inspection = inspect(&payload, &[detector]).expect("as the test says");
     assert!(inspection.denied().is_none());
     inspection.changed.unwrap_or(payload)
 }
 
 /// The code a detector denies a payload with.
 fn denied(detector: &dyn Detector, payload: &Value) -> Option<&'static str> {
-    inspect(payload, &[detector]).unwrap().denied().and_then(|report| Some(report.denial.as_ref()?.code))
+    inspect(payload, &[detector])
+        .expect("as the test says")
+        .denied()
+        .and_then(|report| Some(report.denial.as_ref()?.code))
 }
 
 #[test]

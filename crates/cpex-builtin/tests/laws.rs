@@ -14,18 +14,20 @@ const MARK: &str = "⟦R⟧";
 
 fn pii() -> Pii {
     let config = json!({"redact": {"mask": MARK}, "min_confidence": "low"});
-    Pii::new(serde_json::from_value::<PiiConfig>(config).unwrap()).unwrap()
+    Pii::new(serde_json::from_value::<PiiConfig>(config).expect("as the test says"))
+        .expect("as the test says")
 }
 
 fn secrets() -> Secrets {
     let config = json!({"redact": {"mask": MARK}, "action": "redact", "min_confidence": "low"});
-    Secrets::new(serde_json::from_value::<SecretsConfig>(config).unwrap()).unwrap()
+    Secrets::new(serde_json::from_value::<SecretsConfig>(config).expect("as the test says"))
+        .expect("as the test says")
 }
 
 fn redacted(detector: &dyn Detector, text: &str) -> String {
     let payload = Value::from(text);
-    let changed = inspect(&payload, &[detector]).unwrap().changed;
-    changed.map_or_else(|| text.to_owned(), |changed| changed.as_str().unwrap().to_owned())
+    let changed = inspect(&payload, &[detector]).expect("as the test says").changed;
+    changed.map_or_else(|| text.to_owned(), |changed| changed.as_str().expect("as the test says").to_owned())
 }
 
 /// Whether the pieces between the marks stand in the text in their order, the first and last at its ends.
