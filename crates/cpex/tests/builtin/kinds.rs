@@ -173,3 +173,18 @@ async fn the_audit_log_has_no_secret() {
     assert_eq!((&line["user"], &line["tenant_id"]), (&"alice".into(), &"acme".into()));
     assert_eq!(line["payload"]["args"]["query"], "[AWS_ACCESS_KEY]");
 }
+
+/// Another hook at run time is looked at: the plugin is made anew for it.
+#[tokio::test]
+async fn a_plugin_can_be_moved_to_another_hook() {
+    let yaml = |hook: &str| {
+        format!(
+            "plugins: [{{name: it, kind: builtin.deny_list, hooks: [{hook}], config: {{words: [forbidden]}}}}]"
+        )
+    };
+    let manager = super::start(&yaml("tool_pre_invoke")).await.unwrap();
+    let moved = cpex::config::Config::parse(&yaml("tool_post_invoke"), "plugins.yaml").unwrap();
+    manager.replace(moved).await.unwrap();
+    assert!(before(&manager, &search("forbidden"), &request()).await.is_allowed());
+    assert!(!after(&manager, json!("forbidden"), &request()).await.is_allowed());
+}
