@@ -207,9 +207,9 @@ fn disabled(run: &Run) -> BTreeSet<&'static str> {
 fn remarks(name: &'static str, record: &Record<Sim>) -> Vec<(&'static str, String)> {
     let skipped = reason(record.fate).map(str::to_owned);
     let discarded = record.discarded.map(|why| why.text().to_owned());
-    let trimmed = record.trimmed.iter().map(|field| format!("{field} is not writable"));
+    let trimmed = record.trimmed().iter().map(|field| format!("{field} is not writable"));
     let refused =
-        record.refused.iter().map(|(slot, why)| format!("{}: {}", slot.policy().path, why.text(*slot)));
+        record.refused().iter().map(|(slot, why)| format!("{}: {}", slot.policy().path, why.text(*slot)));
     skipped.into_iter().chain(discarded).chain(trimmed).chain(refused).map(|text| (name, text)).collect()
 }
 
