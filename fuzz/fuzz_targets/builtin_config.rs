@@ -47,7 +47,7 @@ fn value(bytes: &mut Unstructured<'_>) -> Result<Value> {
         3 => bytes.arbitrary::<u64>()?.into(),
         4 => bytes.arbitrary::<f64>()?.into(),
         5 => Value::Array(vec![bytes.arbitrary::<&str>()?.into()]),
-        6 => Value::Object(Map::from_iter([(bytes.arbitrary()?, bytes.arbitrary::<&str>()?.into())])),
+        6 => Value::Object(Map::from_iter([(format!("k{}", bytes.arbitrary::<&str>()?), bytes.arbitrary::<&str>()?.into())])),
         _ => bytes.arbitrary::<&str>()?.into(),
     })
 }
@@ -64,7 +64,8 @@ fn change(config: &mut Value, bytes: &mut Unstructured<'_>) -> Result<()> {
             change(&mut items[index], bytes)
         }
         Value::Object(fields) if bytes.arbitrary()? => {
-            fields.insert(bytes.arbitrary()?, value(bytes)?);
+            // An error cannot name a key without a name.
+            fields.insert(format!("k{}", bytes.arbitrary::<&str>()?), value(bytes)?);
             Ok(())
         }
         Value::Array(items) if bytes.arbitrary()? => {
