@@ -12,14 +12,20 @@ use serde_json::{Map, Value, json};
 
 fn example(choice: u8) -> (&'static str, Value) {
     let limits = json!([{"rate": "5/s", "burst": 2, "key": ["user", "header:x-key"]}]);
-    let redis = json!({"redis": {"url": "redis://a:b@c:1/2", "timeout": "1s", "when_away": {"local": {"hosts": 2}}}});
+    let redis =
+        json!({"redis": {"url": "redis://a:b@c:1/2", "timeout": "1s", "when_away": {"local": {"hosts": 2}}}});
     match choice % 13 {
-        0 => ("deny_list", json!({"words": ["a"], "redact": {"strategy": "hash", "key": "0123456789abcdef"}})),
+        0 => {
+            ("deny_list", json!({"words": ["a"], "redact": {"strategy": "hash", "key": "0123456789abcdef"}}))
+        }
         1 => ("regex_rewrite", json!({"rules": [{"name": "a", "pattern": "(a)", "replacement": "$1"}]})),
         2 => ("pii_redactor", json!({"custom": {"a": "a"}, "redact_kinds": {"card": {"keep_last": 4}}})),
         3 => ("secrets_detector", json!({"ignore": ["jwt"], "allow": ["a"], "min_confidence": "high"})),
         4 => ("prompt_injection", json!({"threshold": 0.5, "patterns": {"a": 0.5}})),
-        5 => ("json_schema", json!({"arguments": {"a": {"type": "object", "properties": {"a": {"$ref": "#"}}}}})),
+        5 => (
+            "json_schema",
+            json!({"arguments": {"a": {"type": "object", "properties": {"a": {"$ref": "#"}}}}}),
+        ),
         6 => ("output_length", json!({"limit": 5, "unit": "tokens", "ellipsis": "…"})),
         7 => ("rate_limiter", json!({"limits": limits, "costs": {"a": 2}, "store": redis})),
         8 => (
@@ -47,7 +53,10 @@ fn value(bytes: &mut Unstructured<'_>) -> Result<Value> {
         3 => bytes.arbitrary::<u64>()?.into(),
         4 => bytes.arbitrary::<f64>()?.into(),
         5 => Value::Array(vec![bytes.arbitrary::<&str>()?.into()]),
-        6 => Value::Object(Map::from_iter([(bytes.arbitrary()?, bytes.arbitrary::<&str>()?.into())])),
+        6 => Value::Object(Map::from_iter([(
+            format!("k{}", bytes.arbitrary::<&str>()?),
+            bytes.arbitrary::<&str>()?.into(),
+        )])),
         _ => bytes.arbitrary::<&str>()?.into(),
     })
 }
@@ -64,7 +73,8 @@ fn change(config: &mut Value, bytes: &mut Unstructured<'_>) -> Result<()> {
             change(&mut items[index], bytes)
         }
         Value::Object(fields) if bytes.arbitrary()? => {
-            fields.insert(bytes.arbitrary()?, value(bytes)?);
+            // An error cannot name a key without a name.
+            fields.insert(format!("k{}", bytes.arbitrary::<&str>()?), value(bytes)?);
             Ok(())
         }
         Value::Array(items) if bytes.arbitrary()? => {

@@ -35,7 +35,8 @@ async fn play(config: Config) -> Result<(), cpex::Error> {
 
 fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it can be made");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("it can be made");
     let started = Config::parse(&text, "fuzz.yaml").and_then(|config| runtime.block_on(play(config)));
     if let Err(error) = started {
         assert!(!error.to_string().is_empty());

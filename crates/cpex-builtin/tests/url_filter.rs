@@ -137,6 +137,10 @@ fn a_url_that_a_text_hides_is_found() {
     ] {
         assert_eq!(found(&default, &payload).as_deref(), kind, "{payload}");
     }
+    let addresses = filter(json!({"allow_hosts": ["::1", "[fd00::1]", "10.0.0.1"]}));
+    for url in ["http://[::1]/", "http://[fd00::1]/", "http://10.0.0.1/"] {
+        assert_eq!(addresses.objection(url), None, "{url}");
+    }
     let ports = filter(json!({"ports": [443, 8443], "allow_userinfo": true, "allow_inner": true}));
     for (url, objection) in [
         ("https://example.com/", None),

@@ -23,7 +23,8 @@ impl HostPattern {
                     format!("{text:?} is no host ({problem}): {right}"),
                 )
             };
-            let host = Host::parse(name).map_err(|error| wrong(&error.to_string()))?;
+            let bare = name.parse().map(Host::Ipv6);
+            let host = bare.or_else(|_| Host::parse(name)).map_err(|error| wrong(&error.to_string()))?;
             match &host {
                 Host::Domain(name) if name.contains('*') => {
                     Err(wrong("a star stands only before the first dot"))
