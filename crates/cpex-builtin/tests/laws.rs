@@ -1,4 +1,5 @@
 //! Laws that hold for every text.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use cpex_builtin::pii::{Pii, PiiConfig, is_card_number, is_iban};
 use cpex_builtin::secrets::{Secrets, SecretsConfig};

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cpex_core::payload::{Isolation, Rule};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::change::unique;
-use crate::config::{Config, PluginConfig, PluginSettings};
+use crate::config::{Config, ConfigError, PluginConfig, PluginSettings, environment};
 use crate::context::PluginContext;
 use crate::error::Error;
 use crate::factory::{Factory, IntoPlugin, factory};
@@ -42,8 +43,12 @@ use crate::reply::ReplyTo;
 /// # Ok::<(), cpex::Error>(())
 /// ```
 pub struct Builder {
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) rules: Rules,
+    entries: Vec<Entry>,
+    rules: Rules,
+    /// What the application has said itself: it goes before the environment.
+    timeout: Option<Option<Duration>>,
+    pool: Option<Option<NonZeroUsize>>,
+    default_rule: Option<Rule>,
 }
 
 /// What holds for every plugin of a manager.
@@ -71,8 +76,8 @@ impl Default for Builder {
             kinds: HashMap::new(),
             files: Vec::new(),
             types: HookTypes::default(),
-            timeout: Some(Duration::from_secs(30)),
-            pool: NonZeroUsize::new(10),
+            timeout: None,
+            pool: None,
             policies: HashMap::new(),
             default_rule: Rule::Open,
             raise_denials: false,
@@ -80,7 +85,7 @@ impl Default for Builder {
             drain: Duration::from_secs(5),
             settings: PluginSettings::default(),
         };
-        Self { entries: Vec::new(), rules }
+        Self { entries: Vec::new(), rules, timeout: None, pool: None, default_rule: None }
     }
 }
 
@@ -260,7 +265,7 @@ impl Builder {
     /// ```
     #[must_use]
     pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.rules.timeout = limit.into();
+        self.timeout = Some(limit.into());
         self
     }
 
@@ -273,7 +278,7 @@ impl Builder {
     /// ```
     #[must_use]
     pub fn pool(mut self, size: usize) -> Self {
-        self.rules.pool = NonZeroUsize::new(size);
+        self.pool = Some(NonZeroUsize::new(size));
         self
     }
 
@@ -304,7 +309,7 @@ impl Builder {
     /// ```
     #[must_use]
     pub fn deny_by_default(mut self) -> Self {
-        self.rules.default_rule = Rule::Closed;
+        self.default_rule = Some(Rule::Closed);
         self
     }
 
@@ -360,8 +365,12 @@ impl Builder {
     pub fn build(mut self) -> Result<Manager, Error> {
         unique(&self.entries)?;
         self.rules.settings = self.rules.settings.with_environment()?;
-        self.rules.fail_on_plugin_error |= crate::config::is_true("PLUGINS_FAIL_ON_PLUGIN_ERROR");
-        Ok(Manager::new(self))
+        let of_environment = Defaults::of_environment()?;
+        self.rules.timeout = self.timeout.unwrap_or(of_environment.timeout);
+        self.rules.pool = self.pool.unwrap_or(of_environment.pool);
+        self.rules.default_rule = self.default_rule.unwrap_or(of_environment.rule);
+        self.rules.fail_on_plugin_error |= of_environment.fail_on_plugin_error;
+        Ok(Manager::new(self.entries, self.rules))
     }
 
     /// The manager, initialized.
@@ -380,6 +389,37 @@ impl Builder {
         let manager = self.build()?;
         manager.initialize().await?;
         Ok(manager)
+    }
+}
+
+/// What holds unless the application says otherwise.
+struct Defaults {
+    timeout: Option<Duration>,
+    pool: Option<NonZeroUsize>,
+    rule: Rule,
+    fail_on_plugin_error: bool,
+}
+
+impl Defaults {
+    fn of_environment() -> Result<Self, ConfigError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum HookPolicy {
+            Allow,
+            Deny,
+        }
+        let seconds = environment::integer("PLUGINS_PLUGIN_TIMEOUT", 1)?.unwrap_or(30);
+        let pool = environment::integer("PLUGINS_EXECUTION_POOL", 0)?.unwrap_or(10);
+        let rule = match environment::word("PLUGINS_DEFAULT_HOOK_POLICY")? {
+            Some(HookPolicy::Deny) => Rule::Closed,
+            Some(HookPolicy::Allow) | None => Rule::Open,
+        };
+        Ok(Self {
+            timeout: Some(Duration::from_secs(seconds)),
+            pool: NonZeroUsize::new(usize::try_from(pool).unwrap_or(usize::MAX)),
+            rule,
+            fail_on_plugin_error: environment::flag("PLUGINS_FAIL_ON_PLUGIN_ERROR")?.unwrap_or(false),
+        })
     }
 }
 

@@ -314,7 +314,7 @@ impl Manager {
 
     /// From now on, hooks are answered by this plan.
     pub(crate) fn put_in_force(&self, plan: Plan) {
-        self.inner.plan.swap(Arc::new(plan)).retire();
+        self.inner.plan.store(Arc::new(plan));
     }
 }
 

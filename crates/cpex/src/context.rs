@@ -389,7 +389,9 @@ impl PluginContext {
 
     /// Keeps what the plugin wrote for itself.
     pub(crate) fn keep_own(&mut self) {
-        if let Some((before, after)) = self.own.take_changes() {
+        if self.own.is_changed()
+            && let Some((before, after)) = self.own.take_changes()
+        {
             let mut memory = self.request.memory();
             crate::view::apply(&before, after, memory.own.entry(self.plugin).or_default());
             if memory.own[&self.plugin].is_empty() {

@@ -1,36 +1,48 @@
-//! Which plugins `on_error: disable` took out of service.
+//! Which plugins are out of service.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// The plugins out of service, by name, for every hook.
+use arc_swap::ArcSwap;
+use hashbrown::HashSet;
+
+/// The plugins out of service, by name, for every hook. Asked by every call, written hardly ever.
 #[derive(Default)]
 pub(crate) struct Health {
     /// False as long as none is: the common case asks nothing else.
     any: AtomicBool,
-    disabled: Mutex<cpex_core::health::Health>,
+    disabled: ArcSwap<HashSet<String>>,
+    /// One change at a time.
+    changing: Mutex<()>,
 }
 
 impl Health {
     pub(crate) fn disable(&self, plugin: &str) {
-        self.lock().disable(plugin);
-        self.any.store(true, Ordering::Release);
+        self.change(|disabled| {
+            disabled.insert(plugin.to_owned());
+        });
     }
 
     pub(crate) fn is_disabled(&self, plugin: &str) -> bool {
-        self.any.load(Ordering::Acquire) && self.lock().is_disabled(plugin)
+        self.any.load(Ordering::Acquire) && self.disabled.load().contains(plugin)
     }
 
     pub(crate) fn enable(&self, plugin: &str) {
-        self.lock().enable(plugin);
+        self.change(|disabled| {
+            disabled.remove(plugin);
+        });
     }
 
     pub(crate) fn reset(&self) {
-        self.lock().reset();
-        self.any.store(false, Ordering::Release);
+        self.change(HashSet::clear);
     }
 
-    fn lock(&self) -> MutexGuard<'_, cpex_core::health::Health> {
-        self.disabled.lock().unwrap_or_else(PoisonError::into_inner)
+    fn change(&self, change: impl FnOnce(&mut HashSet<String>)) {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut disabled = HashSet::clone(&self.disabled.load());
+        change(&mut disabled);
+        let any = !disabled.is_empty();
+        self.disabled.store(Arc::new(disabled));
+        self.any.store(any, Ordering::Release);
     }
 }

@@ -15,10 +15,10 @@ use crate::error::{BoxError, Error};
 use crate::factory;
 pub use crate::failure::{LoadFailure, LoadPhase};
 use crate::lease::InUse;
-use crate::narrator;
 use crate::plan::Registered;
 use crate::planning::check;
 use crate::plugin::{BoxFuture, Plugin};
+use crate::{metrics, narrator};
 
 /// A plugin that is configured, and what has become of it.
 #[derive(Clone)]
@@ -125,6 +125,7 @@ impl Entry {
             Err((phase, error)) => {
                 let failure = LoadFailure::new(config, phase, &*error);
                 narrator::load_failed(&failure);
+                metrics::load_failed(&failure);
                 // A plugin that names no hook cannot be stood in for: it must not pass silently.
                 let nobody_denies = config.denies_if_missing && config.hooks.is_empty();
                 if config.required || rules.fail_on_plugin_error || nobody_denies {

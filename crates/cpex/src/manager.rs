@@ -7,18 +7,18 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::Guard;
 use cpex_core::condition::{Named, Subject as Matched, User as Asker};
 use cpex_core::{End, Facts, Fault, Invocation};
 use serde_json::Value;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::builder::{Builder, Rules};
+use crate::clock::Moment;
 use crate::config::Mode;
-use crate::context::{Context, User};
+use crate::context::{Context, Request, User};
 use crate::detached::{Background, Detached};
 use crate::driver::drive;
 use crate::error::{Error, Failure, InvokeError};
@@ -27,13 +27,12 @@ use crate::hook::Hook;
 use crate::host::{Handle, Hosted, RustValues};
 use crate::lease::Lease;
 use crate::lifecycle::{Entry, Leaving, LoadFailure, State, shut_down, unused};
-use crate::memory;
-use crate::narrator;
 use crate::outcome::Outcome;
 use crate::payload::{AnyPayload, Kind, Payload, Subject};
-use crate::plan::{HookPlan, Plan, Slot, Stage};
+use crate::plan::{Current, HookPlan, Plan, Stage};
 use crate::planning::plan;
 use crate::report::Report;
+use crate::{memory, metrics, narrator};
 
 /// Knows the plugins, and runs those that answer a hook. Cheap to clone: all clones are the same manager.
 ///
@@ -62,7 +61,7 @@ pub struct Manager {
 }
 
 pub(crate) struct Inner {
-    pub(crate) plan: ArcSwap<Plan>,
+    pub(crate) plan: Current,
     pub(crate) health: Arc<Health>,
     detached: Detached,
     /// What waits for the last calls of plugins that are gone.
@@ -140,11 +139,11 @@ impl Manager {
         Self::builder().yaml(path)?.build()
     }
 
-    pub(crate) fn new(builder: Builder) -> Self {
-        let Builder { entries, rules } = builder;
+    pub(crate) fn new(entries: Vec<Entry>, rules: Rules) -> Self {
+        metrics::describe();
         Self {
             inner: Arc::new(Inner {
-                plan: ArcSwap::default(),
+                plan: Current::default(),
                 health: Arc::default(),
                 detached: Detached::default(),
                 retiring: TaskTracker::new(),
@@ -274,18 +273,18 @@ impl Manager {
     ) -> Vec<Eligible> {
         let plan = self.inner.plan.load();
         let Some(hook) = plan.find(hook.name()).map(|index| plan.hook(index)) else { return Vec::new() };
-        with_facts(hook, payload, context, |facts| {
-            let eligible = hook.line_up.entries().iter().map(|entry| {
-                let config = &entry.plugin.plugin.config;
-                let skip = entry.skip(facts, |slot| self.inner.health.is_disabled(slot.plugin.name()));
-                Eligible {
-                    plugin: config.name.clone(),
-                    mode: config.mode,
-                    skipped: skip.map(cpex_core::record::Skip::text),
-                }
-            });
-            eligible.collect()
-        })
+        let has_key = has_key(context.request());
+        let facts = facts(hook, payload, context.request(), &has_key);
+        let eligible = hook.line_up.entries().iter().map(|entry| {
+            let config = &entry.plugin.plugin.config;
+            let skip = entry.skip(&facts, |slot| self.inner.health.is_disabled(slot.plugin.name()));
+            Eligible {
+                plugin: config.name.clone(),
+                mode: config.mode,
+                skipped: skip.map(cpex_core::record::Skip::text),
+            }
+        });
+        eligible.collect()
     }
 
     /// Runs the plugins that answer a hook. Dropping the future stops those that run.
@@ -314,15 +313,18 @@ impl Manager {
         payload: &P,
         context: &Context,
     ) -> Result<Outcome<R>, InvokeError> {
+        if self.inner.plan.lacks(hook.bit()) {
+            return Ok(Outcome::allowed(Report::default()));
+        }
         let Some(found) = self.find(hook.name())? else { return Ok(Outcome::allowed(Report::default())) };
         let types = &found.plan.hook(found.hook).types;
         if types.payload != Kind::of::<P>() || types.reply != Kind::of::<R>() {
             return Err(other_types::<P>(hook.name(), types.payload));
         }
-        let Raw { payload, outcome } = self.run(found, payload, context).await?;
-        let payload = payload.map(|payload| (payload as Arc<dyn Any + Send + Sync>).downcast());
-        Ok(outcome
-            .with(payload.map(|made| made.unwrap_or_else(|_| unreachable!("the driver looked at its type")))))
+        self.run(found, payload, context).await?.read(|made| {
+            let made = (made as Arc<dyn Any + Send + Sync>).downcast();
+            Ok(made.unwrap_or_else(|_| unreachable!("the driver looked at its type")))
+        })
     }
 
     /// The same with JSON, for applications that learn at run time which hooks there are.
@@ -355,9 +357,10 @@ impl Manager {
         };
         let payload = (found.plan.hook(found.hook).types.read_payload)(payload)
             .map_err(|error| wrong(error.path().to_string(), error.into_inner()))?;
-        let Raw { payload, outcome } = self.run(found, &*payload, context).await?;
-        let payload = payload.map(|made| made.to_json()).transpose();
-        Ok(outcome.with(payload.map_err(|error| wrong(".".to_owned(), error))?.map(Arc::new)))
+        self.run(found, &*payload, context).await?.read(|made| {
+            let json = made.to_json().map_err(|error| wrong(".".to_owned(), error))?;
+            Ok(Arc::new(json))
+        })
     }
 
     /// The hook, with the right to use its plugins; `None` if nobody answers it.
@@ -384,45 +387,40 @@ impl Manager {
         found: Found,
         payload: &dyn AnyPayload,
         context: &Context,
-    ) -> Result<Raw, InvokeError> {
+    ) -> Result<Outcome<dyn AnyPayload>, InvokeError> {
         let Inner { health, detached, .. } = &*self.inner;
         let Found { plan, hook: index, lease } = found;
         let hook = plan.hook(index);
-        let (started, extensions) = (Instant::now(), context.inner().extensions.clone());
+        let started = Moment::now();
+        let mut journal = memory::take();
         let mut host = Hosted::new(hook, payload, context, health);
         let mut background = Background::new(detached, health, &lease);
-        let mut invocation = {
-            let is_disabled = |slot: &Slot| health.is_disabled(slot.plugin.name());
-            let (buffers, settings) = (memory::take(), hook.settings);
-            with_facts(hook, payload, context, |facts| {
-                let line_up = &hook.line_up;
-                Invocation::start_in(
-                    buffers,
-                    line_up,
-                    settings,
-                    Handle::Original,
-                    extensions,
-                    facts,
-                    is_disabled,
-                    0,
-                )
-            })
-        };
+        let has_key = has_key(context.request());
+        let mut invocation = Invocation::start_in(
+            journal.buffers(),
+            &hook.line_up,
+            hook.settings,
+            Handle::Original,
+            context.inner().extensions.clone(),
+            &facts(hook, payload, context.request(), &has_key),
+            |slot| health.is_disabled(slot.plugin.name()),
+            0,
+        );
         let span = narrator::hook_span(hook);
         {
             let mut running = pin!(drive(&mut invocation, &mut host, &mut background, started));
             poll_fn(|task| span.in_scope(|| running.as_mut().poll(task))).await;
         }
         let (outcome, buffers) = invocation.into_parts();
+        narrator::hook_ended(&span, &outcome.end, started);
+        hook.metrics.count(&outcome, started);
         let metadata = host.metadata;
-        crate::metrics::count(hook, &outcome);
-        let report = |records| Report::new(plan, index, records, buffers);
+        let report = journal.report(plan, index, outcome.records, buffers);
         let violation = match outcome.end {
             End::Completed => None,
             End::Halted { violation, .. } => Some(violation.unwrap_or_default()),
-            End::Raised { entry, fault } => return Err(raised(entry, fault, report(outcome.records))),
+            End::Raised { entry, fault } => return Err(raised(entry, fault, report)),
         };
-        let report = report(outcome.records);
         if let (Some(violation), true) = (&violation, report.raises_denials()) {
             let violation = violation.clone();
             return Err(InvokeError::Denied { violation, report: Box::new(report) });
@@ -431,28 +429,26 @@ impl Manager {
             Some(Handle::Made(payload)) => Some(payload),
             Some(Handle::Original) | None => None,
         };
-        let outcome = Outcome {
+        Ok(Outcome {
             violation,
-            payload: None,
+            payload,
             extensions: outcome.extensions,
             metadata,
             retry_after: Duration::from_millis(u64::try_from(outcome.retry_delay_ms).unwrap_or(0)),
             report,
-        };
-        Ok(Raw { payload, outcome })
+        })
     }
 }
 
-/// An outcome whose payload has no type yet.
-struct Raw {
-    payload: Option<Arc<dyn AnyPayload>>,
-    outcome: Outcome<()>,
-}
-
-impl Outcome<()> {
-    fn with<R>(self, payload: Option<Arc<R>>) -> Outcome<R> {
-        let Self { violation, extensions, metadata, retry_after, report, .. } = self;
-        Outcome { violation, payload, extensions, metadata, retry_after, report }
+impl Outcome<dyn AnyPayload> {
+    /// The same with a payload of a type.
+    fn read<R>(
+        self,
+        read: impl FnOnce(Arc<dyn AnyPayload>) -> Result<Arc<R>, InvokeError>,
+    ) -> Result<Outcome<R>, InvokeError> {
+        let Self { violation, payload, extensions, metadata, retry_after, report } = self;
+        let payload = payload.map(read).transpose()?;
+        Ok(Outcome { violation, payload, extensions, metadata, retry_after, report })
     }
 }
 
@@ -482,24 +478,27 @@ fn leave_all(entries: &mut [Entry]) -> Vec<Leaving> {
     entries.iter_mut().filter_map(Entry::leave).collect()
 }
 
-fn with_facts<T>(
+fn has_key(request: &Request) -> impl Fn(&str) -> bool {
+    |key| matches!(&request.user, User::Record(record) if record.contains_key(key))
+}
+
+/// What the conditions of a hook can ask.
+fn facts<'a>(
     hook: &HookPlan,
-    payload: &dyn AnyPayload,
-    context: &Context,
-    use_facts: impl FnOnce(&Facts<'_>) -> T,
-) -> T {
+    payload: &'a dyn AnyPayload,
+    request: &'a Request,
+    has_key: &'a dyn Fn(&str) -> bool,
+) -> Facts<'a> {
     if !hook.line_up.is_conditional() {
-        return use_facts(&Facts::NONE);
+        return Facts::NONE;
     }
-    let request = context.request();
-    let has_key = |key: &str| matches!(&request.user, User::Record(record) if record.contains_key(key));
     let user = match &request.user {
         User::Name(name) if !name.is_empty() => Asker::Name(name),
-        User::Record(record) if !record.is_empty() => Asker::Keys(&has_key),
+        User::Record(record) if !record.is_empty() => Asker::Keys(has_key),
         User::Unknown | User::Name(_) | User::Record(_) => Asker::Unknown,
     };
     let named = Matched::of_hook(&hook.name).and_then(|(_, field)| payload.named(field));
-    use_facts(&Facts {
+    Facts {
         server_id: request.server_id.as_deref(),
         tenant_id: request.tenant_id.as_deref(),
         content_type: request.content_type.as_deref(),
@@ -509,7 +508,7 @@ fn with_facts<T>(
             Some(Subject::Opaque) => Named::Opaque,
             Some(Subject::Text(_)) | None => Named::Nothing,
         },
-    })
+    }
 }
 
 impl std::fmt::Debug for Manager {

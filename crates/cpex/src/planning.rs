@@ -12,6 +12,7 @@ use crate::handler::Dynamic;
 use crate::hook::HookTypes;
 use crate::lease::Lease;
 use crate::lifecycle::{Entry, Instance, State};
+use crate::metrics::HookMetrics;
 use crate::payload::Json;
 use crate::plan::{HookPlan, Missing, Plan, Registered, Slot};
 use crate::plugin::{Handlers, Plugin, Registration, Sees};
@@ -98,13 +99,18 @@ pub(crate) fn plan(entries: &[Entry], rules: &Rules) -> Result<Plan, Error> {
             }
         }
     }
-    let hooks = hooks.into_iter().map(|(name, (line_up, missing))| HookPlan {
-        types: types.get(&name),
-        line_up: line_up_of(line_up),
-        settings: rules.settings_of(&name),
-        writable: rules.policies.get(&*name).cloned().unwrap_or_default(),
-        missing: missing.into(),
-        name,
+    let hooks = hooks.into_iter().map(|(name, (line_up, missing))| {
+        let line_up = line_up_of(line_up);
+        let plugins = line_up.entries().iter().map(|entry| entry.plugin.plugin.name());
+        HookPlan {
+            types: types.get(&name),
+            settings: rules.settings_of(&name),
+            writable: rules.policies.get(&*name).cloned().unwrap_or_default(),
+            missing: missing.into(),
+            metrics: Arc::new(HookMetrics::new(&name, plugins)),
+            line_up,
+            name,
+        }
     });
     let in_use = entries.iter().filter_map(|entry| Some(entry.instance()?.in_use.clone()));
     Ok(Plan::new(hooks.collect(), Lease::new(in_use)))

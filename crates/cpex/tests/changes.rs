@@ -1,5 +1,7 @@
 //! Plugins of a running manager come, change and go: none loses what it remembers, none is shut down while it is called.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect")]
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

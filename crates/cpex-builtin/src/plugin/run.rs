@@ -27,13 +27,19 @@ pub struct Run {
 /// and drop it with the invocation: nothing is remembered across.
 #[derive(Debug)]
 pub struct Scans<H> {
+    /// The run whose turn it is.
+    run: Option<Run>,
+    /// How often one of it has looked for those behind it.
+    attempts: usize,
     scan: Option<Scan<H>>,
 }
+
+/// After so many walks for all, each looks for itself: what those before make is not what those behind are shown.
+const MOST_ATTEMPTS: usize = 2;
 
 /// What one walk has found.
 #[derive(Debug)]
 struct Scan<H> {
-    run: Run,
     /// The scanner that looked, for itself and those behind it.
     first: usize,
     /// The payload that it was shown.
@@ -42,8 +48,6 @@ struct Scan<H> {
     others: Vec<Reply<()>>,
     /// The payload that each has made, from `first` on.
     made: Vec<Option<H>>,
-    /// Another walk for all that are left would not be worth it: the first has already been in vain.
-    is_second: bool,
 }
 
 impl Run {
@@ -69,29 +73,24 @@ impl Run {
         payload: &P,
         scans: &mut Scans<P::Handle>,
     ) -> Result<Reply<P>, P::Error> {
-        let mut goes_on = true;
-        let mut is_second = false;
-        if let Some(scan) = scans.scan.as_ref().filter(|scan| Arc::ptr_eq(&scan.run.scanners, &self.scanners))
-        {
-            if let Some(reply) = scan.reply(place, payload) {
+        if !scans.run.as_ref().is_some_and(|run| Arc::ptr_eq(&run.scanners, &self.scanners)) {
+            *scans = Scans { run: Some(self.clone()), ..Scans::default() };
+        }
+        if let Some(reply) = scans.scan.as_ref().and_then(|scan| scan.reply(place, payload)) {
+            return Ok(reply);
+        }
+        if scans.attempts < MOST_ATTEMPTS {
+            scans.attempts += 1;
+            if let Some((scan, reply)) = self.walk(place, payload) {
+                scans.scan = Some(scan);
                 return Ok(reply);
             }
-            (goes_on, is_second) = (!scan.is_second, true);
-        }
-        if goes_on && let Some((scan, reply)) = self.walk(place, payload, is_second) {
-            scans.scan = Some(scan);
-            return Ok(reply);
         }
         scan(self.detector(place), payload)
     }
 
     /// One walk for the scanner at a place and all behind it; `None` if they cannot share it.
-    fn walk<P: Shown>(
-        &self,
-        first: usize,
-        payload: &P,
-        is_second: bool,
-    ) -> Option<(Scan<P::Handle>, Reply<P>)> {
+    fn walk<P: Shown>(&self, first: usize, payload: &P) -> Option<(Scan<P::Handle>, Reply<P>)> {
         let detectors: Vec<&dyn Detector> =
             (first..self.scanners.len()).map(|place| self.detector(place)).collect();
         if detectors.len() < 2 {
@@ -106,7 +105,7 @@ impl Run {
             made.push(made_by(&reply));
             others.push(reply.map(drop));
         }
-        Some((Scan { run: self.clone(), first, shown: payload.handle(), others, made, is_second }, own))
+        Some((Scan { first, shown: payload.handle(), others, made }, own))
     }
 
     fn detector(&self, place: usize) -> &dyn Detector {
@@ -143,6 +142,6 @@ impl<H> Scan<H> {
 
 impl<H> Default for Scans<H> {
     fn default() -> Self {
-        Self { scan: None }
+        Self { run: None, attempts: 0, scan: None }
     }
 }

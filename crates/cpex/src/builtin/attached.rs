@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cpex_builtin::plugin::{self as builtin, Builtin, Call, Decision, Misplaced, Power, Run, Site};
 use cpex_builtin::{ConfigError as Problem, Denial};
 use cpex_config::Step;
+use hashbrown::HashSet;
 use serde_json::Value;
 
 use super::facts::Asked;
@@ -53,10 +54,12 @@ fn hooked(config: &PluginConfig, types: &HookTypes) -> Result<Hooked, ConfigErro
     let problem = |Problem { field, problem }: Problem| config.problem(&below_config(&field), problem);
     let mut builtin =
         Builtin::new(&config.kind, &config.name, Value::Object(config.config.clone())).map_err(problem)?;
-    let hooks = match &config.hooks[..] {
-        [] => builtin.hooks().into_iter().map(str::to_owned).collect(),
-        hooks => hooks.to_vec(),
-    };
+    let mut hooks: Vec<&str> = config.hooks.iter().map(String::as_str).collect();
+    if hooks.is_empty() {
+        hooks = builtin.hooks();
+    }
+    let mut seen = HashSet::new();
+    hooks.retain(|hook| seen.insert(*hook));
     if hooks.is_empty() {
         let problem = format!("{} belongs to no hook by itself: name those to attach it to", config.kind);
         return Err(config.problem(&[Step::Key("hooks")], problem));
@@ -64,8 +67,8 @@ fn hooked(config: &PluginConfig, types: &HookTypes) -> Result<Hooked, ConfigErro
     let sites: Vec<Arc<Site>> = hooks.iter().map(|hook| Arc::new(site(hook, config, types))).collect();
     let all: Vec<&Site> = sites.iter().map(|site| &**site).collect();
     builtin.attach(&all, power(config.mode)).map_err(|Misplaced { hook, problem }| {
-        let path =
-            hook.filter(|_| !config.hooks.is_empty()).map(|hook| [Step::Key("hooks"), Step::Index(hook)]);
+        let named = hook.and_then(|hook| config.hooks.iter().position(|name| name == hooks[hook]));
+        let path = named.map(|place| [Step::Key("hooks"), Step::Index(place)]);
         config.problem(path.as_ref().map_or(&[], |path| &path[..]), problem)
     })?;
     Ok(Hooked { builtin: Arc::new(builtin), sites })
@@ -149,18 +152,20 @@ impl Attached {
         Ok(answer)
     }
 
-    fn reply<P>(&self, reply: builtin::Reply<P>) -> Reply<P> {
+    fn said(&self, reply: builtin::Reply<Arc<dyn AnyPayload>>) -> Answer {
         let builtin::Reply { decision, metadata, retry_after } = reply;
-        let reply = match decision {
+        let mut reply = match decision {
             Decision::Allow => Reply::allow(),
             Decision::Modify(payload) => Reply::modify(payload),
             Decision::Deny(denial) => Reply::deny(violation(*denial)),
         };
-        let reply = reply.retry_after(retry_after.unwrap_or_default());
-        match metadata {
-            Some(metadata) => reply.metadata(self.builtin.name(), metadata),
-            None => reply,
+        if let Some(wait) = retry_after {
+            reply = reply.retry_after(wait);
         }
+        if let Some(metadata) = metadata {
+            reply = reply.metadata(self.builtin.name(), metadata);
+        }
+        Answer::said(reply, |payload| payload)
     }
 }
 
@@ -189,11 +194,9 @@ impl Handler for Attached {
         extensions: &'a Extensions,
     ) -> BoxFuture<'a, Answer> {
         match self.answer(payload, context, extensions) {
-            Ok(builtin::Answer::Now(reply)) => Box::pin(ready(Answer(Ok(self.reply(reply))))),
-            Ok(builtin::Answer::Later(later)) => {
-                Box::pin(async move { Answer(Ok(self.reply(later.await.about()))) })
-            }
-            Err(error) => Box::pin(ready(Answer(Err(error)))),
+            Ok(builtin::Answer::Now(reply)) => Box::pin(ready(self.said(reply))),
+            Ok(builtin::Answer::Later(later)) => Box::pin(async move { self.said(later.await.about()) }),
+            Err(error) => Box::pin(ready(Answer::failed(error))),
         }
     }
 }

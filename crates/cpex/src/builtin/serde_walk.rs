@@ -369,7 +369,13 @@ impl<'w> Serializer for Walk<'w> {
         Ok(Entries { walk: self, key: Key::default(), built: Vec::new(), variant: None })
     }
 
-    fn serialize_struct(self, _: &'static str, length: usize) -> Result<Entries<'w>, Unreadable> {
+    /// Features of `serde_json` can make numbers of it, and JSON that nobody has looked at.
+    fn serialize_struct(self, name: &'static str, length: usize) -> Result<Entries<'w>, Unreadable> {
+        if name.starts_with("$serde_json::private::") {
+            return Err(Unreadable::custom(
+                "arbitrary_precision and raw_value of serde_json are not supported",
+            ));
+        }
         self.serialize_map(Some(length))
     }
 
