@@ -25,8 +25,8 @@ class BuiltinPlugin(Plugin):
     The manager's pipeline asks it in place, without a coroutine.
 
     What looks at texts sees each `str` (those of enumerations too), the keys of dicts, integers of seven digits and
-    more, and pydantic's `AnyUrl`, in dicts, lists, tuples, sets, pydantic models and dataclasses, and in classes derived
-    from these. It does not see binary data, private attributes and `SecretStr`, nor the names of a model's fields. A
+    more, and pydantic's `AnyUrl`, in dicts, lists, tuples, sets, pydantic models and dataclasses, and in classes
+    derived from these. It does not see binary data, private attributes and `SecretStr`, nor the names of a model's fields. A
     value from which others can be taken in another way, such as a generator, is an error: it must not go on unseen. So
     is a payload that is nested deeper than 128 levels, holds itself, or has more than a million values.
 
