@@ -198,7 +198,7 @@ $(VENV)/.installed: dist/fast/.built requirements/plugins.txt
 	$(INSTALL) --python .venv-3$*/bin/python --no-deps --reinstall-package cpex dist/fast-3$*/*.whl
 	touch $@
 
-# Wheels. Each interpreter has a target directory of its own, so that PyO3 is not built anew at every switch.
+# Wheels. All interpreters share what does not depend on one: only PyO3 and what stands on it is built for each.
 
 MATURIN = rm -rf $(@D) && $(BIN)/maturin build --quiet $(LOCKED) --out $(@D)
 
@@ -213,7 +213,7 @@ dist/release/.built: $(SOURCES) | $(VENV)/.tools
 dist/fast-3%/.built: $(SOURCES) | $(VENV)/.tools
 	python="$$(scripts/find-python 3.$*)"; \
 	unset PYO3_PYTHON; \
-	$(MATURIN) --profile fast -i "$$python" --target-dir target/cp3$*
+	$(MATURIN) --profile fast -i "$$python"
 	touch $@
 
 $(LOGS):

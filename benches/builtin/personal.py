@@ -58,7 +58,8 @@ def makers(chance: random.Random) -> dict[str, Maker]:
 
     def email() -> str:
         faker = chance.choice(fakers)
-        return chance.choice([faker.email, faker.company_email, english.free_email])()
+        address: str = chance.choice([faker.email, faker.company_email, english.free_email])()
+        return address
 
     def card() -> str:
         number = "0"
@@ -75,8 +76,9 @@ def makers(chance: random.Random) -> dict[str, Maker]:
 
     def ip() -> str:
         if chance.random() < 0.6:
-            return english.ipv4()
-        number = english.ipv6()
+            address: str = english.ipv4()
+            return address
+        number: str = english.ipv6()
         return number if chance.random() < 0.5 else ":".join(number.split(":")[:2]) + "::" + number.split(":")[-1]
 
     return {

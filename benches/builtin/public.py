@@ -105,7 +105,7 @@ def goals_in(code: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "GOAL":
             parts = node.value.values if isinstance(node.value, ast.JoinedStr) else [node.value]
-            yield "".join(part.value if isinstance(part, ast.Constant) else "X" for part in parts if part)
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in parts if part)
 
 
 def paragraphs(text: str) -> list[str]:

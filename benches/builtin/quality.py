@@ -71,13 +71,13 @@ def personal(bench: Bench, rows: list[Row]) -> str:
     for kind, switch in PUBLISHED_PII.items():
         ours, theirs = bench.ours("pii", texts, entities=[kind])[0], bench.published("pii", texts, **only(switch))[0]
         lines.append([kind, *score(rows, ours, kind).cells(), *score(rows, theirs, kind).cells()])
-    ours = score(rows, bench.ours("pii", texts)[0]).cells()
+    all_ours = score(rows, bench.ours("pii", texts)[0]).cells()
     for name, switches in (
         ("all six", only(*PUBLISHED_PII.values())),
         ("as installed", {}),
         ("published with all its detectors", dict.fromkeys(PUBLISHED_PII_ALL, True)),
     ):
-        lines.append([name, *ours, *score(rows, bench.published("pii", texts, **switches)[0]).cells()])
+        lines.append([name, *all_ours, *score(rows, bench.published("pii", texts, **switches)[0]).cells()])
     return table(["", "precision", "recall", "precision, published", "recall, published"], lines)
 
 
