@@ -22,6 +22,16 @@ pub struct Finding {
     pub span: Range<usize>,
     /// How sure the detector is.
     pub confidence: Confidence,
+    /// Whether the span has grown over findings that overlapped it. Its end may be that of another kind, so none of it
+    /// stays readable.
+    pub grown: bool,
+}
+
+impl Finding {
+    /// A finding as a detector makes it.
+    pub fn new(kind: impl Into<Arc<str>>, span: Range<usize>, confidence: Confidence) -> Self {
+        Self { kind: kind.into(), span, confidence, grown: false }
+    }
 }
 
 /// How sure a detector is of a finding.
@@ -88,19 +98,20 @@ impl Report {
     }
 }
 
-/// Leaves of overlapping findings the one that begins first, and of those the surer and then the longer one.
+/// Leaves of overlapping findings the one that begins first, and of those the surer and then the longer one. It grows
+/// over the others: what was found stays covered.
 pub fn without_overlaps(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| {
         (a.span.start.cmp(&b.span.start))
             .then(b.confidence.cmp(&a.confidence))
             .then(b.span.end.cmp(&a.span.end))
     });
-    let mut end = 0;
-    findings.retain(|finding| {
-        let free = finding.span.start >= end;
-        if free {
-            end = finding.span.end;
+    findings.dedup_by(|next, kept| {
+        let overlaps = next.span.start < kept.span.end;
+        if overlaps && next.span.end > kept.span.end {
+            kept.span.end = next.span.end;
+            kept.grown = true;
         }
-        free
+        overlaps
     });
 }

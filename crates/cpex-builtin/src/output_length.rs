@@ -95,8 +95,7 @@ impl Detector for OutputLength {
         }
         let end = unit.cut(text, room.saturating_sub(unit.measure(ellipsis)));
         let end = before_sign(text, end);
-        let finding =
-            Finding { kind: self.kind.clone(), span: end..text.len(), confidence: Confidence::High };
+        let finding = Finding::new(self.kind.clone(), end..text.len(), Confidence::High);
         report.add(finding, place);
         if *action == TooLong::Deny {
             return None;

@@ -177,8 +177,7 @@ impl Detector for PromptInjection {
     fn examine(&self, text: &str, place: &Place<'_>, report: &mut Report) -> Option<String> {
         let (folded, hidden) = fold(text);
         if hidden >= MANY_HIDDEN {
-            let kind = HIDDEN.0.into();
-            report.add(Finding { kind, span: 0..text.len(), confidence: Confidence::Medium }, place);
+            report.add(Finding::new(HIDDEN.0, 0..text.len(), Confidence::Medium), place);
         }
         for index in self.set.matches(&folded) {
             // A folded text has other places than the text; then the finding is all of it.
@@ -187,10 +186,7 @@ impl Detector for PromptInjection {
                 Cow::Owned(_) => None,
             };
             let span = span.unwrap_or(0..text.len());
-            report.add(
-                Finding { kind: self.kinds[index].clone(), span, confidence: Confidence::Medium },
-                place,
-            );
+            report.add(Finding::new(self.kinds[index].clone(), span, Confidence::Medium), place);
         }
         None
     }

@@ -113,6 +113,26 @@ fn a_redaction_may_differ_by_kind() {
     assert_eq!(changed(&detector, json!(text)), json!("**** **** **** 1111 [EMAIL] help@example.com"));
 }
 
+/// A part of a finding that sticks out of another is found, too.
+#[test]
+fn findings_that_overlap_are_covered_together() {
+    let customer = json!({"customer": r"Customer \S{1,8}"});
+    let detector = pii(json!({"custom": customer}));
+    assert_eq!(changed(&detector, json!("Customer ann.smith@example.com, hi")), json!("[CUSTOMER], hi"));
+    let words = json!({"words": ["social security", "security number"], "action": "redact"});
+    let words = DenyList::new(config::<DenyListConfig>(words)).unwrap();
+    assert_eq!(changed(&words, json!("my social security number is")), json!("my [DENIED_WORD] is"));
+}
+
+/// What may stay readable of a card is not what may stay readable of the rest.
+#[test]
+fn nothing_stays_readable_where_findings_overlap() {
+    let custom = json!({"pin": "1111 PIN [0-9]{4}"});
+    let detector = pii(json!({"custom": custom, "redact_kinds": {"card": {"keep_last": 4}}}));
+    let text = json!("4111 1111 1111 1111, 4111 1111 1111 1111 PIN 1234");
+    assert_eq!(changed(&detector, text), json!("**** **** **** 1111, **** **** **** **** *** ****"));
+}
+
 #[test]
 fn hashes_are_keyed_and_equal_for_equal_texts() {
     let hashed = |key: &str| {

@@ -1,8 +1,10 @@
 //! Laws that hold for every text.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
+use cpex_builtin::finding::{Confidence, Finding, without_overlaps};
 use cpex_builtin::pii::{Pii, PiiConfig, is_card_number, is_iban};
 use cpex_builtin::prompt_injection::{PromptInjection, PromptInjectionConfig};
 use cpex_builtin::secrets::{Secrets, SecretsConfig};
@@ -138,6 +140,19 @@ proptest! {
                 end = finding.span.end;
             }
         }
+    }
+
+    #[test]
+    fn what_was_found_stays_covered(spans in prop::collection::vec((0_usize..40, 1_usize..12, 0_u8..3), 0..12)) {
+        let findings: Vec<Finding> = spans.into_iter().map(|(start, length, sure)| {
+            let confidence = [Confidence::Low, Confidence::Medium, Confidence::High][usize::from(sure)];
+            Finding::new("any", start..start + length, confidence)
+        }).collect();
+        let covered = |findings: &[Finding]| findings.iter().flat_map(|f| f.span.clone()).collect::<BTreeSet<_>>();
+        let mut left = findings.clone();
+        without_overlaps(&mut left);
+        prop_assert_eq!(covered(&left), covered(&findings));
+        prop_assert!(left.windows(2).all(|pair| pair[0].span.end <= pair[1].span.start), "{left:?}");
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl Pii {
             let Some(kind) = &self.kinds[entity as usize] else { return false };
             let counts = confidence >= self.min_confidence && !self.allowed(&folded.text[span.clone()]);
             if counts {
-                findings.push(Finding { kind: kind.clone(), span, confidence });
+                findings.push(Finding::new(kind.clone(), span, confidence));
             }
             counts
         });
@@ -163,11 +163,8 @@ impl Pii {
             for (kind, regex) in &self.custom {
                 let found =
                     regex.find_iter(text).filter(|found| !found.is_empty() && !self.allowed(found.as_str()));
-                findings.extend(found.map(|found| Finding {
-                    kind: kind.clone(),
-                    span: found.range(),
-                    confidence: Confidence::High,
-                }));
+                findings
+                    .extend(found.map(|found| Finding::new(kind.clone(), found.range(), Confidence::High)));
             }
             without_overlaps(&mut findings);
         }

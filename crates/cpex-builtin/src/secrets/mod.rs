@@ -91,7 +91,7 @@ impl Secrets {
                 && !self.ignore.contains(kind)
                 && !self.allow.contains(&text[span.clone()]);
             if counts {
-                findings.push(Finding { kind: kind.into(), span, confidence });
+                findings.push(Finding::new(kind, span, confidence));
             }
         };
         keys::read(text, self.min_confidence == Confidence::Low, &mut note);

@@ -7,7 +7,7 @@
 mod host;
 
 use std::borrow::Cow;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use regex::{Match, Regex};
 use serde::Deserialize;
@@ -177,11 +177,10 @@ impl UrlFilter {
         if self.config.allow_inner {
             return None;
         }
-        let values = url.query_pairs().map(|(_, value)| value);
-        let begins = |value: &Cow<'_, str>| WITH_SCHEME.find(value).is_some_and(|found| found.start() == 0);
+        let values = url.query_pairs().filter_map(|(_, value)| inner_url(&value, url.scheme()));
         let path = WITH_SCHEME.find_iter(url.path()).map(|found| found.as_str());
         let path = path.filter(|inner| inner.contains("://")).map(Cow::from);
-        let mut inner = values.filter(begins).chain(path);
+        let mut inner = values.chain(path.map(Cow::into_owned));
         match nested.checked_sub(1) {
             Some(nested) => inner.find_map(|url| self.nested_objection(&url, nested)),
             None => inner.next().map(|_| "nested_url"),
@@ -189,8 +188,7 @@ impl UrlFilter {
     }
 
     fn find(&self, text: &str, name: Option<&str>) -> Vec<Finding> {
-        let finding =
-            |kind: &str, span| Finding { kind: Arc::from(kind), span, confidence: Confidence::High };
+        let finding = |kind: &str, span| Finding::new(kind, span, Confidence::High);
         if let Some(kind) = self.whole(text, name).and_then(|url| self.objection(&url)) {
             return vec![finding(kind, 0..text.len())];
         }
@@ -210,13 +208,9 @@ impl UrlFilter {
     }
 
     /// The URL that a text is as a whole: its field's name says so, or it begins with a scheme and has no spaces.
-    /// Line breaks and tabs in a URL are nothing, by the standard.
     fn whole<'a>(&self, text: &'a str, name: Option<&str>) -> Option<Cow<'a, str>> {
-        let trimmed = text.trim_matches(|sign: char| sign <= ' ' || sign.is_whitespace());
-        let url = match trimmed.contains(['\t', '\r', '\n']) {
-            true => Cow::from(trimmed.replace(['\t', '\r', '\n'], "")),
-            false => Cow::from(trimmed),
-        };
+        let trimmed = trimmed(text);
+        let url = as_parsed(text);
         let absolute = has_scheme(&url);
         let named = name.is_some_and(|name| self.config.fields.iter().any(|field| is_called(name, field)));
         if !named {
@@ -234,6 +228,30 @@ impl UrlFilter {
             Some(format!("{}://{}", self.config.schemes[0], &url[slashes..]).into())
         }
     }
+}
+
+fn trimmed(url: &str) -> &str {
+    url.trim_matches(|sign: char| sign <= ' ' || sign.is_whitespace())
+}
+
+/// What the standard's parser reads of a URL: nothing around it, and no line breaks and tabs in it.
+fn as_parsed(url: &str) -> Cow<'_, str> {
+    let url = trimmed(url);
+    match url.contains(['\t', '\r', '\n']) {
+        true => Cow::from(url.replace(['\t', '\r', '\n'], "")),
+        false => Cow::from(url),
+    }
+}
+
+/// The URL that a parameter of a URL is. What begins with two slashes has the scheme of that URL.
+fn inner_url(value: &str, scheme: &str) -> Option<String> {
+    let value = as_parsed(value);
+    let host = value.trim_start_matches(['/', '\\']);
+    if value.len() - host.len() >= 2 {
+        return host.starts_with(|sign: char| !sign.is_whitespace()).then(|| format!("{scheme}://{host}"));
+    }
+    let begins = WITH_SCHEME.find(&value).is_some_and(|found| found.start() == 0);
+    begins.then(|| value.into_owned())
 }
 
 fn has_scheme(url: &str) -> bool {
