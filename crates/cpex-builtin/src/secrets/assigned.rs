@@ -75,6 +75,11 @@ static ABOUT: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is valid")
 });
 
+/// Whether a name is that of a secret, whatever its value.
+pub(super) fn is_secret_name(name: &str) -> bool {
+    Nature::of(name.as_bytes()).is_some()
+}
+
 /// What a whole text is if its name is that of a secret.
 pub(super) fn called(name: &str, text: &str) -> Option<&'static str> {
     let nature = Nature::of(name.as_bytes())?;

@@ -121,6 +121,11 @@ impl Detector for Secrets {
     }
 }
 
+/// Whether a name is that of a secret, such as `client_secret`, `pwd` or `x-api-key`, whatever its value.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    assigned::is_secret_name(name)
+}
+
 /// All kinds that can be found.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
     let formats = formats::FORMATS.iter().map(|format| format.kind);
