@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use fs4::{FileExt, TryLockError};
 
-/// So long another process may hold the file.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// So long another process may hold the file. The caller's thread waits, which may hold the lock of an interpreter or
+/// serve other calls: it is for a line, not for a process that was stopped.
+const PATIENCE: Duration = Duration::from_millis(10);
 /// About as long as a line takes.
 const LOCKED_FOR: Duration = Duration::from_micros(50);
 
@@ -31,13 +32,15 @@ impl RotatingFile {
         Ok(Self { path, file, max_bytes, keep, sync })
     }
 
-    /// Writes a line, which never spans two files. If it fails, nothing of the line stays.
+    /// Writes a line, which never spans two files. If it cannot be written, nothing of it stays.
     pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
         self.lock()?;
         let written = self.write_locked(line);
         // To close the file would unlock it, too: there is nothing to do about an error.
         let _ = FileExt::unlock(&self.file);
-        written
+        written?;
+        // Others need not wait for the disk.
+        if self.sync { self.file.sync_data() } else { Ok(()) }
     }
 
     fn write_locked(&mut self, line: &[u8]) -> io::Result<()> {
@@ -55,7 +58,7 @@ impl RotatingFile {
             let _ = self.file.set_len(length);
             return Err(error);
         }
-        if self.sync { self.file.sync_data() } else { Ok(()) }
+        Ok(())
     }
 
     /// Locks the file that the path names now.
