@@ -197,6 +197,9 @@ async def test_plugins_may_be_switched_off(tmp_path: Path) -> None:
 # What is wrong with an entry.
 
 
+RULE = {"name": "all", "when": "true", "effect": "deny"}
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "says", "line"),
     [
@@ -204,7 +207,7 @@ async def test_plugins_may_be_switched_off(tmp_path: Path) -> None:
         ({"config": {"wrods": ["a"]}}, "config.wrods", 'did you mean "words"?', 6),
         ({"config": {"words": "a"}}, "config.words", "expected a list", 5),
         ({"config": {"words": ["a", " "]}}, "config.words[1]", "an empty word", 7),
-        ({"kind": "builtin.policy", "config": None}, "hooks", "name the hooks", 2),
+        ({"kind": "builtin.policy", "config": {"rules": [RULE]}}, "hooks", "name the hooks", 2),
         (
             {"kind": "builtin.rate_limiter", "config": {"limits": [{"rate": "1/s"}]}, "hooks": [BEFORE, AFTER]},
             "hooks[1]",

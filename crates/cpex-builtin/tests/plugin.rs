@@ -77,7 +77,7 @@ fn mistakes_name_the_field_and_what_would_be_right() {
         (
             "policy",
             json!({"rules": [{"name": "a", "when": "usr == 1", "effect": "deny"}]}),
-            "rules[0].when: \"usr\"",
+            "rules[0].when: in the rule \"a\", \"usr\"",
         ),
         ("header_injector", json!({"headers": {"x": {"valu": "1"}}}), "headers.x.valu: unknown key"),
     ];
@@ -130,7 +130,7 @@ fn a_kind_that_could_do_nothing_is_refused() {
             "no schema for results",
         ),
         ("json_schema", schema(), &["http_pre_request"], Power::Full, "no arguments are known"),
-        ("header_injector", json!({}), &["tool_post_invoke"], Power::Full, "carries no headers"),
+        ("header_injector", json!({"remove": ["x-a"]}), &["tool_post_invoke"], Power::Full, "carries no headers"),
         ("pii_redactor", json!({}), &["http_pre_request"], Power::Full, "cannot be changed"),
         ("pii_redactor", json!({}), &["tool_pre_invoke"], Power::Block, "a concurrent plugin cannot"),
     ];
@@ -154,7 +154,7 @@ fn default_hooks_are_fit_to_attach_to() {
         ("secrets_detector", json!({})),
         ("prompt_injection", json!({})),
         ("url_filter", json!({})),
-        ("header_injector", json!({})),
+        ("header_injector", json!({"remove": ["x-a"]})),
     ];
     for (kind, config) in configs {
         let hooks = builtin(kind, config.clone()).hooks();

@@ -50,7 +50,7 @@ pub(crate) fn call<'a>(
             Err(panicked) => return Poll::Ready(Err(Box::new(Fault::Error(panicked)))),
         }
         let Some(lasts) = limit.lasts else { return Poll::Pending };
-        let left = || lasts.saturating_sub(limit.since.elapsed());
+        let left = || lasts.saturating_sub(limit.since.elapsed_for_timer());
         let deadline = deadline.get_or_insert_with(|| Box::pin(sleep(left())));
         deadline.as_mut().poll(task).map(|()| Err(Box::new(Fault::Timeout(Some(lasts)))))
     })

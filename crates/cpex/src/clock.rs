@@ -26,6 +26,20 @@ impl Moment {
     pub(crate) fn elapsed(self) -> Duration {
         Duration::from_nanos(Self::now().since(self))
     }
+
+    /// The same for a timer of the runtime: nothing if its clock stands still.
+    pub(crate) fn elapsed_for_timer(self) -> Duration {
+        if is_paused() { Duration::ZERO } else { self.elapsed() }
+    }
+}
+
+/// Whether time passes only when a test lets it pass, as with [`tokio::time::pause`]: then the system's clock is not
+/// between two readings of the runtime's.
+fn is_paused() -> bool {
+    let before = tokio::time::Instant::now().into_std();
+    let between = std::time::Instant::now();
+    let after = tokio::time::Instant::now().into_std();
+    between < before || after < between
 }
 
 /// Compares the counter with the system's clock, once in a process, which takes some milliseconds: when plugins are

@@ -32,7 +32,7 @@ fn limiter(url: &str, limits: Value, store: Value) -> RateLimiter {
 }
 
 fn budget(url: &str, limits: Value, store: Value) -> CostBudget {
-    let config = json!({"limits": limits, "cost": {}, "store": with_url(url, store)});
+    let config = json!({"limits": limits, "cost": {"fixed": 1}, "store": with_url(url, store)});
     CostBudget::new("guard", serde_json::from_value(config).unwrap()).unwrap()
 }
 

@@ -35,7 +35,7 @@ async fn mistakes_have_a_place_and_a_path() {
             "plugins[0].hooks[1]: rate_limiter can do nothing at \"tool_post_invoke\"",
         ),
         (
-            "    kind: builtin.policy\n    config: {rules: []}\n",
+            "    kind: builtin.policy\n    config: {rules: [{name: a, when: 'true', effect: deny}]}\n",
             "plugins.yaml:2:5: ",
             "plugins[0].hooks: builtin.policy belongs to no hook by itself",
         ),
