@@ -202,7 +202,8 @@ impl Manager {
     }
 
     /// Takes a plugin out of service at once, as `on_error: disable` does: it stays loaded, and the report of a hook
-    /// says that it is disabled. Hooks pass without it.
+    /// says that it is disabled. Hooks pass without it. Another instance of it is in service again; so is one that is
+    /// not loaded yet, and hooks that deny until it is (`on_missing: deny`) still do.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new()?.block_on(async {
@@ -220,8 +221,10 @@ impl Manager {
     /// # Errors
     /// [`Error::NoSuchPlugin`].
     pub async fn disable(&self, name: &str) -> Result<(), Error> {
-        find(&self.inner.loading.lock().await.entries, name)?;
-        self.inner.health.disable(name);
+        let entries = &self.inner.loading.lock().await.entries;
+        if let Some(instance) = entries[find(entries, name)?].instance() {
+            self.inner.health.disable(&instance.registered);
+        }
         Ok(())
     }
 
@@ -237,8 +240,9 @@ impl Manager {
     /// # Errors
     /// [`Error::NoSuchPlugin`].
     pub async fn enable(&self, name: &str) -> Result<(), Error> {
-        find(&self.inner.loading.lock().await.entries, name)?;
-        self.inner.health.enable(name);
+        let entries = &self.inner.loading.lock().await.entries;
+        let instance = entries[find(entries, name)?].instance();
+        self.inner.health.enable(instance.map(|instance| &*instance.registered));
         Ok(())
     }
 
@@ -293,17 +297,16 @@ impl Manager {
                     return Err(error);
                 }
             };
-            // Another instance is in service, whatever the one before it had come to.
-            for gone in without(&loading.entries, &next) {
-                self.inner.health.enable(&gone.config.name);
-            }
             self.put_in_force(plan);
         }
         let (drain, stage) = (rules.drain, loading.stage);
         let before = mem::replace(&mut *loading, Loading { entries: next, rules, stage });
         let leaving = leaving(before.entries, &loading.entries);
+        let health = self.inner.health.clone();
         let retire = async move {
             unused(&leaving, drain).await;
+            // Nobody calls them any more, and nobody needs to know what they had come to.
+            health.enable(leaving.iter().map(|plugin| &*plugin.registered));
             shut_down(leaving, drain).await;
         };
         let retired = self.inner.retiring.spawn(retire.in_current_span());

@@ -110,7 +110,7 @@ impl<'a> Background<'a> {
 fn failed(health: &Health, hook: &str, slot: &Slot, on_error: OnError, fault: &Fault<RustValues>) -> Fate {
     let disabled = judge(Phase::FireAndForget, on_error, fault.ending()) == Verdict::Disable;
     if disabled {
-        health.disable(slot.plugin.name());
+        health.disable(&slot.plugin);
         narrator::tell(hook, slot, &Event::Disabled(fault));
     } else {
         narrator::tell(hook, slot, &Event::Ignored(fault));

@@ -4,12 +4,13 @@ use std::any::{Any, type_name};
 use std::future::{Future, ready};
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::context::PluginContext;
 use crate::error::BoxError;
 use crate::extensions::Extensions;
 use crate::hook::HookType;
+use crate::lease::InUse;
 use crate::payload::{AnyPayload, Json, Kind, Payload};
 use crate::plugin::{Answer, AnyReply, BlockingMethod, BoxFuture, Method, Sees};
 use crate::reply::{Decision, IntoReply};
@@ -70,9 +71,11 @@ impl<T: Send + Sync, P: Payload> Handler for Bound<T, P> {
     }
 }
 
-/// A method that runs on the blocking pool. It works on a copy of what it is given, which outlives the caller.
+/// A method that runs on the blocking pool. It works on a copy of what it is given, which outlives the caller, and so
+/// does its use of the plugin.
 pub(crate) struct Blocking<T, P> {
     pub(crate) plugin: Arc<T>,
+    pub(crate) in_use: Weak<InUse>,
     pub(crate) method: BlockingMethod<T, P>,
     pub(crate) sees: Sees,
 }
@@ -97,11 +100,13 @@ impl<T: Send + Sync + 'static, P: Payload> Handler for Blocking<T, P> {
             Err(mismatch) => return Box::pin(ready(mismatch)),
         };
         let (plugin, method, extensions) = (self.plugin.clone(), self.method, extensions.clone());
+        let in_use = self.in_use.upgrade();
         let span = tracing::Span::current();
         Box::pin(async move {
             let awaited = Arc::new(());
             let mut given = context.awaited_by(&awaited);
             let running = tokio::task::spawn_blocking(move || {
+                let _in_use = in_use;
                 let answer = span.in_scope(|| method(&plugin, &payload, &mut given, &extensions));
                 (answer, given)
             });

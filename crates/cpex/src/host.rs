@@ -169,7 +169,7 @@ impl Host<RustValues> for Hosted<'_> {
     }
 
     fn disable(&mut self, entry: usize) {
-        self.health.disable(self.slot(entry).plugin.name());
+        self.health.disable(&self.slot(entry).plugin);
     }
 
     fn observe(&mut self, entry: usize, event: Event<'_, RustValues>) {

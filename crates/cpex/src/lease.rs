@@ -10,7 +10,7 @@ pub(crate) struct Lease {
     _plugins: Box<[Arc<InUse>]>,
 }
 
-/// Held by every lease on a plugin, and by its entry. Tells when the last of them is gone.
+/// Held by every lease on a plugin, by its entry, and by its methods on the blocking pool, which outlive their caller. Tells when the last of them is gone.
 pub(crate) struct InUse {
     gone: CancellationToken,
 }

@@ -57,8 +57,7 @@ pub(crate) struct Instance {
 
 /// A plugin that no entry has any more.
 pub(crate) struct Leaving {
-    plugin: Arc<dyn Plugin>,
-    name: String,
+    pub(crate) registered: Arc<Registered>,
     /// Cancelled when the last call of it has ended.
     gone: CancellationToken,
 }
@@ -141,8 +140,7 @@ impl Entry {
     pub(crate) fn leave(&mut self) -> Option<Leaving> {
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Loaded(Instance { registered, in_use }) | State::Kept(Instance { registered, in_use }) => {
-                let (plugin, name) = (registered.plugin.clone(), registered.name().to_owned());
-                Some(Leaving { plugin, name, gone: in_use.gone() })
+                Some(Leaving { registered, gone: in_use.gone() })
             }
             other => {
                 self.state = other;
@@ -161,8 +159,9 @@ impl Instance {
     fn under(&self, config: &Arc<PluginConfig>, rules: &Rules) -> Result<Self, (LoadPhase, BoxError)> {
         let Registered { id, plugin, .. } = &*self.registered;
         let registered = Registered { id: *id, config: config.clone(), plugin: plugin.clone() };
-        check(&registered, &mut rules.types.clone()).map_err(|error| (LoadPhase::Register, error.into()))?;
-        Ok(Self { registered: Arc::new(registered), in_use: self.in_use.clone() })
+        let instance = Self { registered: Arc::new(registered), in_use: self.in_use.clone() };
+        check(&instance, &mut rules.types.clone()).map_err(|error| (LoadPhase::Register, error.into()))?;
+        Ok(instance)
     }
 }
 
@@ -182,13 +181,14 @@ async fn load(
     guarded(|| plugin.initialize()).await.map_err(|error| (LoadPhase::Initialize, error))?;
     let registered =
         Registered { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), config: config.clone(), plugin };
-    match check(&registered, &mut rules.types.clone()) {
+    let instance = Instance { registered: Arc::new(registered), in_use: InUse::new() };
+    match check(&instance, &mut rules.types.clone()) {
         Ok(()) => {
             tracing::info!(plugin = config.name, mode = config.mode.word(), "loaded");
-            Ok(Instance { registered: Arc::new(registered), in_use: InUse::new() })
+            Ok(instance)
         }
         Err(error) => {
-            let _ = guarded(|| registered.plugin.shutdown()).await;
+            let _ = guarded(|| instance.registered.plugin.shutdown()).await;
             Err((LoadPhase::Register, error.into()))
         }
     }
@@ -208,7 +208,8 @@ pub(crate) async fn unused(leaving: &[Leaving], limit: Duration) {
 
 /// Shuts plugins down, the last one loaded first; each may take this long. What goes wrong is logged.
 pub(crate) async fn shut_down(leaving: Vec<Leaving>, limit: Duration) {
-    for Leaving { plugin, name, gone } in leaving.into_iter().rev() {
+    for Leaving { registered, gone } in leaving.into_iter().rev() {
+        let name = registered.name();
         if !gone.is_cancelled() {
             tracing::warn!(
                 plugin = name,
@@ -216,7 +217,7 @@ pub(crate) async fn shut_down(leaving: Vec<Leaving>, limit: Duration) {
                 "calls under way take too long: it is shut down beneath them"
             );
         }
-        match tokio::time::timeout(limit, guarded(|| plugin.shutdown())).await {
+        match tokio::time::timeout(limit, guarded(|| registered.plugin.shutdown())).await {
             Ok(Ok(())) => tracing::debug!(plugin = name, "shut down"),
             Ok(Err(error)) => tracing::error!(plugin = name, %error, "failed to shut down"),
             Err(_) => tracing::error!(plugin = name, ?limit, "took too long to shut down"),

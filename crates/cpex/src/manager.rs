@@ -277,7 +277,7 @@ impl Manager {
         let facts = facts(hook, payload, context.request(), &has_key);
         let eligible = hook.line_up.entries().iter().map(|entry| {
             let config = &entry.plugin.plugin.config;
-            let skip = entry.skip(&facts, |slot| self.inner.health.is_disabled(slot.plugin.name()));
+            let skip = entry.skip(&facts, |slot| self.inner.health.is_disabled(&slot.plugin));
             Eligible {
                 plugin: config.name.clone(),
                 mode: config.mode,
@@ -403,7 +403,7 @@ impl Manager {
             Handle::Original,
             context.inner().extensions.clone(),
             &facts(hook, payload, context.request(), &has_key),
-            |slot| health.is_disabled(slot.plugin.name()),
+            |slot| health.is_disabled(&slot.plugin),
             0,
         );
         let span = narrator::hook_span(hook);

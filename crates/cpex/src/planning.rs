@@ -19,20 +19,20 @@ use crate::plugin::{Handlers, Plugin, Registration, Sees};
 use crate::unavailable::{self, Unavailable};
 
 /// The handlers that a plugin attaches with: those of the hooks its entry names, or all.
-fn attached(registered: &Registered) -> impl Iterator<Item = Registration> {
+fn attached(Instance { registered, in_use }: &Instance) -> impl Iterator<Item = Registration> {
     let hooks = &registered.config.hooks;
     let named = |hook: &str| hooks.is_empty() || hooks.iter().any(|name| name == hook);
-    Handlers::of(registered.plugin.clone()).into_iter().filter(move |handler| named(&handler.hook))
+    Handlers::of(registered.plugin.clone(), in_use).into_iter().filter(move |handler| named(&handler.hook))
 }
 
 /// Does a plugin fit the hooks that its entry names?
 ///
 /// # Errors
 /// That it does not, and what would.
-pub(crate) fn check(registered: &Registered, types: &mut HookTypes) -> Result<(), Error> {
-    let name = registered.name();
-    let handlers: Vec<_> = attached(registered).collect();
-    let lacking = registered.config.hooks.iter().find(|hook| !handlers.iter().any(|it| *it.hook == ***hook));
+pub(crate) fn check(instance: &Instance, types: &mut HookTypes) -> Result<(), Error> {
+    let (name, config) = (instance.registered.name(), &instance.registered.config);
+    let handlers: Vec<_> = attached(instance).collect();
+    let lacking = config.hooks.iter().find(|hook| !handlers.iter().any(|it| *it.hook == ***hook));
     if let Some(hook) = lacking {
         return Err(Error::NoHandler { plugin: name.to_owned(), hook: hook.clone() });
     }
@@ -68,22 +68,23 @@ fn settle(plugin: &str, handler: &Registration, types: &mut HookTypes) -> Result
 /// If two plugins take different payloads at the same hook.
 pub(crate) fn plan(entries: &[Entry], rules: &Rules) -> Result<Plan, Error> {
     let mut types = rules.types.clone();
-    for Instance { registered, .. } in entries.iter().filter_map(Entry::instance) {
-        attached(registered).try_for_each(|handler| settle(registered.name(), &handler, &mut types))?;
+    for instance in entries.iter().filter_map(Entry::instance) {
+        attached(instance)
+            .try_for_each(|handler| settle(instance.registered.name(), &handler, &mut types))?;
     }
     let mut hooks: HashMap<Box<str>, Attached> = HashMap::new();
     for entry in entries {
         match &entry.state {
             State::Idle | State::Kept(_) => {}
-            State::Loaded(Instance { registered, .. }) => {
-                for Registration { hook, handler, .. } in attached(registered) {
+            State::Loaded(instance) => {
+                for Registration { hook, handler, .. } in attached(instance) {
                     let carried = types.get(&hook);
                     let handler = if handler.fits(&carried) {
                         handler
                     } else {
                         Arc::new(Dynamic { handler, hook: carried })
                     };
-                    let core = core_entry(&hook, Slot { plugin: registered.clone(), handler });
+                    let core = core_entry(&hook, Slot { plugin: instance.registered.clone(), handler });
                     hooks.entry(hook).or_default().0.extend(core);
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::future::{Future, ready};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use cpex_core::Fault;
 
@@ -12,6 +12,7 @@ use crate::extensions::Extensions;
 use crate::handler::{Blocking, Bound, Handler};
 use crate::hook::{HookType, Names};
 use crate::host::RustValues;
+use crate::lease::InUse;
 use crate::payload::{AnyPayload, Payload};
 use crate::reply::{Decision, IntoReply, Reply};
 pub use crate::shared::Shared;
@@ -75,6 +76,8 @@ pub trait Plugin: Send + Sync + 'static {
 #[derive(Default)]
 pub struct Handlers {
     list: Vec<Registration>,
+    /// Who still calls the plugin. Weak: a plan that is kept calls nobody.
+    in_use: Weak<InUse>,
 }
 
 /// A handler and the hook it answers.
@@ -119,7 +122,8 @@ impl Handlers {
         T: Send + Sync + 'static,
         P: Payload,
     {
-        self.register(hook, Arc::new(Blocking { plugin: plugin.clone(), method, sees }));
+        let (plugin, in_use) = (plugin.clone(), self.in_use.clone());
+        self.register(hook, Arc::new(Blocking { plugin, in_use, method, sees }));
     }
 
     pub(crate) fn register<P: Payload>(&mut self, hook: &impl Names<P>, handler: Arc<dyn Handler>) {
@@ -133,8 +137,8 @@ impl Handlers {
     }
 
     /// Those of a plugin.
-    pub(crate) fn of(plugin: Arc<dyn Plugin>) -> Vec<Registration> {
-        let mut handlers = Self::default();
+    pub(crate) fn of(plugin: Arc<dyn Plugin>, in_use: &Arc<InUse>) -> Vec<Registration> {
+        let mut handlers = Self { list: Vec::new(), in_use: Arc::downgrade(in_use) };
         plugin.handlers(&mut handlers);
         handlers.list
     }

@@ -301,6 +301,120 @@ async fn a_call_of_two_plans_ago_keeps_its_plugin_up() {
     removal.await.unwrap().unwrap();
 }
 
+/// Answers once its thread is let go, whoever still waits for it.
+struct Blocks {
+    called: Arc<Semaphore>,
+    leave: Mutex<std::sync::mpsc::Receiver<()>>,
+    world: Arc<World>,
+    is_open: AtomicBool,
+}
+
+#[plugin]
+impl Blocks {
+    #[shutdown]
+    async fn close(&self) {
+        self.is_open.store(false, Ordering::SeqCst);
+    }
+
+    #[hook("ping", blocking)]
+    fn block(&self, _: &Json) {
+        self.called.add_permits(1);
+        let _ = self.leave.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        if !self.is_open.load(Ordering::SeqCst) {
+            self.world.called_after_the_end.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// `Manager::shutdown` and `remove` wait for the last call of a plugin: a thread cannot be stopped, so a method on the
+/// blocking pool counts as one until it returns, also when its caller has gone.
+#[tokio::test]
+async fn a_method_on_the_blocking_pool_keeps_its_plugin_up_when_its_caller_has_gone() {
+    let (called, world) = (Arc::new(Semaphore::new(0)), Arc::<World>::default());
+    let (let_go, leave) = std::sync::mpsc::channel();
+    let (of, leave) = (world.clone(), Mutex::new(leave));
+    let blocks = Blocks { called: called.clone(), leave, world: of, is_open: AtomicBool::new(true) };
+    let manager = Manager::builder().timeout(None).plugin("blocks", blocks).start().await.unwrap();
+    let caller = manager.clone();
+    let call = tokio::spawn(async move { ping(&caller).await });
+    called.acquire().await.unwrap().forget();
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    let remover = manager.clone();
+    let removal = tokio::spawn(async move { remover.remove("blocks").await });
+    while eligible(&manager) > 0 {
+        tokio::task::yield_now().await;
+    }
+    // The only thread of this runtime: whatever can be done without the method is done by then.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!removal.is_finished());
+    let_go.send(()).unwrap();
+    removal.await.unwrap().unwrap();
+    assert_eq!(world.called_after_the_end.load(Ordering::SeqCst), 0, "shut down beneath its method");
+}
+
+/// Says that it was called and fails, once it has leave.
+struct Fails {
+    called: Arc<Semaphore>,
+    leave: Arc<Semaphore>,
+}
+
+#[plugin]
+impl Fails {
+    #[hook("ping")]
+    async fn fail(&self, _: &Json) -> Result<Reply<Json>, BoxError> {
+        self.called.add_permits(1);
+        self.leave.acquire().await?.forget();
+        Err("no connection".into())
+    }
+}
+
+/// `on_error: disable` takes the instance out of service that has failed, not the one in its place: neither a new one,
+/// nor what denies because it could not be loaded.
+#[tokio::test]
+async fn a_call_that_began_before_a_plugin_was_replaced_does_not_disable_its_successor() {
+    for (mode, loads) in
+        [("sequential", true), ("fire_and_forget", true), ("sequential", false), ("fire_and_forget", false)]
+    {
+        let (called, leave) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let world = Arc::<World>::default();
+        world.fails_to_start.store(!loads, Ordering::SeqCst);
+        let (fails, of) = ((called.clone(), leave.clone()), world.clone());
+        let builder = Manager::builder()
+            .kind("app.Fails", move |_: serde_json::Value| Fails {
+                called: fails.0.clone(),
+                leave: fails.1.clone(),
+            })
+            .kind("app.Counter", move |settings| Counter::new(settings, of.clone()));
+        let old = format!("name: f, kind: app.Fails, mode: {mode}, on_error: disable");
+        let manager = builder.config(config(&[&old])).start().await.unwrap();
+        let caller = manager.clone();
+        let call = tokio::spawn(async move { ping(&caller).await });
+        called.acquire().await.unwrap().forget();
+        let replacing = manager.clone();
+        let replaced = tokio::spawn(async move {
+            replacing.replace(config(&[&format!("{FRAGILE}, on_missing: deny")])).await
+        });
+        let is_new = |outcome: &Outcome<Json>| match loads {
+            true => outcome.metadata.contains_key("f"),
+            false => {
+                outcome.violation.as_ref().is_some_and(|violation| violation.code == "PLUGIN_UNAVAILABLE")
+            }
+        };
+        while manager.entries().await[0].kind != "app.Counter" {
+            tokio::task::yield_now().await;
+        }
+        leave.add_permits(1);
+        replaced.await.unwrap().unwrap();
+        let before = call.await.unwrap().unwrap();
+        let expected = if mode == "sequential" { "failed" } else { "detached" };
+        assert_eq!(before.report.lines().next().unwrap().outcome, expected, "{mode}");
+        assert!(is_new(&ping(&manager).await.unwrap()), "{mode}, loads: {loads}");
+    }
+}
+
 /// How many plugins would answer.
 fn eligible(manager: &Manager) -> usize {
     manager.eligible(&PING, &Json::default(), &Context::new("1")).len()
