@@ -173,6 +173,10 @@ class Builtin:
     ) -> Self:
         """Each hook comes with whether plugins return something else there than what it is about."""
 
+    @staticmethod
+    def kinds() -> list[str]:
+        """All kinds, as configurations name them."""
+
     @property
     def hooks(self) -> list[str]:
         """The names of its hooks."""

@@ -264,12 +264,18 @@ def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
     assert found[1][2].startswith("config.rules[1].pattern: ")
 
 
-def test_a_module_of_the_same_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An application that has a module `builtin` of its own keeps it."""
-    (tmp_path / "builtin.py").write_text("from cpex.framework import Plugin\nclass deny_list(Plugin):\n    pass\n")
+def test_a_module_of_the_same_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A module `builtin` has the names that are left, and takes over no guard."""
+    classes = "from cpex.framework import Plugin\nclass deny_list(Plugin):\n    pass\nclass Own(Plugin):\n    pass\n"
+    (tmp_path / "builtin.py").write_text(classes)
     monkeypatch.syspath_prepend(tmp_path)
-    assert class_of("builtin.deny_list").__module__ == "builtin"
+    assert class_of("builtin.Own").__module__ == "builtin"
+    assert class_of("builtin.audit_log") is BuiltinPlugin and not caplog.records
+    assert class_of("builtin.deny_list") is BuiltinPlugin
+    assert "kind 'builtin.deny_list' is the built-in plugin" in caplog.text
     monkeypatch.undo()
     sys.modules.pop("builtin", None)
     import_module.cache_clear()
-    assert class_of("builtin.deny_list") is BuiltinPlugin
+    assert class_of("builtin.Own") is BuiltinPlugin

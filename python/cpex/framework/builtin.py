@@ -24,11 +24,12 @@ class BuiltinPlugin(Plugin):
 
     The manager's pipeline asks it in place, without a coroutine.
 
-    What looks at texts sees each `str` (those of enumerations too), the keys of dicts, integers of seven digits and
-    more, and pydantic's `AnyUrl`, in dicts, lists, tuples, sets, pydantic models and dataclasses, and in classes
-    derived from these. It does not see binary data, private attributes and `SecretStr`, nor the names of a model's
-    fields. A value from which others can be taken in another way, such as a generator, is an error: it must not go on
-    unseen. So is a payload that is nested deeper than 128 levels, holds itself, or has more than a million values.
+    What looks at texts sees each `str`, the keys of dicts, integers of seven digits and more, and URLs, paths, decimals
+    and IP addresses: in dicts, lists, tuples, sets and pydantic models, in enumerations, and in all attributes of other
+    objects, in `__dict__` or in slots. It does not see binary data, other numbers, dates and times, UUIDs, functions
+    and classes, a model's private attributes and `SecretStr`, nor the names of a model's fields. A value that holds
+    something elsewhere, such as a generator, is an error: it must not go on unseen. So is a payload that is nested
+    deeper than 128 levels, holds itself, or has more than a million values.
 
     The payload is never written into. What changes is copied and keeps its class, without validation; all else stays
     the object it was. A changed text becomes a plain `str`, and the tracked containers of the framework plain ones.

@@ -3,10 +3,12 @@
 //! A class of the program's own is copied by `copy.copy` and written to by its own methods: one that refuses is an
 //! error. The tracked containers of the framework stand for plain ones, and become such.
 
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
 
+use super::objects::{Attribute, dict_of};
 use crate::classes::classes;
 use crate::copy_on_write::CopyOnWriteDict;
 use crate::model::is_a;
@@ -44,6 +46,9 @@ pub(super) fn dict<'py>(dict: &Bound<'py, PyDict>, changes: Vec<Change<'py>>) ->
             None => old_key,
         };
         copy.set_item(key, new_value.unwrap_or(old_value))?;
+    }
+    if changes.next().is_some() {
+        return Err(PyRuntimeError::new_err("the payload has changed while it was read"));
     }
     Ok(copy)
 }
@@ -108,15 +113,34 @@ pub(super) fn set<'py>(
 }
 
 /// An object with some attributes changed, frozen or not.
-pub(super) fn attributes<'py>(
+///
+/// # Errors
+/// `TypeError` if its class makes no copies of its instances.
+pub(super) fn object<'py>(
     object: &Bound<'py, PyAny>,
-    changes: Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)>,
+    changes: Vec<Attribute<'py>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = object.py();
     let copy = shallow(object)?;
-    let set = py.import("builtins")?.getattr("object")?.getattr("__setattr__")?;
-    for (name, value) in changes {
-        set.call1((&copy, name, value))?;
+    let dict = dict_of(&copy)?;
+    let shares = match (&dict, dict_of(object)?) {
+        (Some(copied), Some(original)) => copied.is(&original),
+        _ => false,
+    };
+    if copy.is(object) || shares || !copy.get_type().is(object.get_type()) {
+        return Err(PyTypeError::new_err(format!("{} cannot be copied", object.get_type().name()?)));
+    }
+    for Attribute { name, value, slot } in changes {
+        match (slot, &dict) {
+            (Some(slot), _) => drop(slot.call_method1(intern!(py, "__set__"), (&copy, value))?),
+            (None, Some(dict)) => dict.set_item(name, value)?,
+            (None, None) => {
+                return Err(PyTypeError::new_err(format!(
+                    "{} loses attributes as it is copied",
+                    copy.get_type().name()?
+                )));
+            }
+        }
     }
     Ok(copy)
 }

@@ -63,6 +63,12 @@ impl Builtin {
         Ok(Self { plugin: Arc::new(plugin), name, sites, takes_extensions })
     }
 
+    /// All kinds, as configurations name them.
+    #[staticmethod]
+    fn kinds() -> Vec<String> {
+        plugin::KINDS.iter().map(|kind| format!("{}{}", plugin::PREFIX, kind.name)).collect()
+    }
+
     /// The names of its hooks.
     #[getter]
     fn hooks(&self) -> Vec<&str> {

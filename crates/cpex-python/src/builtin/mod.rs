@@ -5,6 +5,7 @@ mod copies;
 mod entry;
 mod hook;
 mod keep;
+mod objects;
 mod payload;
 mod request;
 mod texts;

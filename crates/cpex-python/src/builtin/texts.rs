@@ -1,36 +1,30 @@
 //! The texts of Python objects, seen where they are.
 //!
 //! Texts are `str` and what derives from it, keys of dicts, integers that may be numbers of cards or accounts, and
-//! pydantic's `AnyUrl`. They are looked for in dicts, lists, tuples, sets, pydantic models and dataclasses, and in what
-//! derives from these. Binary data is no text. A model's private attributes and its secrets (`SecretStr`) are left
-//! alone: neither is dumped or shown. Another value that others can be taken from, such as a generator, cannot be
-//! looked into, and is an error.
+//! URLs, paths, decimals and IP addresses. They are looked for in dicts, lists, tuples, sets and pydantic models, in
+//! enumerations, and in the attributes of other objects ([`objects`]). Binary data is no text. A model's private
+//! attributes and its secrets (`SecretStr`) are left alone: neither is dumped or shown. A value that holds something
+//! elsewhere, such as a generator, cannot be looked into, and is an error.
 //!
 //! What is changed is copied on the way up to the root, and keeps its class; all else stays the object it was. A
 //! changed text is a plain `str`, whatever it was before.
 
 use std::borrow::Cow;
 
-use cpex_builtin::text::{Editor, Place};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use cpex_builtin::text::{Editor, Place, SHORTEST_NUMBER};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyMemoryView, PySet, PyString,
-    PyTuple,
-};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple};
 
 use super::copies;
+use super::objects::{self, Attribute, Seen};
 use super::payload::Unreadable;
 use crate::classes::classes;
 use crate::model::{copy_with, fields_of, is_a};
 
 /// More values than this are in no payload: some hold each other many times over.
 const MOST_VALUES: usize = 1_000_000;
-
-/// Integers of fewer digits are no text.
-const SHORTEST_NUMBER: u64 = 1_000_000;
 
 type Edited<'py> = Result<Option<Bound<'py, PyAny>>, Unreadable>;
 
@@ -165,42 +159,20 @@ impl Walk<'_> {
     }
 
     fn rare<'py>(&mut self, value: &Bound<'py, PyAny>, place: &Place<'_>) -> Edited<'py> {
-        let (py, class) = (value.py(), value.get_type());
-        if let Some(fields) = class.getattr_opt(intern!(py, "__dataclass_fields__"))? {
-            return self.dataclass(value, &fields, place);
-        }
-        if value.is_instance_of::<PyBytes>()
-            || value.is_instance_of::<PyByteArray>()
-            || value.is_instance_of::<PyMemoryView>()
-        {
-            return Ok(None);
-        }
-        if is_url(value)? {
-            return Ok(self.text(&value.str()?, place));
-        }
-        if gives_others(value) {
-            let problem = format!("the payload cannot be read: {} cannot be looked into", class.name()?);
-            return Err(PyTypeError::new_err(problem).into());
-        }
-        Ok(None)
-    }
-
-    fn dataclass<'py>(
-        &mut self,
-        value: &Bound<'py, PyAny>,
-        fields: &Bound<'py, PyAny>,
-        place: &Place<'_>,
-    ) -> Edited<'py> {
+        let attributes = match objects::look(value)? {
+            Seen::Nothing => return Ok(None),
+            Seen::Text(text) => return Ok(self.text(&text, place)),
+            // A level of its own: it may stand for itself.
+            Seen::Value(other) => return self.value(&other, &place.index(0)?),
+            Seen::Attributes(attributes) => attributes,
+        };
         let mut changes = Vec::new();
-        for field in fields.try_iter()? {
-            let field = field?.cast_into::<PyString>().map_err(PyErr::from)?;
-            // A field may be unset, or be a pseudo-field of the class.
-            let Some(old) = value.getattr_opt(&field)? else { continue };
-            if let Some(new) = self.value(&old, &place.key(&shown(&field))?)? {
-                changes.push((field, new));
+        for attribute in attributes {
+            if let Some(new) = self.value(&attribute.value, &place.key(&shown(&attribute.name))?)? {
+                changes.push(Attribute { value: new, ..attribute });
             }
         }
-        Ok(if changes.is_empty() { None } else { Some(copies::attributes(value, changes)?) })
+        Ok(if changes.is_empty() { None } else { Some(copies::object(value, changes)?) })
     }
 }
 
@@ -261,27 +233,4 @@ fn large<'py>(number: &Bound<'py, PyInt>) -> Option<(u64, Python<'py>)> {
         _ => None,
     };
     value.filter(|value| *value >= SHORTEST_NUMBER).map(|value| (value, number.py()))
-}
-
-/// Can other values be taken from it, or waited for?
-fn gives_others(value: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: `value` is live, so its type is, whose slots are only read.
-    unsafe {
-        let class = ffi::Py_TYPE(value.as_ptr());
-        let waits = (*class).tp_as_async;
-        (*class).tp_iter.is_some()
-            || ffi::PyIter_Check(value.as_ptr()) != 0
-            || !waits.is_null() && ((*waits).am_aiter.is_some() || (*waits).am_await.is_some())
-    }
-}
-
-fn is_url(value: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let py = value.py();
-    // Only whoever made a URL has imported it.
-    let modules = py.import("sys")?.getattr("modules")?;
-    let networks = modules.call_method1("get", ("pydantic.networks",))?;
-    if networks.is_none() {
-        return Ok(false);
-    }
-    value.is_instance(&networks.getattr("AnyUrl")?)
 }

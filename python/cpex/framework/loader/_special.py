@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import logging
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from cpex.framework._signature import plugin_error
@@ -11,6 +13,8 @@ from cpex.framework.utils import import_module, parse_class_name
 
 if TYPE_CHECKING:
     from cpex.framework.models import PluginConfig
+
+logger = logging.getLogger("cpex.framework.loader")
 
 SPECIAL_KINDS: Final = frozenset({EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE})
 """Kinds of plugins that run elsewhere."""
@@ -50,13 +54,41 @@ def is_builtin(kind: str) -> bool:
         kind: The kind of an entry.
 
     Returns:
-        True for `builtin.<name>`, unless the application has a module `builtin` of its own.
+        True for the kinds there are, whatever the application has, and for every other `builtin.<name>` unless the
+        application has a module `builtin` of its own.
     """
     if not kind.startswith(f"{_BUILTIN}."):
         return False
+    if kind in _kinds():
+        return True
     from importlib.util import find_spec
 
     return find_spec(_BUILTIN) is None
+
+
+@cache
+def _kinds() -> frozenset[str]:
+    from cpex import _core
+
+    return frozenset(_core.Builtin.kinds())
+
+
+def _warn_of_namesake(kind: str) -> None:
+    """Say that a class of the application's own module `builtin` is passed over."""
+    from importlib.util import find_spec
+
+    if find_spec(_BUILTIN) is None:
+        return
+    module_name, class_name = parse_class_name(kind)
+    try:
+        has_namesake = hasattr(import_module(module_name), class_name)
+    except Exception:
+        # It is not asked for: that it cannot be imported harms nobody here.
+        return
+    if has_namesake:
+        logger.warning(
+            "kind '%s' is the built-in plugin, not the class of the module 'builtin': rename that one", kind
+        )
 
 
 def class_of(kind: str) -> Any:
@@ -74,6 +106,7 @@ def class_of(kind: str) -> Any:
     if is_builtin(kind):
         from cpex.framework.builtin import BuiltinPlugin
 
+        _warn_of_namesake(kind)
         return BuiltinPlugin
     module_name, class_name = parse_class_name(kind)
     return getattr(import_module(module_name), class_name)
