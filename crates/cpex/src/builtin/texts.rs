@@ -20,6 +20,8 @@ pub(crate) enum Unreadable {
     Other(String),
     #[error("{0} is not the same once it was JSON: its texts cannot be changed")]
     Lossy(&'static str),
+    #[error("{0} has other texts each time it is read: they cannot be changed")]
+    Unsteady(&'static str),
 }
 
 /// Payloads whose texts can be looked at and changed, whatever their type.
@@ -43,13 +45,16 @@ impl<P: Payload> Texts for P {
     ) -> Result<Option<Arc<dyn AnyPayload>>, Unreadable> {
         let mut recorder = Recorder { editor, edits: Vec::new(), texts: 0 };
         Walk::look(&mut recorder, self, place)?;
-        let Recorder { edits, .. } = recorder;
+        let Recorder { edits, texts, .. } = recorder;
         if edits.is_empty() {
             return Ok(None);
         }
         // Only now is it converted: the same walk again, which makes the changes and tells their fields.
-        let Walked { json, touched } =
-            Walk::build(&mut Player { edits: edits.into_iter().peekable(), texts: 0 }, self, place)?;
+        let mut player = Player { edits: edits.into_iter().peekable(), texts: 0 };
+        let Walked { json, touched } = Walk::build(&mut player, self, place)?;
+        if player.texts != texts {
+            return Err(Unreadable::Unsteady(std::any::type_name::<P>()));
+        }
         put_together(self, json, &touched).map(Some)
     }
 
@@ -62,8 +67,8 @@ impl<P: Payload> Texts for P {
     }
 }
 
-/// A payload of the same type with these fields of its JSON. The others stay as they are, also those that JSON does
-/// not tell in full, such as secrets.
+/// A payload of the same type with these fields of its JSON, which has to tell them in full. The others stay as they
+/// are, also those that it does not, such as secrets.
 fn put_together<P: Payload>(
     payload: &P,
     json: Value,
@@ -79,17 +84,14 @@ fn put_together<P: Payload>(
         is_touched
     };
     let left = payload.restrict(&proposed, &is_touched).payload;
-    match left {
-        Some(left) if touched.iter().all(|field| taken.borrow().contains(field)) => Ok(Arc::new(left)),
-        // A field has another name in JSON than in Rust. All is taken if nothing else gets lost.
-        _ => {
-            let same: P = serde_json::from_value(serde_json::to_value(payload)?)?;
-            match payload.restrict(&same, &|_| true).payload {
-                None => Ok(Arc::new(proposed)),
-                Some(_) => Err(Unreadable::Lossy(std::any::type_name::<P>())),
-            }
-        }
-    }
+    let is_complete = touched.iter().all(|field| taken.borrow().contains(field));
+    let same: P = serde_json::from_value(serde_json::to_value(payload)?)?;
+    let (made, loses) = match left {
+        Some(left) if is_complete => (left, payload.restrict(&same, &is_touched).payload.is_some()),
+        // A field has another name in JSON than in Rust: all is taken.
+        _ => (proposed, payload.restrict(&same, &|_| true).payload.is_some()),
+    };
+    if loses { Err(Unreadable::Lossy(std::any::type_name::<P>())) } else { Ok(Arc::new(made)) }
 }
 
 /// Notes which texts were changed, counted in the order of the walk.

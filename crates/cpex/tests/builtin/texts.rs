@@ -119,6 +119,78 @@ async fn what_cannot_be_put_together_again_does_not_pass() {
     assert!(manager.invoke(&ACCOUNT, &card, &request()).await.is_err());
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Payload)]
+struct Login {
+    auth: Auth,
+    note: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Auth {
+    user: String,
+    key: Secret,
+}
+
+/// A field is taken from JSON as a whole: one that JSON does not tell in full cannot be changed, and what it does not
+/// tell is not replaced by what it says instead.
+#[tokio::test]
+async fn a_secret_beside_a_changed_text_is_not_lost() {
+    const LOGIN: Hook<Login> = Hook::new("login");
+    let yaml = "plugins: [{name: it, kind: builtin.pii_redactor, hooks: [login], required: true}]";
+    let config = cpex::config::Config::parse(yaml, "plugins.yaml").unwrap();
+    let manager = cpex::Manager::builder().hook(&LOGIN).config(config).start().await.unwrap();
+    let login = |user: &str, note: &str| Login {
+        auth: Auth { user: user.into(), key: "t0ken".into() },
+        note: note.into(),
+    };
+    let failed = manager.invoke(&LOGIN, &login("ann@example.com", ""), &request()).await.unwrap_err();
+    assert!(failed.to_string().contains("is not the same once it was JSON"), "{failed}");
+    let outcome = manager.invoke(&LOGIN, &login("ann", "of bob@example.com"), &request()).await.unwrap();
+    assert_eq!(*outcome.payload.unwrap(), login("ann", "of [EMAIL]"));
+}
+
+/// Has one text more each time it is read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(from = "Vec<String>")]
+struct Growing(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl From<Vec<String>> for Growing {
+    fn from(_: Vec<String>) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Growing {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Serialize for Growing {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let before = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        serializer.collect_seq(std::iter::repeat_n("nothing", before))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Payload)]
+struct Unsteady {
+    growing: Growing,
+    text: String,
+}
+
+/// Changes are made in a second walk: if that meets other texts, they would be made elsewhere.
+#[tokio::test]
+async fn a_payload_with_other_texts_each_time_does_not_pass() {
+    const UNSTEADY: Hook<Unsteady> = Hook::new("unsteady");
+    let yaml = "plugins: [{name: it, kind: builtin.pii_redactor, hooks: [unsteady], required: true}]";
+    let config = cpex::config::Config::parse(yaml, "plugins.yaml").unwrap();
+    let manager = cpex::Manager::builder().hook(&UNSTEADY).config(config).start().await.unwrap();
+    let payload = Unsteady { growing: Growing::default(), text: "ann@example.com".into() };
+    let failed = manager.invoke(&UNSTEADY, &payload, &request()).await.unwrap_err();
+    assert!(failed.to_string().contains("has other texts each time it is read"), "{failed}");
+}
+
 /// A payload that cannot be read is a failure, judged by `on_error`.
 #[tokio::test]
 async fn a_payload_that_is_too_deep_does_not_pass() {
