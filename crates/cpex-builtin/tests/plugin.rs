@@ -130,7 +130,13 @@ fn a_kind_that_could_do_nothing_is_refused() {
             "no schema for results",
         ),
         ("json_schema", schema(), &["http_pre_request"], Power::Full, "no arguments are known"),
-        ("header_injector", json!({"remove": ["x-a"]}), &["tool_post_invoke"], Power::Full, "carries no headers"),
+        (
+            "header_injector",
+            json!({"remove": ["x-a"]}),
+            &["tool_post_invoke"],
+            Power::Full,
+            "carries no headers",
+        ),
         ("pii_redactor", json!({}), &["http_pre_request"], Power::Full, "cannot be changed"),
         ("pii_redactor", json!({}), &["tool_pre_invoke"], Power::Block, "a concurrent plugin cannot"),
     ];

@@ -86,9 +86,7 @@ def _warn_of_namesake(kind: str) -> None:
         # It is not asked for: that it cannot be imported harms nobody here.
         return
     if has_namesake:
-        logger.warning(
-            "kind '%s' is the built-in plugin, not the class of the module 'builtin': rename that one", kind
-        )
+        logger.warning("kind '%s' is the built-in plugin, not the class of the module 'builtin': rename that one", kind)
 
 
 def class_of(kind: str) -> Any:
