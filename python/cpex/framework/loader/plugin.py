@@ -15,6 +15,8 @@ from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE as EXTERNAL_PLUGIN_TYP
 from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
 from cpex.framework.loader._special import SPECIAL_KINDS, class_of, special_type
 from cpex.framework.models import PluginConfig
+from cpex.framework.utils import import_module as import_module
+from cpex.framework.utils import parse_class_name as parse_class_name
 
 __all__ = ["ALLOWED_PLUGIN_DIRS", "PluginLoader"]
 
