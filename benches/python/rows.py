@@ -52,6 +52,15 @@ def _chains() -> list[Row]:
     ]
 
 
+def _guards() -> list[Row]:
+    guards = {"pii": "personal data", "secrets": "secrets", "words": "words of a list"}
+    return [
+        Row(f"guard-{guard}-{what}", f"{name}, 1 KB, {told}", "no plugin", Measure.DIFFERENCE, target)
+        for guard, name in guards.items()
+        for what, told, target in (("clean", "none there", 5), ("found", "some there", 15))
+    ]
+
+
 ROWS = [
     *_chains(),
     Row("concurrent-5", "5 concurrent", "asyncio.gather", Measure.RATIO, 1.3),
@@ -60,6 +69,7 @@ ROWS = [
     Row("skipping", "each plugin skipped by conditions", "without them", Measure.DIFFERENCE, 0.1),
     Row("policy-allow", "hook policy, 5 that allow", "no policy", Measure.RATIO, 2.0),
     Row("policy-rewrite", "hook policy, 5 that rewrite", "no policy", Measure.RATIO, 2.0),
+    *_guards(),
     Row("large-long-strings", "900 KB in 100 strings", "small arguments", Measure.RATIO, 1.2),
     Row("large-many-strings", "900 KB in 42,400 strings", "small arguments", Measure.RATIO, 1.2),
 ]

@@ -4,6 +4,7 @@ The same file runs against whichever `cpex` the interpreter has, so it uses only
 """
 
 import asyncio
+import importlib.util
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -152,6 +153,45 @@ async def large(args: dict[str, Any]) -> Scenario:
     )
 
 
+IS_OURS = importlib.util.find_spec("cpex._core") is not None
+PROSE = "The quarterly report says that sales grew in the north and fell in the south, while costs stayed the same. "
+FINDINGS = {
+    "pii": "Write to alice@example.com, and charge 4111 1111 1111 1111. ",
+    "secrets": "The key is AKIAQ3EGUR7NBSX2LFDP, do not lose it. ",
+    "words": "The codename is nightfall. ",
+}
+
+
+def guard_entry(guard: str) -> dict[str, Any]:
+    """Returns the entry of a guard: built in, or of the package that is published for it; both redact."""
+    if IS_OURS:
+        kinds = {"pii": "pii_redactor", "secrets": "secrets_detector", "words": "deny_list"}
+        words = {"words": ["nightfall", "codename"]} if guard == "words" else {}
+        return {"kind": f"builtin.{kinds[guard]}", "config": {**words, "action": "redact"}}
+    if guard == "pii":
+        return {"kind": "cpex_pii_filter.pii_filter.PIIFilterPlugin", "config": {}}
+    if guard == "secrets":
+        config = {"redact": True, "block_on_detection": False}
+        return {"kind": "cpex_secrets_detection.secrets_detection.SecretsDetectionPlugin", "config": config}
+    raise LookupError("there is no such package")
+
+
+async def guarding(guard: str, finds: bool) -> Scenario:
+    """A guard and 1 KB of text, with something to find or not; the floor is the same hook without it."""
+    entry = PluginConfig.model_validate({"name": guard, "hooks": [HOOK], **guard_entry(guard)})
+    manager, without = TenantPluginManager(Config(plugins=[entry])), TenantPluginManager(Config(plugins=[]))
+    await manager.initialize()
+    await without.initialize()
+    if manager.plugin_count != 1:
+        raise RuntimeError(f"{entry.kind} is not loaded")
+    text = ((FINDINGS[guard] if finds else "") + PROSE * 10)[:1024]
+    payload = ToolPreInvokePayload(name="search", args={"query": text, "limit": 10})
+    result, _ = await manager.invoke_hook(HOOK, payload, request())
+    if (result.modified_payload is not None) != finds:
+        raise RuntimeError(f"{entry.kind} {'finds nothing' if finds else 'finds something'}")
+    return Scenario(invoking(without, payload), invoking(manager, payload))
+
+
 SCENARIOS: dict[str, Callable[[], Awaitable[Scenario]]] = {
     **{
         f"{mode}-{count}": lambda mode=mode, count=count: chain(mode, count)  # type: ignore[misc]
@@ -164,6 +204,11 @@ SCENARIOS: dict[str, Callable[[], Awaitable[Scenario]]] = {
     "skipping": skipping,
     "policy-allow": lambda: policy("Allow"),
     "policy-rewrite": lambda: policy("Rewrite"),
+    **{
+        f"guard-{guard}-{'found' if finds else 'clean'}": lambda guard=guard, finds=finds: guarding(guard, finds)  # type: ignore[misc]
+        for guard in FINDINGS
+        for finds in (False, True)
+    },
     "large-long-strings": lambda: large(long_strings()),
     "large-many-strings": lambda: large(many_strings()),
 }

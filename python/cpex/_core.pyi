@@ -7,9 +7,12 @@ from pydantic import BaseModel
 from typing_extensions import disjoint_base
 
 __all__ = [
+    "Builtin",
+    "BuiltinHook",
     "CopyOnWriteDict",
     "Engine",
     "HookCall",
+    "Kept",
     "PositionIndex",
     "__version__",
     "apply_policy",
@@ -154,3 +157,45 @@ class HookCall:
     def close(self) -> None: ...
     def result(self) -> Any:
         """Returns what it came to, once; a finished `await` answers None in its place."""
+
+@final
+class Builtin:
+    """A built-in plugin, made of an entry of the configuration and attached to its hooks."""
+
+    def __new__(
+        cls,
+        kind: str,
+        name: str,
+        config: dict[str, Any] | None,
+        hooks: list[tuple[str, bool]],
+        mode: str,
+        may_see_headers: bool,
+    ) -> Self:
+        """Each hook comes with whether plugins return something else there than what it is about."""
+
+    @staticmethod
+    def kinds() -> list[str]:
+        """All kinds, as configurations name them."""
+
+    @property
+    def hooks(self) -> list[str]:
+        """The names of its hooks."""
+
+    @property
+    def takes_extensions(self) -> bool:
+        """Whether its hooks take the request's extensions."""
+
+@disjoint_base
+class BuiltinHook:
+    """A built-in plugin at one of its hooks."""
+
+    def __new__(cls, builtin: Builtin, hook: str) -> Self: ...
+    def call_now(self, payload: Any, context: Any, extensions: Any = None) -> Any:
+        """Calls the plugin: a `PluginResult`, or an awaitable of one."""
+
+@final
+class Kept:
+    """What a built-in plugin keeps in its context while a request lasts."""
+
+    def __new__(cls) -> Self: ...
+    def __deepcopy__(self, memo: Any) -> Self: ...

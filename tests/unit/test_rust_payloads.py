@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from cpex.framework.extensions.agent import AgentExtension, ConversationContext
 from cpex.framework.extensions.completion import CompletionExtension, StopReason, TokenUsage
 from cpex.framework.extensions.delegation import DelegationExtension, DelegationHop
@@ -29,7 +31,6 @@ from cpex.framework.extensions.security import (
     SubjectType,
 )
 from cpex.framework.hooks import agents, http, identity, message, prompts, resources, tools
-from pydantic import BaseModel
 
 RECORDED = Path(__file__).parents[2] / "crates/cpex/tests/data/payloads.json"
 

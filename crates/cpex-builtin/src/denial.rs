@@ -1,5 +1,7 @@
 //! A detector's "no".
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 /// Why a payload must not go on. A host makes it into its own violation.
@@ -11,13 +13,26 @@ pub struct Denial {
     pub reason: String,
     /// Figures and places for the log, without any of the text that was found.
     pub details: Map<String, Value>,
+    /// How to say it in HTTP, if 403 does not do.
+    pub http_status: Option<u16>,
+    /// Headers that go with it in HTTP.
+    pub http_headers: Vec<(&'static str, String)>,
+    /// When another try is worth it.
+    pub retry_after: Option<Duration>,
 }
 
 impl Denial {
     /// A denial without details.
     #[must_use]
     pub fn new(code: &'static str, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into(), details: Map::new() }
+        Self {
+            code,
+            reason: reason.into(),
+            details: Map::new(),
+            http_status: None,
+            http_headers: Vec::new(),
+            retry_after: None,
+        }
     }
 
     /// The same with something for the log.

@@ -88,12 +88,12 @@ impl DenyList {
         })
     }
 
-    /// The longest words from the left, without overlaps.
+    /// The words in order; those that overlap as one.
     fn find(&self, text: &str) -> Vec<Finding> {
         let mut findings: Vec<Finding> = (self.automaton.find_overlapping_iter(text))
             .map(|found| found.range())
             .filter(|span| !self.whole_words || stands_alone(text, span))
-            .map(|span| Finding { kind: self.kind.clone(), span, confidence: Confidence::High })
+            .map(|span| Finding::new(self.kind.clone(), span, Confidence::High))
             .collect();
         crate::finding::without_overlaps(&mut findings);
         findings
@@ -107,6 +107,10 @@ impl Detector for DenyList {
 
     fn conclude(&self, report: &mut Report) {
         self.action.conclude(report, "DENIED_WORD", "the payload has words that are not allowed");
+    }
+
+    fn rewrites(&self) -> bool {
+        self.action == Action::Redact
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::denial::Denial;
 use crate::text::Place;
@@ -21,6 +22,16 @@ pub struct Finding {
     pub span: Range<usize>,
     /// How sure the detector is.
     pub confidence: Confidence,
+    /// Whether the span has grown over findings that overlapped it. Its end may be that of another kind, so none of it
+    /// stays readable.
+    pub grown: bool,
+}
+
+impl Finding {
+    /// A finding as a detector makes it.
+    pub fn new(kind: impl Into<Arc<str>>, span: Range<usize>, confidence: Confidence) -> Self {
+        Self { kind: kind.into(), span, confidence, grown: false }
+    }
 }
 
 /// How sure a detector is of a finding.
@@ -55,6 +66,8 @@ pub struct Report {
     pub denial: Option<Denial>,
     /// What a detector adds up over all texts, such as their length.
     pub total: usize,
+    /// What else it has to say for the metadata of the outcome. Never a text of the payload.
+    pub notes: Map<String, Value>,
 }
 
 impl Report {
@@ -81,23 +94,24 @@ impl Report {
     /// Denies the payload because of the findings so far, whose kinds and counts become the details.
     pub fn deny(&mut self, code: &'static str, reason: impl Into<String>) {
         let counts = self.counts.iter().map(|(kind, count)| (kind.to_string(), (*count).into())).collect();
-        self.denial = Some(Denial { code, reason: reason.into(), details: counts });
+        self.denial = Some(Denial { details: counts, ..Denial::new(code, reason) });
     }
 }
 
-/// Leaves of overlapping findings the one that begins first, and of those the surer and then the longer one.
+/// Leaves of overlapping findings the one that begins first, and of those the surer and then the longer one. It grows
+/// over the others: what was found stays covered.
 pub fn without_overlaps(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| {
         (a.span.start.cmp(&b.span.start))
             .then(b.confidence.cmp(&a.confidence))
             .then(b.span.end.cmp(&a.span.end))
     });
-    let mut end = 0;
-    findings.retain(|finding| {
-        let free = finding.span.start >= end;
-        if free {
-            end = finding.span.end;
+    findings.dedup_by(|next, kept| {
+        let overlaps = next.span.start < kept.span.end;
+        if overlaps && next.span.end > kept.span.end {
+            kept.span.end = next.span.end;
+            kept.grown = true;
         }
-        free
+        overlaps
     });
 }

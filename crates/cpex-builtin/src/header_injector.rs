@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use crate::error::ConfigError;
 
-/// The configuration of `header_injector`.
+/// The configuration of `header_injector`. Names are compared without case, and `_` is `-` in them: many servers take
+/// one for the other.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -23,9 +24,11 @@ pub struct HeaderInjectorConfig {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HeaderConfig {
-    /// Its value. `{user}` and other names in braces stand for what is known of the request; `{{` is a brace.
+    /// Its value, in ASCII. `{request_id}`, `{user}`, `{tenant_id}`, `{server_id}` and `{hook}` stand for what is known
+    /// of the request; `{{` is a brace.
     pub value: String,
-    /// Whether it takes the place of one that is there.
+    /// Whether it takes the place of one that is there. That one goes even if something that the value refers to is
+    /// not known: nobody can then pretend to be the value.
     #[serde(default)]
     pub overwrite: bool,
 }
@@ -36,6 +39,18 @@ impl fmt::Debug for HeaderConfig {
         f.debug_struct("HeaderConfig").field("overwrite", &self.overwrite).finish_non_exhaustive()
     }
 }
+
+/// They say where a message ends and who carries it: whoever sets them can smuggle a second one.
+const FRAMING: [&str; 8] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// What a value may refer to.
 const KNOWN: [&str; 5] = ["request_id", "user", "tenant_id", "server_id", "hook"];
@@ -61,24 +76,47 @@ impl HeaderInjector {
     /// Reads the configuration.
     ///
     /// # Errors
-    /// A name is none by RFC 9110, a value has a line break or another control sign, or refers to something unknown.
+    /// A name is none by RFC 9110, is there twice, or frames the message; a value has a line break or another sign
+    /// that is no printable ASCII, or refers to something unknown; or there is nothing to do.
     pub fn new(config: HeaderInjectorConfig) -> Result<Self, ConfigError> {
+        if config.headers.is_empty() && config.remove.is_empty() {
+            return Err(ConfigError::new("headers", "expected a header here, or a name in remove"));
+        }
+        let names: Vec<&String> = config.headers.keys().collect();
+        if let Some(second) =
+            (1..names.len()).find(|at| names[..*at].iter().any(|one| is_same(one, names[*at])))
+        {
+            let field = format!("headers.{}", names[second]);
+            return Err(ConfigError::new(
+                field,
+                "it is there twice: case does not tell headers apart, nor does _ from -",
+            ));
+        }
         for (index, name) in config.remove.iter().enumerate() {
             check_name(name, &format!("remove[{index}]"))?;
         }
         let headers = config.headers.into_iter().map(|(name, header)| {
             let field = format!("headers.{name}");
             check_name(&name, &field)?;
+            if FRAMING.iter().any(|framing| is_same(framing, &name)) {
+                return Err(ConfigError::new(field, "it frames the message: only who sends it may set it"));
+            }
             let field = format!("{field}.value");
             if !is_value(&header.value) {
-                return Err(ConfigError::new(
-                    field,
-                    "a line break or another control sign cannot stand in a header",
-                ));
+                return Err(ConfigError::new(field, "expected printable ASCII without spaces at its ends"));
             }
             Ok(Header { name, parts: parts(&header.value, &field)?, overwrite: header.overwrite })
         });
         Ok(Self { headers: headers.collect::<Result<_, _>>()?, remove: config.remove })
+    }
+
+    /// What the values refer to.
+    pub(crate) fn refers_to(&self) -> impl Iterator<Item = &'static str> {
+        let parts = self.headers.iter().flat_map(|header| &header.parts);
+        parts.filter_map(|part| match part {
+            Part::Known(name) => Some(*name),
+            Part::Text(_) => None,
+        })
     }
 
     /// The headers with the changes, `None` if there are none. `known` tells what is known of the request; a header
@@ -89,14 +127,14 @@ impl HeaderInjector {
         known: impl Fn(&str) -> Option<String>,
     ) -> Option<BTreeMap<String, String>> {
         let mut changed = headers.clone();
-        changed.retain(|name, _| !self.remove.iter().any(|removed| removed.eq_ignore_ascii_case(name)));
+        changed.retain(|name, _| !self.remove.iter().any(|removed| is_same(removed, name)));
         for header in &self.headers {
-            let there = changed.keys().any(|name| name.eq_ignore_ascii_case(&header.name));
-            if there && !header.overwrite {
+            if header.overwrite {
+                changed.retain(|name, _| !is_same(name, &header.name));
+            } else if changed.keys().any(|name| is_same(name, &header.name)) {
                 continue;
             }
             if let Some(value) = header.value(&known) {
-                changed.retain(|name, _| !name.eq_ignore_ascii_case(&header.name));
                 changed.insert(header.name.clone(), value);
             }
         }
@@ -127,9 +165,13 @@ fn parts(value: &str, field: &str) -> Result<Vec<Part>, ConfigError> {
         let inner = rest[at..].strip_prefix('{').and_then(|inner| inner.split_once('}'));
         let (name, after) =
             inner.ok_or_else(|| problem("a brace has no partner; write {{ or }} for a brace".to_owned()))?;
-        let known = KNOWN.iter().find(|known| **known == name);
-        let known =
-            known.ok_or_else(|| problem(format!("{name:?} is not known; there are {}", KNOWN.join(", "))))?;
+        // What stands in the braces may be a part of a key: it is not told.
+        let known = KNOWN.iter().find(|known| **known == name).ok_or_else(|| {
+            problem(format!(
+                "what is in braces is not known; there are {}; write {{{{ for a brace",
+                KNOWN.join(", ")
+            ))
+        })?;
         parts.extend([Part::Text(std::mem::take(&mut text)), Part::Known(known)]);
         rest = after;
     }
@@ -146,6 +188,12 @@ fn check_name(name: &str, field: &str) -> Result<(), ConfigError> {
     Err(ConfigError::new(field, "no name of a header: use letters, digits and hyphens"))
 }
 
+/// Signs beyond ASCII become other ones where a client cuts them to a byte: `Ċ` a line break.
 fn is_value(value: &str) -> bool {
-    !value.chars().any(char::is_control)
+    value.chars().all(|sign| sign == ' ' || sign.is_ascii_graphic()) && value.trim() == value
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    let plain = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    one.bytes().map(plain).eq(other.bytes().map(plain))
 }

@@ -5,6 +5,7 @@
 pub mod denial;
 pub mod error;
 pub mod finding;
+mod fold;
 pub mod inspect;
 pub mod text;
 
@@ -27,6 +28,8 @@ pub mod regex_rewrite;
 pub mod secrets;
 #[cfg(feature = "url_filter")]
 pub mod url_filter;
+
+pub mod plugin;
 
 pub use denial::Denial;
 pub use error::ConfigError;

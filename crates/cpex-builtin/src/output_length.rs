@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use unicode_segmentation::GraphemeCursor;
 
 use crate::error::ConfigError;
 use crate::finding::{Confidence, Finding, Report};
@@ -14,7 +16,8 @@ use crate::text::Place;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OutputLengthConfig {
-    /// The most all texts of a payload may measure together. Keys of objects do not count.
+    /// The most all texts of a payload may measure together. Keys of objects do not count; whole numbers of seven
+    /// digits or more count as texts.
     pub limit: usize,
     /// What is counted.
     #[serde(default)]
@@ -32,24 +35,27 @@ fn ellipsis() -> String {
 }
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
-    /// Unicode characters.
+    /// Unicode characters (code points).
     #[default]
     Characters,
+    /// Bytes in UTF-8.
+    Bytes,
     /// Tokens of a language model, by an estimate without its vocabulary: a token for every four letters or digits
     /// of a word in ASCII, two of one in another alphabet, and every other sign but white space.
     Tokens,
 }
 
 /// What happens to a payload that is too long.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TooLong {
-    /// The text that passes the limit is cut there, and those behind it become empty.
+    /// The text that passes the limit is cut there, and those behind it become empty. No sign that people see as one
+    /// is cut in two. How long the whole was is in the metadata.
     #[default]
     Truncate,
     /// The payload goes no further.
@@ -88,8 +94,8 @@ impl Detector for OutputLength {
             return None;
         }
         let end = unit.cut(text, room.saturating_sub(unit.measure(ellipsis)));
-        let finding =
-            Finding { kind: self.kind.clone(), span: end..text.len(), confidence: Confidence::High };
+        let end = before_sign(text, end);
+        let finding = Finding::new(self.kind.clone(), end..text.len(), Confidence::High);
         report.add(finding, place);
         if *action == TooLong::Deny {
             return None;
@@ -100,13 +106,23 @@ impl Detector for OutputLength {
     }
 
     fn conclude(&self, report: &mut Report) {
-        if self.config.action == TooLong::Deny && report.total > self.config.limit {
-            report.deny("OUTPUT_TOO_LONG", "the text is longer than allowed");
-            if let Some(denial) = &mut report.denial {
-                denial.details.insert("length".to_owned(), report.total.into());
-                denial.details.insert("limit".to_owned(), self.config.limit.into());
+        let OutputLengthConfig { limit, unit, action, .. } = &self.config;
+        if report.total <= *limit {
+            return;
+        }
+        let told = json!({"length": report.total, "limit": limit, "unit": unit});
+        match action {
+            TooLong::Truncate => report.notes.extend([("truncated".to_owned(), told)]),
+            TooLong::Deny => {
+                report.deny("OUTPUT_TOO_LONG", "the text is longer than allowed");
+                let details = report.denial.iter_mut().map(|denial| &mut denial.details);
+                details.for_each(|details| details.extend(told.as_object().cloned().unwrap_or_default()));
             }
         }
+    }
+
+    fn rewrites(&self) -> bool {
+        self.config.action == TooLong::Truncate
     }
 }
 
@@ -116,6 +132,7 @@ impl Unit {
     pub fn measure(self, text: &str) -> usize {
         match self {
             Self::Characters => text.chars().count(),
+            Self::Bytes => text.len(),
             Self::Tokens => token_ends(text).count(),
         }
     }
@@ -124,8 +141,21 @@ impl Unit {
     fn cut(self, text: &str, units: usize) -> usize {
         match self {
             Self::Characters => text.char_indices().nth(units).map_or(text.len(), |(at, _)| at),
+            Self::Bytes => {
+                (0..=units.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+            }
             Self::Tokens => units.checked_sub(1).and_then(|last| token_ends(text).nth(last)).unwrap_or(0),
         }
+    }
+}
+
+/// The end of the last sign, as people see signs, that ends at `end` or before it. A family of emojis or a letter with
+/// its accents is one.
+fn before_sign(text: &str, end: usize) -> usize {
+    let mut cursor = GraphemeCursor::new(end, text.len(), true);
+    match cursor.is_boundary(text, 0) {
+        Ok(false) => cursor.prev_boundary(text, 0).ok().flatten().unwrap_or(0),
+        _ => end,
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use regex::{Regex, RegexSet, RegexSetBuilder};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::ConfigError;
 use crate::finding::{Confidence, Finding, Report};
@@ -37,7 +37,7 @@ impl Default for PromptInjectionConfig {
 }
 
 /// What happens to an attempt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnAttempt {
@@ -177,8 +177,7 @@ impl Detector for PromptInjection {
     fn examine(&self, text: &str, place: &Place<'_>, report: &mut Report) -> Option<String> {
         let (folded, hidden) = fold(text);
         if hidden >= MANY_HIDDEN {
-            let kind = HIDDEN.0.into();
-            report.add(Finding { kind, span: 0..text.len(), confidence: Confidence::Medium }, place);
+            report.add(Finding::new(HIDDEN.0, 0..text.len(), Confidence::Medium), place);
         }
         for index in self.set.matches(&folded) {
             // A folded text has other places than the text; then the finding is all of it.
@@ -187,10 +186,7 @@ impl Detector for PromptInjection {
                 Cow::Owned(_) => None,
             };
             let span = span.unwrap_or(0..text.len());
-            report.add(
-                Finding { kind: self.kinds[index].clone(), span, confidence: Confidence::Medium },
-                place,
-            );
+            report.add(Finding::new(self.kinds[index].clone(), span, Confidence::Medium), place);
         }
         None
     }
@@ -203,6 +199,10 @@ impl Detector for PromptInjection {
                 denial.details.insert("score".to_owned(), ((score * 100.0).round() / 100.0).into());
             }
         }
+    }
+
+    fn rewrites(&self) -> bool {
+        false
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::error::ConfigError;
@@ -36,7 +36,7 @@ impl Default for RedactConfig {
 }
 
 /// What takes the place of a finding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
@@ -113,16 +113,19 @@ impl Redactor {
         let mut end = 0;
         for finding in findings {
             out.push_str(&text[end..finding.span.start]);
-            self.replace(&finding.kind, &text[finding.span.clone()], &mut out);
+            self.replace(finding, &text[finding.span.clone()], &mut out);
             end = finding.span.end;
         }
         out.push_str(&text[end..]);
         out
     }
 
-    fn replace(&self, kind: &str, found: &str, out: &mut String) {
+    fn replace(&self, finding: &Finding, found: &str, out: &mut String) {
+        let kind = &*finding.kind;
         match self.kinds.get(kind).unwrap_or(&self.means) {
+            Means::Mask(mask) if !mask.contains('{') => out.push_str(mask),
             Means::Mask(mask) => out.push_str(&mask.replace("{kind}", &kind.to_ascii_uppercase())),
+            Means::Partial { .. } if finding.grown => stars(found, 0, out),
             Means::Partial { keep } => stars(found, *keep, out),
             Means::Hash(mac) => out.push_str(&token(mac, kind, found)),
             Means::Tokenise(mac, vault) => {

@@ -93,6 +93,10 @@ impl Detector for RegexRewrite {
         }
         current.filter(|current| current != text)
     }
+
+    fn rewrites(&self) -> bool {
+        true
+    }
 }
 
 impl Rule {
@@ -101,7 +105,7 @@ impl Rule {
         let rewritten = self.regex.replace_all(text, |groups: &Captures<'_>| {
             found = true;
             let span = groups.get_match().range();
-            report.add(Finding { kind: self.kind.clone(), span, confidence: Confidence::High }, place);
+            report.add(Finding::new(self.kind.clone(), span, Confidence::High), place);
             let mut replacement = String::new();
             groups.expand(&self.replacement, &mut replacement);
             replacement

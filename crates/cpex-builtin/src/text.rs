@@ -3,6 +3,7 @@
 //! A [`TextTree`] is walked once; every text in it is shown to an [`Editor`] with the [`Place`] where it stands.
 //! What the editor changes is copied, what it leaves is not touched: a tree without a change costs no allocation.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 pub const MAX_DEPTH: usize = 128;
 
 /// JSON integers of fewer digits are no text; from here on they may be card, phone or account numbers.
-const SHORTEST_NUMBER: u64 = 1_000_000;
+pub const SHORTEST_NUMBER: u64 = 1_000_000;
 
 /// A value with texts in it.
 pub trait TextTree: Sized {
@@ -82,6 +83,12 @@ impl<'a> Place<'a> {
             Step::Index(_) | Step::KeyItself => self.above.and_then(Self::name),
             Step::Root => None,
         }
+    }
+
+    /// Whether it is the place of the tree itself.
+    #[must_use]
+    pub const fn is_root(&self) -> bool {
+        matches!(self.step, Step::Root)
     }
 
     /// Whether the text is a key of the object at this place, not a value.
@@ -170,7 +177,10 @@ impl TextTree for Map<String, Value> {
             let fields = copy.get_or_insert_with(|| {
                 self.iter().take(index).map(|(key, value)| (key.clone(), value.clone())).collect()
             });
-            let key = new_key.map_or_else(|| key.clone(), |new| free_key(new, self, fields));
+            let key = new_key.map_or_else(
+                || key.clone(),
+                |new| free_key(new, |key| self.contains_key(key) || fields.contains_key(key)),
+            );
             fields.insert(key, new_value.unwrap_or_else(|| value.clone()));
         }
         Ok(copy)
@@ -193,8 +203,24 @@ impl TextTree for Value {
     }
 }
 
-fn free_key(wanted: String, before: &Map<String, Value>, after: &Map<String, Value>) -> String {
-    let taken = |key: &str| before.contains_key(key) || after.contains_key(key);
+/// An object of the fields of another: old key, new key if it was changed, value. Nothing is lost where keys meet.
+#[must_use]
+pub fn rename(fields: Vec<(String, Option<String>, Value)>) -> Map<String, Value> {
+    let is_renamed = fields.iter().any(|(_, new, _)| new.is_some());
+    let before: BTreeSet<String> =
+        fields.iter().filter(|_| is_renamed).map(|(key, _, _)| key.clone()).collect();
+    let mut after = Map::with_capacity(fields.len());
+    for (key, new, value) in fields {
+        let key = match new {
+            Some(new) => free_key(new, |key| before.contains(key) || after.contains_key(key)),
+            None => key,
+        };
+        after.insert(key, value);
+    }
+    after
+}
+
+fn free_key(wanted: String, taken: impl Fn(&str) -> bool) -> String {
     if !taken(&wanted) {
         return wanted;
     }

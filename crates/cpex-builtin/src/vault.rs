@@ -1,14 +1,14 @@
 //! Where the texts behind tokens are kept.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use regex::{Captures, Regex};
 
 use crate::text::{Editor, Place};
 
 static TOKEN: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\[[A-Z0-9_]+:[a-p]{20}\]").expect("the pattern is valid"));
+    LazyLock::new(|| Regex::new(r"\[[^\[\]]+:[a-p]{20}\]").expect("the pattern is valid"));
 
 /// Keeps texts by their tokens.
 pub trait Vault: Send + Sync {
@@ -19,17 +19,28 @@ pub trait Vault: Send + Sync {
     fn reveal(&self, token: &str) -> Option<String>;
 }
 
-/// A vault in the memory of this process, gone with it.
+/// A vault in the memory of this process, gone with it. When it is full, the oldest texts make room.
 pub struct MemoryVault {
-    texts: RwLock<HashMap<String, String>>,
-    capacity: usize,
+    kept: RwLock<Kept>,
+    most: usize,
 }
 
+#[derive(Default)]
+struct Kept {
+    texts: HashMap<Arc<str>, Box<str>>,
+    /// The tokens, the oldest first.
+    order: VecDeque<Arc<str>>,
+    bytes: usize,
+}
+
+/// So many bytes of texts are kept for each text that fits by number: a custom pattern may find long ones.
+const BYTES_EACH: usize = 1024;
+
 impl MemoryVault {
-    /// A vault for so many texts; later ones are not kept.
+    /// A vault for so many texts, of a KB each on average.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
-        Self { texts: RwLock::default(), capacity }
+    pub fn new(most: usize) -> Self {
+        Self { kept: RwLock::default(), most }
     }
 }
 
@@ -41,18 +52,30 @@ impl Default for MemoryVault {
 
 impl Vault for MemoryVault {
     fn keep(&self, token: &str, text: &str) {
-        let mut texts = self.texts.write().unwrap_or_else(PoisonError::into_inner);
-        if texts.len() < self.capacity && !texts.contains_key(token) {
-            texts.insert(token.to_owned(), text.to_owned());
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.texts.contains_key(token) {
+            return;
+        }
+        let token: Arc<str> = token.into();
+        kept.bytes += text.len();
+        kept.texts.insert(token.clone(), text.into());
+        kept.order.push_back(token);
+        while kept.order.len() > self.most || kept.bytes > self.most.saturating_mul(BYTES_EACH) {
+            let Some(oldest) = kept.order.pop_front() else { break };
+            let text = kept.texts.remove(&oldest);
+            kept.bytes -= text.map_or(0, |text| text.len());
         }
     }
 
     fn reveal(&self, token: &str) -> Option<String> {
-        self.texts.read().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        kept.texts.get(token).map(|text| text.clone().into_string())
     }
 }
 
 /// Turns the tokens in a payload back into texts, where its vault knows them.
+///
+/// Whoever can write a token gets its text: give each tenant a vault and a key of its own.
 pub struct Reveal<'a>(pub &'a dyn Vault);
 
 impl Editor for Reveal<'_> {

@@ -15,27 +15,30 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 fn config<T: DeserializeOwned>(config: Value) -> T {
-    serde_json::from_value(config).unwrap()
+    serde_json::from_value(config).expect("as the test says")
 }
 
 fn pii(settings: Value) -> Pii {
-    Pii::new(config::<PiiConfig>(settings)).unwrap()
+    Pii::new(config::<PiiConfig>(settings)).expect("as the test says")
 }
 
 fn secrets() -> Secrets {
-    Secrets::new(config::<SecretsConfig>(json!({"action": "redact"}))).unwrap()
+    Secrets::new(config::<SecretsConfig>(json!({"action": "redact"}))).expect("as the test says")
 }
 
 /// What a detector makes of a payload.
 fn changed(detector: &dyn Detector, payload: Value) -> Value {
-    let inspection = inspect(&payload, &[detector]).unwrap();
+    let inspection = inspect(&payload, &[detector]).expect("as the test says");
     assert!(inspection.denied().is_none());
     inspection.changed.unwrap_or(payload)
 }
 
 /// The code a detector denies a payload with.
 fn denied(detector: &dyn Detector, payload: &Value) -> Option<&'static str> {
-    inspect(payload, &[detector]).unwrap().denied().and_then(|report| Some(report.denial.as_ref()?.code))
+    inspect(payload, &[detector])
+        .expect("as the test says")
+        .denied()
+        .and_then(|report| Some(report.denial.as_ref()?.code))
 }
 
 #[test]
@@ -72,6 +75,25 @@ fn personal_data_is_masked_and_nothing_else() {
 }
 
 #[test]
+fn texts_are_read_as_people_read_them() {
+    let detector = pii(json!({}));
+    for (text, masked) in [
+        ("４１１１ １１１１ １１１１ １１１１ x", "[CARD] x"),
+        ("é 4111\u{a0}1111\u{a0}1111\u{a0}1111 é", "é [CARD] é"),
+        ("ali\u{200b}ce＠example．com!", "[EMAIL]!"),
+        ("call +44\u{202f}20\u{2011}7946\u{2011}0958.", "call [PHONE]."),
+        ("٤١١١١١١١١١١١١١١١", "[CARD]"),
+        ("世界 4377685825398, card 4377685825398", "世界 4377685825398, card [CARD]"),
+        ("00420 606 847 381 or (020) 7946 0958", "[PHONE] or [PHONE]"),
+        ("appelez-moi au 06 12 34 56 78", "appelez-moi au [PHONE]"),
+    ] {
+        assert_eq!(changed(&detector, json!(text)), json!(masked));
+    }
+    let token = "gh\u{200b}p_16C7e42F292c6912E7710c838347Ae178B4a";
+    assert_eq!(changed(&secrets(), json!(format!("世 {token}."))), json!("世 [GITHUB_TOKEN]."));
+}
+
+#[test]
 fn the_name_of_a_field_is_a_label() {
     let payload = json!({"ssn": "536904399", "mobile": 4_155_552_671_u64, "rows": 4_155_552_671_u64, "card": 4_111_111_111_111_111_u64});
     let expected = json!({"ssn": "[SSN]", "mobile": "[PHONE]", "rows": 4_155_552_671_u64, "card": "[CARD]"});
@@ -89,6 +111,26 @@ fn a_redaction_may_differ_by_kind() {
     let detector = pii(json!({"redact_kinds": {"card": {"keep_last": 4}}, "allow": ["Help@example.com"]}));
     let text = "4111 1111 1111 1111 a@example.com help@example.com";
     assert_eq!(changed(&detector, json!(text)), json!("**** **** **** 1111 [EMAIL] help@example.com"));
+}
+
+/// A part of a finding that sticks out of another is found, too.
+#[test]
+fn findings_that_overlap_are_covered_together() {
+    let customer = json!({"customer": r"Customer \S{1,8}"});
+    let detector = pii(json!({"custom": customer}));
+    assert_eq!(changed(&detector, json!("Customer ann.smith@example.com, hi")), json!("[CUSTOMER], hi"));
+    let words = json!({"words": ["social security", "security number"], "action": "redact"});
+    let words = DenyList::new(config::<DenyListConfig>(words)).unwrap();
+    assert_eq!(changed(&words, json!("my social security number is")), json!("my [DENIED_WORD] is"));
+}
+
+/// What may stay readable of a card is not what may stay readable of the rest.
+#[test]
+fn nothing_stays_readable_where_findings_overlap() {
+    let custom = json!({"pin": "1111 PIN [0-9]{4}"});
+    let detector = pii(json!({"custom": custom, "redact_kinds": {"card": {"keep_last": 4}}}));
+    let text = json!("4111 1111 1111 1111, 4111 1111 1111 1111 PIN 1234");
+    assert_eq!(changed(&detector, text), json!("**** **** **** 1111, **** **** **** **** *** ****"));
 }
 
 #[test]
@@ -125,6 +167,30 @@ fn secrets_are_found_by_format_and_by_name() {
         (json!({"token": token}), json!({"token": "[GITHUB_TOKEN]"})),
         (json!("password = 'tr0ub4dor&3x'"), json!("password = '[PASSWORD]'")),
         (json!({"db": {"password": "tr0ub4dor&3x"}}), json!({"db": {"password": "[PASSWORD]"}})),
+        (json!("--token a1b2c3d4e5f6a7b8c9d0 x"), json!("--token [API_KEY] x")),
+        (json!("<password>tr0ub4dor&3x</password>"), json!("<password>[PASSWORD]</password>")),
+        (json!("password: str = 'tr0ub4dor&3x'"), json!("password: str = '[PASSWORD]'")),
+        (
+            json!("- name: DB_PASSWORD\n  value: tr0ub4dor&3x"),
+            json!("- name: DB_PASSWORD\n  value: [PASSWORD]"),
+        ),
+        (json!(r#"{\"token\": \"a1b2c3d4e5f6a7b8c9d0\"}"#), json!(r#"{\"token\": \"[API_KEY]\"}"#)),
+        (json!("?api_key=a1b2c3d4e5f6a7b8c9d0&page=2"), json!("?api_key=[API_KEY]&page=2")),
+        (json!("The password is tr0ub4dor&3x."), json!("The password is [PASSWORD].")),
+        (
+            json!("Passwort: tr0ub4dor&3x, DB_PASS=s0-l0ng-s0"),
+            json!("Passwort: [PASSWORD], DB_PASS=[PASSWORD]"),
+        ),
+        (json!(format!("%22{token}%22 \\n{token}")), json!("%22[GITHUB_TOKEN]%22 \\n[GITHUB_TOKEN]")),
+        (
+            json!("passwordHash: a1b2c3d4e5f6a7b8, x_token_id=a1b2c3d4e5f6a7b8"),
+            json!("passwordHash: a1b2c3d4e5f6a7b8, x_token_id=a1b2c3d4e5f6a7b8"),
+        ),
+        (
+            json!("password = hash(input2), token = tokens[index_12]"),
+            json!("password = hash(input2), token = tokens[index_12]"),
+        ),
+        (json!("postgres://app:${DB_PASSWORD}@db/app"), json!("postgres://app:${DB_PASSWORD}@db/app")),
         (json!("postgres://app:s3cr3tpw@db/app"), json!("postgres://app:[PASSWORD_IN_URL]@db/app")),
         (json!("password = os.environ['DB']"), json!("password = os.environ['DB']")),
         (json!("max_tokens: 4096, token_type: bearer"), json!("max_tokens: 4096, token_type: bearer")),

@@ -1,6 +1,12 @@
 //! Laws that hold for every text.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use cpex_builtin::finding::{Confidence, Finding, without_overlaps};
 use cpex_builtin::pii::{Pii, PiiConfig, is_card_number, is_iban};
+use cpex_builtin::prompt_injection::{PromptInjection, PromptInjectionConfig};
 use cpex_builtin::secrets::{Secrets, SecretsConfig};
 use cpex_builtin::{Detector, inspect};
 use proptest::prelude::*;
@@ -10,18 +16,20 @@ const MARK: &str = "⟦R⟧";
 
 fn pii() -> Pii {
     let config = json!({"redact": {"mask": MARK}, "min_confidence": "low"});
-    Pii::new(serde_json::from_value::<PiiConfig>(config).unwrap()).unwrap()
+    Pii::new(serde_json::from_value::<PiiConfig>(config).expect("as the test says"))
+        .expect("as the test says")
 }
 
 fn secrets() -> Secrets {
     let config = json!({"redact": {"mask": MARK}, "action": "redact", "min_confidence": "low"});
-    Secrets::new(serde_json::from_value::<SecretsConfig>(config).unwrap()).unwrap()
+    Secrets::new(serde_json::from_value::<SecretsConfig>(config).expect("as the test says"))
+        .expect("as the test says")
 }
 
 fn redacted(detector: &dyn Detector, text: &str) -> String {
     let payload = Value::from(text);
-    let changed = inspect(&payload, &[detector]).unwrap().changed;
-    changed.map_or_else(|| text.to_owned(), |changed| changed.as_str().unwrap().to_owned())
+    let changed = inspect(&payload, &[detector]).expect("as the test says").changed;
+    changed.map_or_else(|| text.to_owned(), |changed| changed.as_str().expect("as the test says").to_owned())
 }
 
 /// Whether the pieces between the marks stand in the text in their order, the first and last at its ends.
@@ -56,8 +64,63 @@ fn texts() -> impl Strategy<Value = String> {
         Just("2001:db8::1".to_owned()),
         Just("://u:".to_owned()),
         Just("Bearer ".to_owned()),
+        "[０-９＠\u{200b}\u{a0}–]{1,3}",
+        Just("token: ghp_".to_owned()),
     ];
     prop::collection::vec(parts, 0..12).prop_map(|parts| parts.concat())
+}
+
+/// Time is linear in the text: sixteen times a bait takes about sixteen times as long. A step for each pair of bytes
+/// would take two hundred and fifty-six times as long.
+#[test]
+fn time_grows_as_the_text_does() {
+    let injection = PromptInjection::new(PromptInjectionConfig::default()).unwrap();
+    let detectors: [(&str, &dyn Detector); 3] =
+        [("pii", &pii()), ("secrets", &secrets()), ("injection", &injection)];
+    let spent = |detector: &dyn Detector, text: &String| {
+        let start = Instant::now();
+        let _ = inspect(text, &[detector]);
+        start.elapsed().as_secs_f64()
+    };
+    for bait in [
+        "4",
+        "1 ",
+        "1-",
+        "a@",
+        "@",
+        "a",
+        "a.",
+        ":",
+        "1:",
+        "+",
+        "(0",
+        "GB82 ",
+        "=",
+        "key=",
+        "password: ",
+        "token is ",
+        "-----BEGIN PRIVATE KEY-----",
+        "-",
+        "://:a@",
+        "://a:",
+        "eyJa.",
+        "eyJaaaaaaaaa.eyJ",
+        "ghp_",
+        "Bearer ",
+        "--token ",
+        "\\",
+        "ignore ",
+        "ignore all previous ",
+        "１",
+        "\u{200b}a",
+    ] {
+        for (name, detector) in detectors {
+            let (short, long) = (bait.repeat(4096 / bait.len()), bait.repeat(16 * (4096 / bait.len())));
+            // Other work on the machine makes a round longer, never shorter: one good round of many is enough.
+            let least = (0..20).map(|_| spent(detector, &short)).fold(f64::INFINITY, f64::min);
+            assert!((0..50).any(|_| spent(detector, &long) < 64.0 * least), "{name} for {bait:?}");
+        }
+    }
 }
 
 proptest! {
@@ -77,6 +140,19 @@ proptest! {
                 end = finding.span.end;
             }
         }
+    }
+
+    #[test]
+    fn what_was_found_stays_covered(spans in prop::collection::vec((0_usize..40, 1_usize..12, 0_u8..3), 0..12)) {
+        let findings: Vec<Finding> = spans.into_iter().map(|(start, length, sure)| {
+            let confidence = [Confidence::Low, Confidence::Medium, Confidence::High][usize::from(sure)];
+            Finding::new("any", start..start + length, confidence)
+        }).collect();
+        let covered = |findings: &[Finding]| findings.iter().flat_map(|f| f.span.clone()).collect::<BTreeSet<_>>();
+        let mut left = findings.clone();
+        without_overlaps(&mut left);
+        prop_assert_eq!(covered(&left), covered(&findings));
+        prop_assert!(left.windows(2).all(|pair| pair[0].span.end <= pair[1].span.start), "{left:?}");
     }
 
     #[test]

@@ -184,3 +184,17 @@ fn the_circuit_breaker_names_the_field_and_what_would_be_right() {
         check(config, breaker, expected);
     }
 }
+
+#[test]
+fn what_would_never_count_is_an_error() {
+    let limits = json!([{"hard": 1, "per": "day"}]);
+    let term = json!({"field": "/a", "price": 0});
+    for cost in [json!({}), json!({"fixed": 0}), json!({"terms": [term]})] {
+        check(json!({"limits": limits, "cost": cost}), budget, "cost: expected fixed or terms with a price");
+    }
+    let actual = json!({"terms": [{"field": "/a", "price": 1, "missing": -1}]});
+    let error = "actual.terms[0].missing: expected a number that is not negative";
+    check(json!({"limits": limits, "cost": {}, "actual": actual}), budget, error);
+    let headers = json!({"limits": [{"rate": "5/s", "key": ["header:x key"]}]});
+    check(headers, limiter, "limits[0].key[0]: expected user, tenant");
+}

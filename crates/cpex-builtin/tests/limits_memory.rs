@@ -50,6 +50,25 @@ fn threads_share_a_limit_and_a_budget_exactly() {
     assert_eq!(counts.iter().map(|(_, reserved)| reserved).sum::<usize>(), 1000);
 }
 
+/// Who calls themselves by a tenant's name spends nothing of the tenant's.
+#[test]
+fn a_user_and_a_tenant_of_one_name_are_two() {
+    let limits =
+        json!([{"hard": 9, "within": "1h", "key": ["user"]}, {"hard": 5, "within": "1h", "key": ["tenant"]}]);
+    let budget = budget(json!({"limits": limits, "cost": {"fixed": 1}}));
+    let both = facts([(Part::User, "acme"), (Part::Tenant, "acme")]);
+    for spent in [1.0, 2.0] {
+        let decision = now(budget.reserve(&Value::Null, &both)).unwrap();
+        assert_eq!(
+            decision.spending.iter().map(|one| one.spent.number()).collect::<Vec<_>>(),
+            [spent, spent]
+        );
+    }
+    let alone = facts([(Part::User, "acme"), (Part::Tenant, "other")]);
+    let decision = now(budget.reserve(&Value::Null, &alone)).unwrap();
+    assert_eq!(decision.spending.iter().map(|one| one.spent.number()).collect::<Vec<_>>(), [3.0, 1.0]);
+}
+
 #[test]
 fn a_call_that_one_limit_refuses_is_charged_to_none() {
     let limits = json!([{"rate": "2/day", "key": ["user"]}, {"rate": "3/day", "key": ["tenant"]}]);

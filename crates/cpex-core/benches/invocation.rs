@@ -34,7 +34,7 @@ impl Host<Self> for Plain {
         false
     }
 
-    fn isolate(&mut self, payload: &u32) -> Result<u32, u32> {
+    fn isolate(&mut self, _entry: usize, payload: &u32) -> Result<u32, u32> {
         Ok(*payload)
     }
 

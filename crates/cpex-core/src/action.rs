@@ -80,6 +80,12 @@ pub struct Work<V: Values> {
     pub timeout: Option<Duration>,
 }
 
+impl<V: Values> Reply<V> {
+    /// Go on, and nothing else.
+    pub const ALLOW: Self =
+        Self { allow: true, violation: None, payload: None, extensions: None, retry_delay_ms: 0 };
+}
+
 impl<V: Values> Fault<V> {
     /// How a call ends that ends with this.
     #[must_use]

@@ -35,11 +35,12 @@ pub trait Host<V: Values> {
     /// Must this payload be isolated before any plugin sees it, whatever the policy?
     fn is_open_container(&self, payload: &V::Payload) -> bool;
 
-    /// A copy that a plugin may write into without reaching the original.
+    /// A copy that a plugin may write into without reaching the original; for a plugin that writes into nothing, the
+    /// original will do.
     ///
     /// # Errors
     /// Only if the copying itself was interrupted; the pipeline ends with the error.
-    fn isolate(&mut self, payload: &V::Payload) -> Result<V::Payload, V::Error>;
+    fn isolate(&mut self, entry: usize, payload: &V::Payload) -> Result<V::Payload, V::Error>;
 
     /// How a proposed payload relates to the one it would replace.
     fn relation(&self, target: &V::Payload, proposed: &V::Payload) -> Relation;

@@ -156,8 +156,13 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
             if self.states[entry] != State::Due {
                 continue;
             }
-            match self.work(host, entry, phase) {
-                Ok(work) => return self.launch(work, runs),
+            let launched = match runs {
+                Runs::Serial => self.launch(host, entry, phase).map(Action::Call),
+                Runs::Parallel => self.launch(host, entry, phase).map(Action::Spawn),
+                Runs::Detached => self.detach(host, entry, phase).map(Action::Detach),
+            };
+            match launched {
+                Ok(action) => return action,
                 Err(error) => self.raise(Some(entry), Fault::Interrupt(error)),
             }
         }
@@ -167,6 +172,8 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
     ///
     /// # Errors
     /// [`Misuse`] if it was not running.
+    // Part of the driver's loop: there a reply that only allows is known to say nothing else.
+    #[inline(always)]
     pub fn handle_reply(
         &mut self,
         host: &mut impl Host<V>,
@@ -279,19 +286,22 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
                 && self.settings.pool.is_none_or(|pool| self.running < pool.get())
     }
 
+    // This and `launch` stay one with the driver's loop: work that goes through memory costs more than making it.
+    #[inline(always)]
     fn work(&mut self, host: &mut impl Host<V>, entry: usize, phase: Phase) -> Result<Work<V>, V::Error> {
-        let shown = if phase == Phase::FireAndForget { &self.original } else { self.payload() };
-        let payload = if payload::needs_isolation(host, &self.settings, phase, shown) {
-            host.isolate(shown)?
-        } else {
-            host.share(shown)
-        };
         let Entry { timeout, shown, .. } = &self.line_up.entries()[entry];
+        let timeout = timeout.or(self.settings.timeout);
         let extensions = match self.extensions_for(phase) {
             Some(extensions) if !shown.is_empty() => Some(host.show(extensions, *shown)?),
             _ => None,
         };
-        Ok(Work { entry, payload, extensions, timeout: timeout.or(self.settings.timeout) })
+        let shown = if phase == Phase::FireAndForget { &self.original } else { self.payload() };
+        let payload = if payload::needs_isolation(host, &self.settings, phase, shown) {
+            host.isolate(entry, shown)?
+        } else {
+            host.share(shown)
+        };
+        Ok(Work { entry, payload, extensions, timeout })
     }
 
     /// What the plugins of a phase are shown some slots of: what the chain has made of the extensions, if what it
@@ -302,16 +312,23 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
         chain.filter(|_| goes_on).or(self.extensions.as_ref())
     }
 
-    fn launch(&mut self, work: Work<V>, runs: Runs) -> Action<V> {
-        if runs == Runs::Detached {
-            self.states[work.entry] = State::Over;
-            self.outcome.records.push(Record::new(work.entry, Fate::Detached));
-            return Action::Detach(work);
+    #[inline(always)]
+    fn launch(&mut self, host: &mut impl Host<V>, entry: usize, phase: Phase) -> Result<Work<V>, V::Error> {
+        let work = self.work(host, entry, phase)?;
+        if let Some(state) = self.states.get_mut(entry) {
+            *state = State::Running { since_ns: self.now_ns };
         }
-        self.states[work.entry] = State::Running { since_ns: self.now_ns };
         self.running += 1;
-        self.runs = runs;
-        if runs == Runs::Serial { Action::Call(work) } else { Action::Spawn(work) }
+        self.runs = phase.rules().runs;
+        Ok(work)
+    }
+
+    #[inline(never)]
+    fn detach(&mut self, host: &mut impl Host<V>, entry: usize, phase: Phase) -> Result<Work<V>, V::Error> {
+        let work = self.work(host, entry, phase)?;
+        self.states[entry] = State::Over;
+        self.outcome.records.push(Record::new(entry, Fate::Detached));
+        Ok(work)
     }
 
     /// Notes that a running entry has ended, and whether its end still counts.
@@ -337,6 +354,8 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
         self.outcome.records.push(Record { duration_ns, ..Record::new(entry, fate) });
     }
 
+    // As `handle_reply`.
+    #[inline(always)]
     fn take_reply(
         &mut self,
         host: &mut impl Host<V>,
@@ -358,19 +377,28 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
                 merged?;
                 host.observe(record.entry, Event::Suppressed(reply.violation.as_ref()));
                 record.fate = Fate::Suppressed;
-                record.violation = reply.violation;
-                self.take_payload(host, record, phase, reply.payload)?;
+                record.said(reply.violation);
+                if let Some(proposed) = reply.payload {
+                    self.take_payload(host, record, phase, proposed)?;
+                }
             }
             Verdict::Proceed | Verdict::Ignore | Verdict::Disable | Verdict::Raise => {
                 merged?;
-                record.violation = reply.violation;
+                record.said(reply.violation);
                 let returned = reply.extensions.is_some();
-                let extensions = self.accept_extensions(host, record, phase, reply.extensions)?;
-                self.take_payload(host, record, phase, reply.payload)?;
+                let extensions = match reply.extensions {
+                    Some(written) => self.accept_extensions(host, record, phase, written)?,
+                    None => None,
+                };
+                if let Some(proposed) = reply.payload {
+                    self.take_payload(host, record, phase, proposed)?;
+                }
                 self.outcome.retry_delay_ms = self.outcome.retry_delay_ms.max(reply.retry_delay_ms);
                 // An observer that returns extensions is recorded as if they had been taken, as published.
                 record.extensions_modified = extensions.is_some() || phase == Phase::Audit && returned;
-                self.outcome.extensions = extensions.or(self.outcome.extensions.take());
+                if extensions.is_some() {
+                    self.outcome.extensions = extensions;
+                }
             }
         }
         Ok(())
@@ -392,14 +420,13 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
         host: &mut impl Host<V>,
         record: &mut Record<V>,
         phase: Phase,
-        proposed: Option<V::Payload>,
+        proposed: V::Payload,
     ) -> Result<(), V::Error> {
-        let Some(proposed) = proposed else { return Ok(()) };
         let payload::Acceptance { payload, trimmed } =
             payload::accept(host, self.settings.rule, phase, self.payload(), proposed)?;
         if !trimmed.is_empty() {
             host.observe(record.entry, Event::Trimmed(&trimmed));
-            record.trimmed = trimmed;
+            record.notes().trimmed = trimmed;
         }
         match payload {
             Ok(payload) => {
@@ -425,16 +452,15 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
         host: &mut impl Host<V>,
         record: &mut Record<V>,
         phase: Phase,
-        written: Option<V::Extensions>,
+        written: V::Extensions,
     ) -> Result<Option<V::Extensions>, V::Error> {
-        let Some(written) = written else { return Ok(None) };
         let (index, enforcement) = (record.entry, self.settings.enforcement);
         let (entry, current) = (&self.line_up.entries()[index], self.extensions_for(phase));
         let Acceptance { extensions, refused } =
             extensions::accept(host, index, entry, enforcement, current, written)?;
         if !refused.is_empty() {
             host.observe(index, Event::Refused(&refused));
-            record.refused = refused;
+            record.notes().refused = refused;
         }
         Ok(extensions)
     }
@@ -460,7 +486,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
             }
         };
         record.fate = fault.fate(disabled);
-        record.fault = Some(fault);
+        record.notes().fault = Some(fault);
         self.outcome.records.push(record);
     }
 

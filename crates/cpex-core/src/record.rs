@@ -24,6 +24,14 @@ pub struct Record<V: Values> {
     pub extensions_modified: bool,
     /// Why its payload change was not taken, if it proposed one.
     pub discarded: Option<Discard>,
+    /// From start to end, in nanoseconds of the driver's clock.
+    pub duration_ns: u64,
+    /// What there is to say of few: kept apart, so that the records of the many stay small.
+    pub notes: Option<Box<Notes<V>>>,
+}
+
+/// What few records say.
+pub struct Notes<V: Values> {
     /// The changed fields that the policy dropped.
     pub trimmed: Vec<Box<str>>,
     /// The slots of the extensions whose change broke the rules, and why.
@@ -32,8 +40,6 @@ pub struct Record<V: Values> {
     pub fault: Option<Fault<V>>,
     /// What it said about why, where that does not halt the pipeline.
     pub violation: Option<V::Violation>,
-    /// From start to end, in nanoseconds of the driver's clock.
-    pub duration_ns: u64,
 }
 
 /// How an entry of the line-up ended.
@@ -147,6 +153,7 @@ pub enum Detail {
 }
 
 impl<V: Values> Record<V> {
+    #[inline]
     pub(crate) fn new(entry: usize, fate: Fate) -> Self {
         Self {
             entry,
@@ -154,12 +161,46 @@ impl<V: Values> Record<V> {
             payload_modified: false,
             extensions_modified: false,
             discarded: None,
-            trimmed: Vec::new(),
-            refused: Vec::new(),
-            fault: None,
-            violation: None,
             duration_ns: 0,
+            notes: None,
         }
+    }
+
+    /// The changed fields that the policy dropped.
+    #[must_use]
+    pub fn trimmed(&self) -> &[Box<str>] {
+        self.notes.as_ref().map_or(&[], |notes| &notes.trimmed)
+    }
+
+    /// The slots of the extensions whose change broke the rules, and why.
+    #[must_use]
+    pub fn refused(&self) -> &[(Slot, Refusal)] {
+        self.notes.as_ref().map_or(&[], |notes| &notes.refused)
+    }
+
+    /// The failure that was passed over.
+    #[must_use]
+    pub fn fault(&self) -> Option<&Fault<V>> {
+        self.notes.as_ref()?.fault.as_ref()
+    }
+
+    /// What it said about why, where that does not halt the pipeline.
+    #[must_use]
+    pub fn violation(&self) -> Option<&V::Violation> {
+        self.notes.as_ref()?.violation.as_ref()
+    }
+
+    /// Notes what it said about why.
+    #[inline]
+    pub(crate) fn said(&mut self, violation: Option<V::Violation>) {
+        if violation.is_some() {
+            self.notes().violation = violation;
+        }
+    }
+
+    /// To write what few records say.
+    pub(crate) fn notes(&mut self) -> &mut Notes<V> {
+        self.notes.get_or_insert_default()
     }
 
     /// Was the plugin started?
@@ -177,7 +218,7 @@ impl<V: Values> Record<V> {
         match self.fate {
             Fate::Ran | Fate::Suppressed => of(Status::Completed, Some(true), true, Some(changed), changed),
             Fate::Denied | Fate::Refused => of(Status::Completed, Some(false), false, Some(true), true),
-            Fate::Failed { .. } | Fate::TimedOut { .. } if self.fault.is_none() => {
+            Fate::Failed { .. } | Fate::TimedOut { .. } if self.fault().is_none() => {
                 of(Status::Error, None, false, None, true)
             }
             Fate::Failed { .. } if full => of(Status::Error, None, true, None, false),
@@ -204,6 +245,21 @@ impl Execution {
         applied: bool,
     ) -> Option<Self> {
         Some(Self { status, requested_allow, effective_allow, matched, applied })
+    }
+}
+
+impl<V: Values> Default for Notes<V> {
+    fn default() -> Self {
+        Self { trimmed: Vec::new(), refused: Vec::new(), fault: None, violation: None }
+    }
+}
+
+impl<V: Values> fmt::Debug for Notes<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notes")
+            .field("trimmed", &self.trimmed)
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
     }
 }
 

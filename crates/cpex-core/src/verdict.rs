@@ -55,8 +55,8 @@ pub enum Verdict {
 pub const fn judge(phase: Phase, on_error: OnError, ending: Ending) -> Verdict {
     match (ending, phase, on_error) {
         (Ending::Allowed, _, _) => Verdict::Proceed,
-        (Ending::Denied, Phase::Sequential | Phase::Concurrent, _) => Verdict::Halt,
-        (Ending::Denied, Phase::Transform | Phase::Audit | Phase::FireAndForget, _) => Verdict::Suppress,
+        (Ending::Denied, _, _) if phase.rules().may_block => Verdict::Halt,
+        (Ending::Denied, _, _) => Verdict::Suppress,
         (Ending::Interrupted, Phase::FireAndForget, _) => Verdict::Ignore,
         (Ending::Refused, Phase::FireAndForget, OnError::Disable)
         | (Ending::Failed | Ending::TimedOut, _, OnError::Disable) => Verdict::Disable,

@@ -46,7 +46,7 @@ fn a_guard_that_was_stopped_for_no_reason_has_not_said_yes() {
 #[test]
 fn a_detached_plugin_ends_without_a_word() {
     let mut journal = Journal::start(&Case::of(&[Plugin::new("f", Phase::FireAndForget)]));
-    assert_eq!(journal.poll(), Todo::Detach(0));
+    assert_eq!(journal.poll(), Todo::Detach(0, None));
     assert_eq!(journal.poll(), Todo::Done);
     assert_eq!(journal.end(0, 0), Err(Misuse::NotRunning(0)));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cpex_core::{LineUp, Phase, Plan};
-use cpex_testkit::{Case, Plugin};
+use cpex_testkit::{Case, Plugin, When};
 use proptest::prelude::*;
 
 fn names(line_up: &LineUp<Plugin>) -> Vec<&'static str> {
@@ -26,7 +26,8 @@ fn phase_comes_before_priority_and_priority_before_registration() {
 fn a_line_up_tells_what_a_driver_needs_to_prepare() {
     let plain = Case::of(&[Plugin::new("a", Phase::Sequential)]).line_up();
     assert!(!plain.is_conditional() && plain.has(Phase::Sequential) && !plain.has(Phase::Concurrent));
-    let conditional = Plugin { tenant: Some("north"), ..Plugin::new("a", Phase::Sequential) };
+    const NORTH: &[When] = &[When::tenant("north")];
+    let conditional = Plugin::new("a", Phase::Sequential).when(NORTH);
     assert!(Case::of(&[conditional]).line_up().is_conditional());
 }
 

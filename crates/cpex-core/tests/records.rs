@@ -5,7 +5,7 @@ use cpex_core::record::Fate::{
     Cancelled, Denied, Detached, Failed, Interrupted, Ran, Refused, Skipped, Suppressed, TimedOut,
 };
 use cpex_core::record::Status::{self, Completed, Disabled, Error, Timeout};
-use cpex_core::record::{Detail, Execution, Fate, Skip};
+use cpex_core::record::{Detail, Execution, Fate, Notes, Skip};
 use cpex_core::{Fault, Record};
 use cpex_testkit::Sim;
 
@@ -31,11 +31,9 @@ fn row(phase: Phase, fate: Fate, with: With, detail: Detail) -> Option<Row> {
         payload_modified: matches!(with, With::Payload),
         extensions_modified: matches!(with, With::Extensions),
         discarded: None,
-        trimmed: Vec::new(),
-        refused: Vec::new(),
-        fault: matches!(with, With::Fault).then_some(Fault::Error("failed")),
-        violation: None,
         duration_ns: 0,
+        notes: matches!(with, With::Fault)
+            .then(|| Box::new(Notes { fault: Some(Fault::Error("failed")), ..Notes::default() })),
     };
     let of = |e: Execution| (e.status, e.requested_allow, e.effective_allow, e.matched, e.applied);
     record.execution(phase, detail).map(of)

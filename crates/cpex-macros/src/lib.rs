@@ -11,7 +11,8 @@ mod plugin;
 /// `tools`, `prompts`, `resources` and `agents` of a condition are compared with.
 #[proc_macro_derive(Payload, attributes(payload))]
 pub fn derive_payload(input: TokenStream) -> TokenStream {
-    expand(syn::parse(input).and_then(|input| payload::derive(&input)))
+    let derived = syn::parse(input).and_then(|input| payload::derive(&input));
+    derived.unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Makes a type a plugin: put it on an `impl` block, and `#[hook("name")]` on the methods that answer hooks.
@@ -26,9 +27,5 @@ pub fn plugin(arguments: TokenStream, input: TokenStream) -> TokenStream {
         let error = syn::Error::new(proc_macro2::Span::call_site(), "#[plugin] takes no arguments");
         return error.into_compile_error().into();
     }
-    expand(syn::parse(input).and_then(plugin::expand))
-}
-
-fn expand(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
-    result.unwrap_or_else(syn::Error::into_compile_error).into()
+    plugin::expand(input.into()).into()
 }

@@ -1,47 +1,78 @@
 //! `#[plugin]`.
 
+use std::collections::HashSet;
+
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Error, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Result, Token, Type,
+    Attribute, Error, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Lit, ReceiverKind, Result, Token,
+    Type,
 };
 
-pub(crate) fn expand(mut item: ItemImpl) -> Result<TokenStream> {
+/// The block as it is written, and what makes it a plugin or what is wrong with it.
+pub(crate) fn expand(input: TokenStream) -> TokenStream {
+    let mut item: ItemImpl = match syn::parse2(input.clone()) {
+        Ok(item) => item,
+        Err(error) => {
+            let text = format!("#[plugin] belongs on an `impl` block: {error}");
+            let error = Error::new(error.span(), text).into_compile_error();
+            return quote!(#input #error);
+        }
+    };
+    let plugin = implementation(&mut item).unwrap_or_else(Error::into_compile_error);
+    // With the block itself, a mistake leaves no other errors behind.
+    for method in methods(&mut item) {
+        method.attrs.retain(|attribute| !MARKS.iter().any(|mark| attribute.path().is_ident(mark)));
+    }
+    quote!(#item #plugin)
+}
+
+const MARKS: [&str; 3] = ["hook", "initialize", "shutdown"];
+
+fn methods(item: &mut ItemImpl) -> impl Iterator<Item = &mut ImplItemFn> {
+    item.items.iter_mut().filter_map(|item| match item {
+        ImplItem::Fn(method) => Some(method),
+        _ => None,
+    })
+}
+
+fn implementation(item: &mut ItemImpl) -> Result<TokenStream> {
     if let Some((path, _)) = &item.trait_ {
         return Err(Error::new(path.span(), "#[plugin] belongs on `impl Type`, not on the impl of a trait"));
     }
+    let mut answered = HashSet::new();
     let mut handlers = Vec::new();
     let (mut initialize, mut shutdown) = (None, None);
-    for method in item.items.iter_mut().filter_map(|item| match item {
-        ImplItem::Fn(method) => Some(method),
-        _ => None,
-    }) {
-        if let Some(attribute) = take(method, "hook") {
-            handlers.push(handler(method, &attribute)?);
+    for method in methods(item) {
+        while let Some(attribute) = take(method, "hook") {
+            let hooks: Hooks = attribute.parse_args()?;
+            for name in &hooks.names {
+                if !answered.insert(name.to_token_stream().to_string()) {
+                    return Err(Error::new(
+                        name.span(),
+                        "another method, or this one, answers this hook already",
+                    ));
+                }
+            }
+            handlers.push(handler(method, &hooks, &attribute)?);
         }
         for (name, slot) in [("initialize", &mut initialize), ("shutdown", &mut shutdown)] {
             if take(method, name).is_some() && slot.replace(lifecycle(method, name)?).is_some() {
-                return Err(Error::new(
-                    method.sig.ident.span(),
-                    format!("a plugin has one #[{name}] method"),
-                ));
+                let text = format!("a plugin has one #[{name}] method");
+                return Err(Error::new(method.sig.ident.span(), text));
             }
         }
     }
     if handlers.is_empty() {
-        return Err(Error::new(
-            item.self_ty.span(),
-            "no method has #[hook(\"name\")]: this plugin would do nothing",
-        ));
+        let text = "no method has #[hook(\"name\")]: this plugin would do nothing";
+        return Err(Error::new(item.self_ty.span(), text));
     }
     let (impl_generics, _, where_clause) = item.generics.split_for_impl();
     let plugin = &item.self_ty;
     Ok(quote! {
-        #item
-
         impl #impl_generics ::cpex::Plugin for #plugin #where_clause {
             fn handlers(self: ::std::sync::Arc<Self>, handlers: &mut ::cpex::Handlers) {
                 #(#handlers)*
@@ -59,17 +90,32 @@ struct Hooks {
     blocking: bool,
 }
 
+const EXPECTED: &str = "#[hook] takes texts or constants that name hooks, then perhaps `blocking`: \
+                        #[hook(\"tool_pre_invoke\")], #[hook(TOOL_PRE_INVOKE, blocking)]";
+
+/// A text, or the path of a constant.
+fn is_name(argument: &Expr) -> bool {
+    match argument {
+        Expr::Lit(literal) => matches!(literal.lit, Lit::Str(_)),
+        Expr::Path(path) => {
+            path.path.segments.last().is_some_and(|last| !last.ident.to_string().contains(char::is_lowercase))
+        }
+        _ => false,
+    }
+}
+
 impl Parse for Hooks {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let mut hooks = Self { names: Vec::new(), blocking: false };
         for argument in Punctuated::<Expr, Token![,]>::parse_terminated(input)? {
             match argument {
                 Expr::Path(path) if path.path.is_ident("blocking") => hooks.blocking = true,
-                name => hooks.names.push(name),
+                name if is_name(&name) => hooks.names.push(name),
+                other => return Err(Error::new(other.span(), EXPECTED)),
             }
         }
         if hooks.names.is_empty() {
-            return Err(input.error("name the hook: #[hook(\"tool_pre_invoke\")]"));
+            return Err(input.error(EXPECTED));
         }
         Ok(hooks)
     }
@@ -80,8 +126,7 @@ fn take(method: &mut ImplItemFn, name: &str) -> Option<Attribute> {
     Some(method.attrs.remove(index))
 }
 
-fn handler(method: &ImplItemFn, attribute: &Attribute) -> Result<TokenStream> {
-    let hooks: Hooks = attribute.parse_args()?;
+fn handler(method: &ImplItemFn, hooks: &Hooks, attribute: &Attribute) -> Result<TokenStream> {
     let (names, ident) = (&hooks.names, &method.sig.ident);
     let Parameters { payload, context, extensions } = parameters(method)?;
     if hooks.blocking && method.sig.asyncness.is_some() {

@@ -1,5 +1,6 @@
 //! One plugin at one hook, as the driver needs it: read from a hook reference once, when a line-up is made.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::builtin::{BuiltinHook, Neighbours};
 use crate::extensions::read_capabilities;
 use crate::facts;
 use crate::line_up::PyLineUp;
@@ -44,6 +46,10 @@ pub(crate) struct Control {
     /// The fields of its execution records that are always the same.
     pub(crate) record: Py<PyDict>,
     pub(crate) config_keys: Py<PyList>,
+    /// What answers in the method's place, if that is one of a built-in plugin.
+    pub(crate) builtin: Option<Py<BuiltinHook>>,
+    /// Its place among the neighbours with which it shares a walk over the payload.
+    pub(crate) neighbours: OnceLock<Neighbours>,
 }
 
 impl Control {
@@ -54,7 +60,8 @@ impl Control {
     /// For the garbage collector. The rest is text and what is made of text.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.hook_ref)?;
-        visit.call(&self.method)
+        visit.call(&self.method)?;
+        visit.call(&self.builtin)
     }
 
     /// Reads a hook reference.
@@ -79,6 +86,7 @@ impl Control {
         let (record, config_keys) = record_template(&config, &uuid, hook, &plugin_ref)?;
         let capabilities = read_capabilities(&plugin_ref.getattr(intern!(py, "capabilities"))?)?;
         let takes_extensions = hook_ref.getattr(intern!(py, "accepts_extensions"))?.is_truthy()?;
+        let method = hook_ref.getattr(intern!(py, "hook"))?;
         let priority = plugin_ref.getattr(intern!(py, "priority"))?.extract()?;
         Ok(Entry {
             phase: phase.unwrap_or(Phase::Sequential),
@@ -89,7 +97,9 @@ impl Control {
             shown: if takes_extensions { capabilities.visible() } else { Slots::NONE },
             conditions,
             plugin: Self {
-                method: hook_ref.getattr(intern!(py, "hook"))?.unbind(),
+                builtin: builtin_of(&method)?,
+                neighbours: OnceLock::new(),
+                method: method.unbind(),
                 takes_extensions,
                 hook_ref: hook_ref.clone().unbind(),
                 name: plugin_ref.getattr(intern!(py, "name"))?.cast_into::<PyString>()?.unbind(),
@@ -117,7 +127,35 @@ pub(crate) fn line_up(hook_refs: &Bound<'_, PyAny>, hook: &Bound<'_, PyString>) 
             entries.push(entry);
         }
     }
-    PyLineUp::new(hook.py(), LineUp::new(entries))
+    let line_up = LineUp::new(entries);
+    let shares = |entry: &Entry<Control>| entry.phase == Phase::Sequential && entry.conditions.is_empty();
+    for neighbours in line_up.entries().chunk_by(|a, b| shares(a) && shares(b)) {
+        settle(neighbours);
+    }
+    PyLineUp::new(hook.py(), line_up)
+}
+
+/// Tells built-in plugins that follow one another of each other.
+fn settle(entries: &[Entry<Control>]) {
+    let is_builtin = |entry: &Entry<Control>| entry.plugin.builtin.is_some();
+    for row in entries.chunk_by(|a, b| is_builtin(a) && is_builtin(b)) {
+        let hooks: Vec<_> =
+            row.iter().filter_map(|entry| Some(entry.plugin.builtin.as_ref()?.get())).collect();
+        for (entry, neighbours) in row.iter().zip(Neighbours::of(&hooks).into_iter().flatten()) {
+            let _ = entry.plugin.neighbours.set(neighbours);
+        }
+    }
+}
+
+/// The built-in plugin that a method belongs to, if it is the one that hands on what such a plugin answers.
+fn builtin_of(method: &Bound<'_, PyAny>) -> PyResult<Option<Py<BuiltinHook>>> {
+    let py = method.py();
+    if !method.get_type().is(&py.import("types")?.getattr("MethodType")?) {
+        return Ok(None);
+    }
+    let Ok(owner) = method.getattr("__self__")?.cast_into::<BuiltinHook>() else { return Ok(None) };
+    let hands_on = py.import("cpex.framework.builtin")?.getattr("AsyncHook")?;
+    Ok(owner.get_type().is(&hands_on).then(|| owner.unbind()))
 }
 
 fn same_uuid(py: Python<'_>, a: &Control, b: &Control) -> bool {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use cpex_builtin::plugin::Scans;
 use cpex_core::extensions::{Breach, Change, Enforcement, Shown};
 use cpex_core::host::{Event, Restriction};
 use cpex_core::payload::Relation;
+use cpex_core::phase::Runs;
 use cpex_core::record::{Fate, Skip};
 use cpex_core::{End, Host, Phase, Slot, Slots};
 use pyo3::intern;
@@ -12,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::builtin::{Asked, Asking};
 use crate::context::{Given, RequestContext};
 use crate::control::Control;
 use crate::engine::Engine;
@@ -67,6 +70,35 @@ impl Hosted {
 
     pub(crate) fn phase(&self, entry: usize) -> Phase {
         self.line_up.entries()[entry].phase
+    }
+
+    /// Is this a built-in plugin that is asked right here? It writes into nothing it is shown.
+    pub(crate) fn asks_in_place(&self, entry: usize) -> bool {
+        let is_serial = self.phase(entry).rules().runs == Runs::Serial;
+        is_serial && !self.overridden && self.control(entry).builtin.is_some()
+    }
+
+    /// Asks a built-in plugin; `None` if it is none, or its call is somebody else's affair.
+    pub(crate) fn ask<'py>(
+        &mut self,
+        py: Python<'py>,
+        work: &Work,
+        scans: &mut Scans<Py<PyAny>>,
+    ) -> PyResult<Option<Asked<'py>>> {
+        if !self.asks_in_place(work.entry) {
+            return Ok(None);
+        }
+        let context = self.seat(py, work.entry)?;
+        self.shown = None;
+        let Control { builtin: Some(builtin), neighbours, .. } = self.control(work.entry) else {
+            return Ok(None);
+        };
+        let asking = Asking {
+            request: self.request.object.bind(py),
+            context: &context,
+            extensions: work.extensions.as_ref().map(|extensions| extensions.bind(py)),
+        };
+        builtin.get().ask(work.payload.bind(py), &asking, neighbours.get(), scans).map(Some)
     }
 
     /// Calls a plugin's method with its payload, a context, and extensions if it takes them. What comes back
@@ -226,12 +258,12 @@ impl Hosted {
     pub(crate) fn keep(
         &mut self,
         entry: usize,
-        answer: Bound<'_, PyAny>,
+        answer: Option<Bound<'_, PyAny>>,
         metadata: Option<Bound<'_, PyAny>>,
     ) {
         if let Some(seat) = &mut self.seats[entry] {
             seat.metadata = metadata.map(Bound::unbind);
-            seat.answer = Some(answer.unbind());
+            seat.answer = answer.map(Bound::unbind);
         }
     }
 }
@@ -255,7 +287,10 @@ impl Host<PyValues> for Attached<'_, '_> {
         payload::is_root_model(payload.bind(self.py))
     }
 
-    fn isolate(&mut self, payload: &Py<PyAny>) -> PyResult<Py<PyAny>> {
+    fn isolate(&mut self, entry: usize, payload: &Py<PyAny>) -> PyResult<Py<PyAny>> {
+        if self.hosted.asks_in_place(entry) {
+            return Ok(payload.clone_ref(self.py));
+        }
         payload::isolate(payload.bind(self.py)).map(Bound::unbind)
     }
 

@@ -5,6 +5,7 @@
 
 use pyo3::prelude::*;
 
+mod builtin;
 mod classes;
 mod config;
 mod context;
@@ -13,6 +14,7 @@ mod copy_on_write;
 mod deadline;
 mod detached;
 mod engine;
+mod events;
 mod extensions;
 mod facts;
 mod group;
@@ -28,6 +30,7 @@ mod pending;
 mod pipeline;
 mod plugin_call;
 mod policy;
+mod remote;
 mod reply;
 mod report;
 mod result;
@@ -41,6 +44,8 @@ mod values;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::builtin::{Builtin, BuiltinHook, Kept};
     #[pymodule_export]
     use crate::config::{PositionIndex, load_config};
     #[pymodule_export]

@@ -38,10 +38,15 @@ pub(crate) fn debug(py: Python<'_>, text: impl FnOnce() -> String) {
 
 /// A warning under the name of another module.
 pub(crate) fn warning_of(py: Python<'_>, logger: &str, text: &str) {
+    say(py, logger, "warning", text);
+}
+
+/// A line under the name of another module.
+pub(crate) fn say(py: Python<'_>, logger: &str, level: &str, text: &str) {
     let said = py
         .import("logging")
         .and_then(|logging| logging.call_method1("getLogger", (logger,)))
-        .and_then(|logger| logger.call_method1("warning", ("%s", text)));
+        .and_then(|logger| logger.call_method1(level, ("%s", text)));
     if let Err(error) = said {
         error.write_unraisable(py, None);
     }

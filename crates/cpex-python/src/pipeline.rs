@@ -4,12 +4,14 @@
 
 use std::time::{Duration, Instant};
 
+use cpex_builtin::plugin::Scans;
 use cpex_core::Action;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use pyo3::{PyTraverseError, PyVisit};
 
+use crate::builtin::Asked;
 use crate::classes::classes;
 use crate::detached::{Background, gate};
 use crate::group::{Group, running_loop};
@@ -26,6 +28,16 @@ pub(crate) enum Progress<'py> {
     Yielded(Bound<'py, PyAny>),
     /// This is what it comes to.
     Done(Bound<'py, PyAny>),
+}
+
+/// What comes of calling a plugin.
+enum Opened<'py> {
+    /// It is to be stepped.
+    Call(PluginCall),
+    /// A built-in plugin has answered.
+    Answered(reply::Answer<'py>),
+    /// There was no time to ask it.
+    TimedOut,
 }
 
 /// A pipeline under way.
@@ -72,18 +84,21 @@ impl Pipeline {
 
     /// Carries out what the core says until something has to be waited for, or all is done.
     pub(crate) fn run<'py>(&mut self, py: Python<'py>) -> PyResult<Progress<'py>> {
+        let mut scans = Scans::default();
         loop {
             self.tell_ended(py);
             match self.invocation.poll(&mut Attached { py, hosted: &mut self.hosted }) {
                 Action::Call(work) => {
                     let entry = work.entry;
-                    match self.open(py, &work) {
-                        Ok(mut call) => {
+                    match self.open(py, &work, &mut scans) {
+                        Ok(Opened::Call(mut call)) => {
                             let step = call.start(py);
                             if let Some(waiting) = self.serial_step(py, entry, call, step) {
                                 return Ok(Progress::Yielded(waiting));
                             }
                         }
+                        Ok(Opened::Answered(answer)) => self.tell_answer(py, entry, None, answer),
+                        Ok(Opened::TimedOut) => self.tell(py, entry, Err(Fault::Timeout(None))),
                         Err(error) => self.tell_fault(py, entry, error),
                     }
                 }
@@ -120,10 +135,23 @@ impl Pipeline {
         self.group.take().map_or(Ok(()), |group| group.cancel_all(py))
     }
 
-    fn open(&mut self, py: Python<'_>, work: &Work) -> PyResult<PluginCall> {
-        let awaitable = self.hosted.call(py, work)?;
+    fn open<'py>(
+        &mut self,
+        py: Python<'py>,
+        work: &Work,
+        scans: &mut Scans<Py<PyAny>>,
+    ) -> PyResult<Opened<'py>> {
+        let limit = self.hosted.limit(work);
+        if limit.is_some_and(|limit| limit.is_zero()) && self.hosted.asks_in_place(work.entry) {
+            return Ok(Opened::TimedOut);
+        }
+        let awaitable = match self.hosted.ask(py, work, scans)? {
+            Some(Asked::Answered(answer)) => return Ok(Opened::Answered(answer)),
+            Some(Asked::Waits(awaitable)) => awaitable,
+            None => self.hosted.call(py, work)?,
+        };
         let started = self.clock + Duration::from_nanos(self.now_ns);
-        PluginCall::new(awaitable, started, self.hosted.limit(work))
+        PluginCall::new(awaitable, started, limit).map(Opened::Call)
     }
 
     fn serial_step<'py>(
@@ -147,12 +175,20 @@ impl Pipeline {
 
     fn tell_returned<'py>(&mut self, py: Python<'py>, entry: usize, value: Bound<'py, PyAny>) {
         match reply::read(&value, self.hosted.control(entry).name(py)) {
-            Ok(answer) => {
-                self.hosted.keep(entry, value, answer.metadata);
-                self.tell(py, entry, Ok(answer.reply));
-            }
+            Ok(answer) => self.tell_answer(py, entry, Some(value), answer),
             Err(error) => self.tell_fault(py, entry, error),
         }
+    }
+
+    fn tell_answer<'py>(
+        &mut self,
+        py: Python<'py>,
+        entry: usize,
+        returned: Option<Bound<'py, PyAny>>,
+        answer: reply::Answer<'py>,
+    ) {
+        self.hosted.keep(entry, returned, answer.metadata);
+        self.tell(py, entry, Ok(answer.reply));
     }
 
     fn tell_fault(&mut self, py: Python<'_>, entry: usize, error: PyErr) {

@@ -6,6 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyString};
 
+use crate::builtin::Answered;
 use crate::classes::classes;
 use crate::model::{fields_of, is_a, item};
 use crate::values::Reply;
@@ -25,6 +26,9 @@ pub(crate) fn read<'py>(
     plugin: &Bound<'py, PyString>,
 ) -> PyResult<Answer<'py>> {
     let py = returned.py();
+    if let Ok(answered) = returned.cast_exact::<Answered>() {
+        return answered.get().take(plugin);
+    }
     let fields = if is_a(returned, &classes(py)?.plugin_result) { Some(fields_of(returned)?) } else { None };
     let part = |name: &Bound<'py, PyString>| match fields.as_ref().and_then(|fields| item(fields, name)) {
         Some(value) => Ok(some(value.to_owned())),

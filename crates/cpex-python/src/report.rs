@@ -43,7 +43,7 @@ impl Report {
         let not_loaded = engine.get().not_loaded(py, hook.bind(py))?.map(Bound::unbind);
         let mut faults = Vec::new();
         for record in &mut records {
-            if let Some(fault) = &mut record.fault {
+            if let Some(fault) = record.notes.as_mut().and_then(|notes| notes.fault.as_mut()) {
                 faults.push((record.entry, fault_text(py, fault)));
                 // What remains is that there was one.
                 *fault = Fault::Timeout(None);
@@ -110,7 +110,7 @@ impl Report {
         };
         let parts = |violation: &Bound<'py, PyAny>| (part(violation, "reason"), part(violation, "code"));
         let denial = self.denial.as_ref().map(|denial| denial.bind(py));
-        let spoken = record.violation.as_ref().map(|violation| violation.bind(py));
+        let spoken = record.violation().map(|violation| violation.bind(py));
         let runs = self.line_up.entries()[record.entry].phase.rules().runs;
         Ok(match (record.fate, denial) {
             (Fate::Denied | Fate::Refused, Some(denial)) => match denial.getattr_opt("violation")? {
@@ -147,8 +147,8 @@ impl Report {
         kwargs.set_item("mode", &control.mode)?;
         kwargs.set_item("outcome", record.fate.word())?;
         kwargs.set_item("detail", self.detail(py, record))?;
-        kwargs.set_item("trimmed_fields", PyTuple::new(py, record.trimmed.iter().map(AsRef::as_ref))?)?;
-        kwargs.set_item("refused_extensions", PyTuple::new(py, refused_texts(&record.refused))?)?;
+        kwargs.set_item("trimmed_fields", PyTuple::new(py, record.trimmed().iter().map(AsRef::as_ref))?)?;
+        kwargs.set_item("refused_extensions", PyTuple::new(py, refused_texts(record.refused()))?)?;
         kwargs.set_item("discarded", record.discarded.map(Discard::text))?;
         kwargs.set_item("duration_ns", record.duration_ns)?;
         classes(py)?.report.bind(py).call((), Some(&kwargs))
@@ -167,7 +167,7 @@ impl Report {
                 let control = &self.line_up.entries()[record.entry].plugin;
                 Some(timeout_text(py, self.engine.get(), control))
             }
-            Fate::Suppressed => record.violation.as_ref().and_then(|violation| {
+            Fate::Suppressed => record.violation().and_then(|violation| {
                 let part = |name| violation.bind(py).getattr(name).ok().map(|part| part.to_string());
                 Some(format!("[{}] {}", part("code")?, part("reason")?))
             }),
@@ -180,7 +180,7 @@ impl Report {
 impl Report {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.denial)?;
-        self.records.iter().try_for_each(|record| visit.call(&record.violation))?;
+        self.records.iter().try_for_each(|record| visit.call(record.violation()))?;
         self.line_up.traverse(&visit)?;
         visit.call(&self.engine)
     }

@@ -98,7 +98,7 @@ fn denial(
     if let Some(execution) = report.execution_of(py, entry)? {
         error.call_method1(intern!(py, "attach_denial_outcome"), (execution,))?;
     }
-    error.setattr(intern!(py, "executions"), report.executions(py)?)?;
+    attach(&error, &report)?;
     Ok(PyErr::from_value(error))
 }
 
@@ -145,17 +145,23 @@ fn failure(
         Fault::Refusal(error) => {
             let value = error.value(py);
             let report = Report::new(py, hosted, records, Some(value.clone().into_any().unbind()))?;
-            value.setattr(intern!(py, "executions"), report.executions(py)?)?;
+            attach(value, &report)?;
             Ok(error)
         }
         Fault::Error(_) | Fault::Timeout(_) => {
             let error = plugin_error(py, hosted, entry.unwrap_or_default(), fault)?;
             let report = Report::new(py, hosted, records, Some(error.value(py).clone().into_any().unbind()))?;
-            error.value(py).setattr(intern!(py, "executions"), report.executions(py)?)?;
-            error.value(py).setattr(intern!(py, "report"), report.lines(py)?)?;
+            attach(error.value(py), &report)?;
             Ok(error)
         }
     }
+}
+
+/// Puts on an error what became of the plugins, as the published records have it and in full.
+fn attach(error: &Bound<'_, PyAny>, report: &Report) -> PyResult<()> {
+    let py = error.py();
+    error.setattr(intern!(py, "executions"), report.executions(py)?)?;
+    error.setattr(intern!(py, "report"), report.lines(py)?)
 }
 
 /// The `PluginError` for a plugin's failure: its own if it raised one, else one caused by what it raised.

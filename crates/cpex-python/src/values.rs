@@ -31,5 +31,5 @@ pub(crate) fn traverse(outcome: &Outcome, visit: &PyVisit<'_>) -> Result<(), PyT
     if let End::Halted { violation, .. } = &outcome.end {
         visit.call(violation)?;
     }
-    outcome.records.iter().try_for_each(|record| visit.call(&record.violation))
+    outcome.records.iter().try_for_each(|record| visit.call(record.violation()))
 }

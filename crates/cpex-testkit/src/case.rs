@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use cpex_core::extensions::Enforcement;
 use cpex_core::payload::{Isolation, Rule};
-use cpex_core::{Facts, LineUp, Settings};
+use cpex_core::{Facts, LineUp, Phase, Settings};
 
 use crate::extensions::Extensions;
 use crate::plugin::Plugin;
+use crate::when::{Asked, When};
 
 /// One invocation as data.
 #[derive(Clone, Debug)]
@@ -30,8 +31,10 @@ pub struct Case {
     pub pool: Option<NonZeroUsize>,
     /// The caller gets denials as errors.
     pub raise_denials: bool,
-    /// The tenant that asks.
-    pub tenant: Option<&'static str>,
+    /// What is known about the request.
+    pub asked: Asked,
+    /// The keys of the shared state that the caller has written.
+    pub state: &'static [&'static str],
     /// The payload must always be isolated.
     pub open_container: bool,
     /// When the caller gives up.
@@ -53,7 +56,8 @@ impl Case {
             timeout_ms: None,
             pool: None,
             raise_denials: false,
-            tenant: None,
+            asked: Asked::NOTHING,
+            state: &[],
             open_container: false,
             aborts_at_ms: None,
             copies: None,
@@ -82,12 +86,21 @@ impl Case {
     /// What conditions can ask.
     #[must_use]
     pub fn facts(&self) -> Facts<'static> {
-        Facts { tenant_id: self.tenant, ..Facts::NONE }
+        self.asked.facts("t")
     }
 
     /// Does this plugin take part?
     #[must_use]
     pub fn selects(&self, plugin: &Plugin) -> bool {
-        !plugin.disabled && (plugin.tenant.is_none() || plugin.tenant == self.tenant)
+        let fits = |when: &When| when.fits(&self.asked, "t");
+        !plugin.disabled && (plugin.when.is_empty() || plugin.when.iter().any(fits))
+    }
+
+    /// Is this plugin given a copy of the payload that nobody else can reach?
+    #[must_use]
+    pub fn isolates(&self, plugin: &Plugin) -> bool {
+        let is_free =
+            self.rule == Rule::Open && self.isolation == Isolation::Observers && !self.open_container;
+        !is_free || !matches!(plugin.phase, Phase::Sequential | Phase::Transform)
     }
 }

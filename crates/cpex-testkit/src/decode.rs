@@ -11,9 +11,11 @@ use crate::case::Case;
 use crate::extensions::{Edit, Extensions, Writing};
 use crate::fuzz::Op;
 use crate::plugin::{Answer, Does, Plugin, Proposal, Unreadable};
+use crate::when::{Asked, When};
 
 const NAMES: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 const KEYS: [&[&str]; 3] = [&[], &["x"], &["x", "y"]];
+const CONDITIONS: [&[When]; 4] = [&[], &[], &[When::tenant("north")], &[When::tenant("south")]];
 const PROPOSALS: [Proposal; 9] = [
     Proposal::Nothing,
     Proposal::Same,
@@ -44,7 +46,8 @@ pub(crate) fn case(u: &mut Unstructured<'_>) -> Result<Case> {
         timeout_ms: None,
         pool: NonZeroUsize::new(u.int_in_range(0..=3)?),
         raise_denials: u.arbitrary()?,
-        tenant: *u.choose(&[None, Some("north")])?,
+        asked: Asked { tenant_id: *u.choose(&[None, Some("north")])?, ..Asked::NOTHING },
+        state: &[],
         open_container: u.ratio(1, 8)?,
         aborts_at_ms: None,
         copies: if u.ratio(1, 8)? { Some(u.int_in_range(0..=3)?) } else { None },
@@ -55,7 +58,7 @@ fn plugin(u: &mut Unstructured<'_>, name: &'static str) -> Result<Plugin> {
     Ok(Plugin {
         priority: u.int_in_range(0..=2)?,
         on_error: *u.choose(&[OnError::Fail, OnError::Ignore, OnError::Disable])?,
-        tenant: *u.choose(&[None, None, Some("north"), Some("south")])?,
+        when: u.choose(&CONDITIONS)?,
         disabled: u.ratio(1, 8)?,
         does: does(u)?,
         writes_state: u.choose(&KEYS)?,

@@ -21,6 +21,8 @@ pub enum Edit {
     Shorten(Slot),
     /// Empties it.
     Empty(Slot),
+    /// Does not mention it.
+    Omit(Slot),
 }
 
 /// The extensions that a plugin hands back, as edits of those it was shown.
@@ -47,6 +49,7 @@ impl Writing {
                     members.drain(..members.len().min(1));
                 }
                 Edit::Empty(slot) => drop(written.0.insert(slot, Vec::new())),
+                Edit::Omit(slot) => drop(written.0.remove(&slot)),
             }
         }
         written

@@ -72,7 +72,7 @@ fn finish(mut journal: Journal, now_ms: u64) -> Run {
                 let ended = (0..journal.len()).find(|entry| journal.end(*entry, now_ms).is_ok());
                 assert!(ended.is_some(), "waits for nothing");
             }
-            Todo::Start(..) | Todo::Detach(_) | Todo::Cancel(_) => {}
+            Todo::Start(..) | Todo::Detach(..) | Todo::Cancel(_) => {}
         }
     }
 }

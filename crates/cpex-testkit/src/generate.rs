@@ -13,11 +13,18 @@ use crate::case::Case;
 use crate::extensions::{Edit, Extensions, Writing};
 use crate::fuzz::Op;
 use crate::plugin::{Answer, Does, Plugin, Proposal, Unreadable};
+use crate::when::{Asked, When};
 
 const NAMES: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 const KEYS: [&[&str]; 4] = [&[], &["x"], &["y"], &["x", "y"]];
 const MEMBERS: [&[&str]; 4] = [&[], &["p"], &["p"], &["p", "q"]];
-const TENANTS: [&str; 2] = ["north", "south"];
+const CONDITIONS: [&[When]; 5] = [
+    &[When::tenant("north")],
+    &[When::tenant("south"), When { server_id: Some("s1"), ..When::ANY }],
+    &[When { user_pattern: Some("ali"), content_type: Some("text/html"), ..When::ANY }],
+    &[When { tool: Some("t"), ..When::tenant("north") }],
+    &[When { tool: Some("other"), ..When::ANY }],
+];
 
 prop_compose! {
     /// Any case of up to ten plugins.
@@ -32,7 +39,8 @@ prop_compose! {
         timeout_ms in of(0..50_u64),
         pool in of(1..4_usize),
         raise_denials in any::<bool>(),
-        tenant in of(prop::sample::select(&TENANTS[..])),
+        asked in asked(),
+        state in prop::sample::select(&KEYS[..]),
         open_container in prop::bool::weighted(0.1),
         aborts_at_ms in prop::option::weighted(0.1, 0..100_u64),
         copies in prop::option::weighted(0.1, 0..4_usize),
@@ -41,7 +49,7 @@ prop_compose! {
         let plugins = plugins.into_iter().zip(NAMES).map(named).collect();
         let pool = pool.and_then(NonZeroUsize::new);
         Case {
-            plugins, rule, isolation, extensions, enforcement, timeout_ms, pool, raise_denials, tenant,
+            plugins, rule, isolation, extensions, enforcement, timeout_ms, pool, raise_denials, asked, state,
             open_container, aborts_at_ms, copies,
         }
     }
@@ -53,11 +61,12 @@ prop_compose! {
         priority in 0..3_i64,
         on_error in prop::sample::select(vec![OnError::Fail, OnError::Ignore, OnError::Disable]),
         timeout_ms in of(0..50_u64),
-        tenant in prop::option::weighted(0.2, prop::sample::select(&TENANTS[..])),
+        when in prop_oneof![4 => Just(&[][..]), 1 => prop::sample::select(&CONDITIONS[..])],
         disabled in prop::bool::weighted(0.1),
         takes_ms in prop_oneof![Just(0), 0..60_u64],
         does in doings(),
         writes_state in prop::sample::select(&KEYS[..]),
+        drops_state in prop::sample::select(&KEYS[..]),
         writes_metadata in prop::sample::select(&KEYS[..]),
         resists in prop::bool::weighted(0.2),
         capabilities in vec(prop::sample::select(&Capability::ALL[..]), 0..6),
@@ -66,9 +75,20 @@ prop_compose! {
         let capabilities = capabilities.into_iter().collect();
         Plugin {
             name: "",
-            phase, priority, on_error, timeout_ms, tenant, disabled, takes_ms, does,
-            writes_state, writes_metadata, resists, capabilities, blind,
+            phase, priority, on_error, timeout_ms, when, disabled, takes_ms, does,
+            writes_state, drops_state, writes_metadata, resists, capabilities, blind,
         }
+    }
+}
+
+prop_compose! {
+    fn asked()(
+        server_id in of(prop::sample::select(vec!["s1", "s2"])),
+        tenant_id in of(prop::sample::select(vec!["north", "south"])),
+        content_type in of(prop::sample::select(vec!["text/html", "Text/HTML; charset=utf-8", "text/plain"])),
+        user in of(prop::sample::select(vec!["alice", "bob"])),
+    ) -> Asked {
+        Asked { server_id, tenant_id, content_type, user }
     }
 }
 

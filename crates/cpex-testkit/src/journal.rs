@@ -18,7 +18,7 @@ pub enum Todo {
     /// Start this plugin.
     Start(usize, Option<Duration>),
     /// Start this plugin in the background.
-    Detach(usize),
+    Detach(usize, Option<Duration>),
     /// Stop this plugin.
     Cancel(usize),
     /// Wait until a plugin has ended.
@@ -93,7 +93,7 @@ impl Journal {
                 (self.started(work), todo)
             }
             Action::Detach(work) => {
-                let todo = Todo::Detach(work.entry);
+                let todo = Todo::Detach(work.entry, work.timeout);
                 (self.started(work), todo)
             }
             Action::Cancel(entry) => (Step::Cancel(entry), Todo::Cancel(entry)),
@@ -158,6 +158,8 @@ impl Journal {
             request: self.request,
             steps: self.steps,
             outcome: self.invocation.into_outcome(),
+            background: Vec::new(),
+            took_ms: 0,
         }
     }
 

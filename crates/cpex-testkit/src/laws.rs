@@ -240,7 +240,7 @@ pub fn a_failure_passed_over_is_recorded(run: &Run) -> bool {
         else {
             return false;
         };
-        record.fault.is_some() == (on_error != OnError::Fail)
+        record.fault().is_some() == (on_error != OnError::Fail)
             && disabled == (on_error == OnError::Disable)
             && disabled == run.request.disabled.contains(&entry)
     })
@@ -257,7 +257,7 @@ pub fn a_fault_leaves_no_trace(run: &Run) -> bool {
 /// Who failed changes no payload and no extensions, whether it answered or not.
 #[must_use]
 pub fn a_failure_changes_no_payload(run: &Run) -> bool {
-    run.outcome.records.iter().filter(|record| record.fault.is_some()).all(|record| {
+    run.outcome.records.iter().filter(|record| record.fault().is_some()).all(|record| {
         !record.payload_modified
             && !record.extensions_modified
             && run.outcome.decided_by != Some(record.entry)
@@ -345,7 +345,7 @@ pub fn no_write_is_dropped_in_silence(run: &Run) -> bool {
     let is_off = run.case.enforcement == Enforcement::Off;
     chain::links(run).iter().all(|link| {
         let Some(record) = run.record(link.entry) else { return false };
-        let refused: Vec<_> = record.refused.iter().map(|(slot, _)| *slot).collect();
+        let refused: Vec<_> = record.refused().iter().map(|(slot, _)| *slot).collect();
         let told = run.request.notes.contains(&(link.entry, Note::Refused));
         is_off || refused == link.forbidden && told != refused.is_empty()
     })
@@ -355,7 +355,7 @@ pub fn no_write_is_dropped_in_silence(run: &Run) -> bool {
 #[must_use]
 pub fn what_is_off_refuses_nothing(run: &Run) -> bool {
     run.case.enforcement != Enforcement::Off
-        || run.request.breaches.is_empty() && run.outcome.records.iter().all(|r| r.refused.is_empty())
+        || run.request.breaches.is_empty() && run.outcome.records.iter().all(|r| r.refused().is_empty())
 }
 
 /// The extensions handed back, if the rules were enforced.

@@ -28,6 +28,7 @@ pub mod request;
 pub mod run;
 pub mod scenarios;
 pub mod values;
+pub mod when;
 pub mod world;
 
 pub use case::Case;
@@ -37,3 +38,4 @@ pub use plugin::{Answer, Does, Plugin, Proposal, Unreadable};
 pub use request::Request;
 pub use run::{How, Run, Step};
 pub use values::{Kind, Payload, Sim};
+pub use when::{Asked, When};

@@ -2,11 +2,12 @@
 
 use core::time::Duration;
 
-use cpex_core::condition::Spec;
+use cpex_core::verdict::Ending;
 use cpex_core::{Capabilities, Capability, Condition, Entry, OnError, Phase, Reply, Slot, Slots};
 
 use crate::extensions::{Edit, Extensions, Writing};
 use crate::values::{Body, Kind, Payload, Sim};
+use crate::when::{HOOK, When};
 
 /// A scripted plugin.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +22,8 @@ pub struct Plugin {
     pub on_error: OnError,
     /// A limit of its own.
     pub timeout_ms: Option<u64>,
-    /// The one tenant it runs for; `None`: all.
-    pub tenant: Option<&'static str>,
+    /// The requests it runs for, one of which must fit; none: all.
+    pub when: &'static [When],
     /// It was disabled at run time before the call.
     pub disabled: bool,
     /// How long it takes.
@@ -31,6 +32,8 @@ pub struct Plugin {
     pub does: Does,
     /// The keys of the shared state to which it writes its name.
     pub writes_state: &'static [&'static str],
+    /// The keys of the shared state that it deletes.
+    pub drops_state: &'static [&'static str],
     /// The keys of the metadata to which it writes its name.
     pub writes_metadata: &'static [&'static str],
     /// It answers although it was told to stop.
@@ -54,6 +57,21 @@ pub enum Does {
     Interrupt,
     /// It never ends by itself.
     Hang,
+}
+
+impl Does {
+    /// How a call ends that is left alone; one that never does is as good as cut short.
+    #[must_use]
+    pub const fn ending(&self) -> Ending {
+        match self {
+            Self::Answer(Answer { allow: true, .. }) => Ending::Allowed,
+            Self::Answer(Answer { allow: false, .. }) => Ending::Denied,
+            Self::Fail => Ending::Failed,
+            Self::Refuse => Ending::Refused,
+            Self::Interrupt => Ending::Interrupted,
+            Self::Hang => Ending::TimedOut,
+        }
+    }
 }
 
 /// What a plugin answers.
@@ -127,11 +145,12 @@ impl Plugin {
             priority: 100,
             on_error: OnError::Fail,
             timeout_ms: None,
-            tenant: None,
+            when: &[],
             disabled: false,
             takes_ms: 0,
             does: Does::Answer(Answer::ALLOW),
             writes_state: &[],
+            drops_state: &[],
             writes_metadata: &[],
             resists: false,
             capabilities: Capabilities::NONE,
@@ -217,6 +236,18 @@ impl Plugin {
         Self { writes_state: keys, ..self }
     }
 
+    /// Running for these requests only.
+    #[must_use]
+    pub const fn when(self, when: &'static [When]) -> Self {
+        Self { when, ..self }
+    }
+
+    /// Taking no longer than this.
+    #[must_use]
+    pub const fn within_ms(self, limit: u64) -> Self {
+        Self { timeout_ms: Some(limit), ..self }
+    }
+
     /// Writing its name to these keys of the metadata.
     #[must_use]
     pub const fn writes_metadata(self, keys: &'static [&'static str]) -> Self {
@@ -254,10 +285,7 @@ impl Plugin {
     /// Its place in a line-up.
     #[must_use]
     pub fn entry(self) -> Entry<Self> {
-        let condition = |tenant: &str| {
-            let spec = Spec { tenant_ids: vec![tenant.to_owned()], ..Spec::default() };
-            Condition::new(&spec, "tool_pre_invoke")
-        };
+        let condition = |when: &When| Condition::new(&when.spec(), HOOK);
         Entry {
             plugin: self,
             phase: self.phase,
@@ -266,7 +294,7 @@ impl Plugin {
             timeout: self.timeout_ms.map(Duration::from_millis),
             capabilities: self.capabilities,
             shown: if self.blind { Slots::NONE } else { self.capabilities.visible() },
-            conditions: self.tenant.map(condition).into_iter().collect(),
+            conditions: self.when.iter().map(condition).collect(),
         }
     }
 

@@ -13,6 +13,9 @@ use crate::extensions::Extensions;
 use crate::plugin::{Plugin, Unreadable};
 use crate::values::{Body, Kind, Payload, Sim};
 
+/// Who has written what the shared state holds before any plugin runs.
+pub const CALLER: &str = "caller";
+
 /// What one request shares between its plugins.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -60,7 +63,7 @@ impl Request {
             line_up,
             open_container: case.open_container,
             copies: case.copies,
-            state: BTreeMap::new(),
+            state: case.state.iter().map(|key| (*key, CALLER)).collect(),
             metadata: BTreeMap::new(),
             merged_state: Vec::new(),
             merged_metadata: Vec::new(),
@@ -89,7 +92,7 @@ impl Host<Sim> for Request {
         self.open_container
     }
 
-    fn isolate(&mut self, payload: &Payload) -> Result<Payload, &'static str> {
+    fn isolate(&mut self, _entry: usize, payload: &Payload) -> Result<Payload, &'static str> {
         match &mut self.copies {
             Some(0) => {
                 self.interrupted = true;
@@ -127,17 +130,18 @@ impl Host<Sim> for Request {
     fn merge_state(&mut self, entry: usize) -> Result<(), &'static str> {
         let plugin = self.plugin(entry);
         if plugin.answer().unreadable == Some(Unreadable::State) {
-            return Err("unreadable state");
+            return Err("unreadable");
         }
         self.merged_state.push(entry);
         self.state.extend(plugin.writes_state.iter().map(|key| (*key, plugin.name)));
+        self.state.retain(|key, _| !plugin.drops_state.contains(key));
         Ok(())
     }
 
     fn merge_metadata(&mut self, entry: usize) -> Result<(), &'static str> {
         let plugin = self.plugin(entry);
         if plugin.answer().unreadable == Some(Unreadable::Metadata) {
-            return Err("unreadable metadata");
+            return Err("unreadable");
         }
         self.merged_metadata.push(entry);
         self.metadata.extend(plugin.writes_metadata.iter().map(|key| (*key, plugin.name)));

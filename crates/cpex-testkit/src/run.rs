@@ -27,6 +27,10 @@ pub struct Run {
     pub steps: Vec<Step>,
     /// What came of it.
     pub outcome: Outcome<Sim>,
+    /// How the detached ended, as far as the world played them.
+    pub background: Vec<(usize, Ending)>,
+    /// How long it took on the clock of the world.
+    pub took_ms: u64,
 }
 
 /// Something the driver was asked to do, or told.

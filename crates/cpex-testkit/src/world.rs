@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use cpex_core::verdict::Ending;
+
 use crate::case::Case;
 use crate::journal::{Journal, Todo};
 use crate::plugin::Does;
@@ -12,7 +14,7 @@ use crate::run::Run;
 pub fn run(case: &Case) -> Run {
     let mut world = World::new(case);
     while world.step() {}
-    world.journal.into_run()
+    Run { background: world.background, took_ms: world.now_ms, ..world.journal.into_run() }
 }
 
 /// A driver, its clock and the calls under way.
@@ -21,6 +23,8 @@ struct World {
     now_ms: u64,
     aborts_at_ms: Option<u64>,
     calls: Vec<Call>,
+    /// How the detached end, which nobody waits for.
+    background: Vec<(usize, Ending)>,
 }
 
 /// A plugin call under way.
@@ -41,15 +45,27 @@ enum Due {
 
 impl World {
     fn new(case: &Case) -> Self {
-        Self { journal: Journal::start(case), now_ms: 0, aborts_at_ms: case.aborts_at_ms, calls: Vec::new() }
+        Self {
+            journal: Journal::start(case),
+            now_ms: 0,
+            aborts_at_ms: case.aborts_at_ms,
+            calls: Vec::new(),
+            background: Vec::new(),
+        }
     }
 
     /// Does all that is to be done, lets time pass until something happens, and tells all that has happened.
     fn step(&mut self) -> bool {
         loop {
             match self.journal.poll() {
-                Todo::Start(entry, limit) => self.call(entry, limit),
-                Todo::Detach(_) => {}
+                Todo::Start(entry, limit) => {
+                    let call = self.call(entry, limit);
+                    self.calls.push(call);
+                }
+                Todo::Detach(entry, limit) => {
+                    let call = self.call(entry, limit);
+                    self.background.push((entry, self.ending(&call)));
+                }
                 Todo::Cancel(entry) => self.cancel(entry),
                 Todo::Wait => break,
                 Todo::Done => return false,
@@ -64,7 +80,7 @@ impl World {
         true
     }
 
-    fn call(&mut self, entry: usize, limit: Option<Duration>) {
+    fn call(&self, entry: usize, limit: Option<Duration>) -> Call {
         let plugin = self.journal.plugin(entry);
         let takes = (!matches!(plugin.does, Does::Hang)).then(|| Duration::from_millis(plugin.takes_ms));
         let (lasts, due) = match limit {
@@ -72,7 +88,15 @@ impl World {
             _ => (takes, Due::AsScripted),
         };
         let ends_at_ms = lasts.map(|lasts| self.now_ms + lasts.as_millis() as u64);
-        self.calls.push(Call { entry, ends_at_ms, due, resists: plugin.resists });
+        Call { entry, ends_at_ms, due, resists: plugin.resists }
+    }
+
+    fn ending(&self, call: &Call) -> Ending {
+        match (call.due, self.journal.plugin(call.entry).does) {
+            (Due::TimedOut(_), _) => Ending::TimedOut,
+            (Due::Cancelled, _) => Ending::Interrupted,
+            (Due::AsScripted, does) => does.ending(),
+        }
     }
 
     fn cancel(&mut self, entry: usize) {

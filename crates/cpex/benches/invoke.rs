@@ -1,52 +1,94 @@
-//! What a hook costs beside its floor: the plugins' own boxed futures, awaited in a row.
+//! What a hook costs beside its floor: the same boxed async functions, awaited in a row.
 
 use std::future::Future;
 use std::hint::black_box;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::pin::pin;
 use std::task::{Context as Task, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cpex::config::{Mode, PluginConfig};
 use cpex::hooks::{TOOL_PRE_INVOKE, ToolPreInvoke};
-use cpex::{Context, Manager, PluginContext, Reply, plugin};
+use cpex::plugin::BoxFuture;
+use cpex::{Builder, Context, Manager, Plugin, Reply, plugin};
 use criterion::{Criterion, criterion_group, criterion_main};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use serde_json::json;
 
-const PLUGINS: usize = 5;
-
-/// Allows.
+/// Allows at once.
 struct Allows;
 
 #[plugin]
 impl Allows {
     #[hook(TOOL_PRE_INVOKE)]
-    async fn allow(&self, call: &ToolPreInvoke, context: &mut PluginContext) -> Reply<ToolPreInvoke> {
-        black_box((call, context));
+    async fn check(&self, call: &ToolPreInvoke) -> Reply<ToolPreInvoke> {
+        black_box(call);
         Reply::allow()
     }
 }
 
-/// The same without a manager.
-trait Guard: Send + Sync {
-    fn check<'a>(
-        &'a self,
-        call: &'a ToolPreInvoke,
-    ) -> Pin<Box<dyn Future<Output = Reply<ToolPreInvoke>> + Send + 'a>>;
-}
+/// Lets others run, then allows.
+struct Waits;
 
-impl Guard for Allows {
-    fn check<'a>(
-        &'a self,
-        call: &'a ToolPreInvoke,
-    ) -> Pin<Box<dyn Future<Output = Reply<ToolPreInvoke>> + Send + 'a>> {
-        Box::pin(async move {
-            black_box((self, call));
-            Reply::allow()
-        })
+#[plugin]
+impl Waits {
+    #[hook(TOOL_PRE_INVOKE)]
+    async fn check(&self, call: &ToolPreInvoke) -> Reply<ToolPreInvoke> {
+        black_box(call);
+        tokio::task::yield_now().await;
+        Reply::allow()
     }
 }
 
+/// Changes a field that the policy lets it write and one that it does not.
+struct Rewrites;
+
+#[plugin]
+impl Rewrites {
+    #[hook(TOOL_PRE_INVOKE)]
+    async fn check(&self, call: &ToolPreInvoke) -> Reply<ToolPreInvoke> {
+        let call = call.clone().with("seen", true);
+        Reply::modify(ToolPreInvoke { name: "find".to_owned(), ..call })
+    }
+}
+
+/// A method of a plugin, as an application would keep it that has no manager.
+type Boxed = fn(&ToolPreInvoke) -> BoxFuture<'_, Reply<ToolPreInvoke>>;
+
+const ALLOWS: Boxed = |call| Box::pin(Allows.check(call));
+const WAITS: Boxed = |call| Box::pin(Waits.check(call));
+const REWRITES: Boxed = |call| Box::pin(Rewrites.check(call));
+
+/// So many of them, of which the compiler knows nothing.
+fn functions(function: Boxed, count: usize) -> Vec<Boxed> {
+    black_box(vec![function; count])
+}
+
+async fn in_a_row(functions: &[Boxed], call: &ToolPreInvoke) {
+    for function in functions {
+        black_box(function(call).await);
+    }
+}
+
+async fn beside_each_other(functions: &[Boxed], call: &ToolPreInvoke) {
+    let mut running: FuturesUnordered<_> = functions.iter().map(|function| function(call)).collect();
+    while let Some(reply) = running.next().await {
+        black_box(reply);
+    }
+}
+
+async fn invoke(manager: &Manager, call: &ToolPreInvoke, context: &Context) {
+    let outcome = manager.invoke(&TOOL_PRE_INVOKE, call, context).await;
+    assert!(black_box(outcome).is_ok_and(|outcome| outcome.is_allowed()));
+}
+
+async fn invoke_json(manager: &Manager, context: &Context) {
+    let outcome = manager.invoke_json("tool_pre_invoke", json!({"name": "search"}), context).await;
+    assert!(black_box(outcome).is_ok_and(|outcome| outcome.is_allowed()));
+}
+
+/// For futures that need no runtime.
 fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Task::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
@@ -54,69 +96,169 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-fn manager(mode: Mode, plugins: usize) -> Manager {
-    let add = |builder: cpex::Builder, index| {
-        builder.plugin(PluginConfig::new(format!("p{index}")).mode(mode), Allows)
-    };
-    now((0..plugins).fold(Manager::builder(), add).start()).unwrap_or_else(|error| unreachable!("{error}"))
+fn with<P: Plugin>(builder: Builder, mode: Mode, count: usize, plugin: fn() -> P) -> Manager {
+    let add =
+        |builder: Builder, index| builder.plugin(PluginConfig::new(format!("p{index}")).mode(mode), plugin());
+    now((0..count).fold(builder, add).start()).unwrap_or_else(|error| unreachable!("{error}"))
 }
 
-fn invoke(manager: &Manager, call: &ToolPreInvoke, context: &Context) {
-    let outcome = now(manager.invoke(&TOOL_PRE_INVOKE, call, context));
-    assert!(black_box(outcome).is_ok_and(|outcome| outcome.is_allowed()));
+fn manager(mode: Mode, count: usize) -> Manager {
+    with(Manager::builder(), mode, count, || Allows)
+}
+
+/// Something to measure: so many in a row.
+type Run<'a> = Box<dyn FnMut(u64) + 'a>;
+
+/// A hook beside its floor; the floor of a hook that nobody answers is nothing.
+struct Row<'a> {
+    name: &'static str,
+    floor: Option<Run<'a>>,
+    ours: Run<'a>,
+}
+
+fn rows<'a>(
+    call: &'a ToolPreInvoke,
+    context: &'a Context,
+    runtime: &'a tokio::runtime::Runtime,
+) -> Vec<Row<'a>> {
+    let floor = |functions: Vec<Boxed>| -> Run<'a> {
+        Box::new(move |count| (0..count).for_each(|_| now(in_a_row(&functions, call))))
+    };
+    let typed = |manager: Manager| -> Run<'a> {
+        Box::new(move |count| (0..count).for_each(|_| now(invoke(&manager, call, context))))
+    };
+    let another_hook = Manager::builder().on(
+        &cpex::hooks::TOOL_POST_INVOKE,
+        "another hook's",
+        |_: &cpex::hooks::ToolPostInvoke, _: &mut cpex::PluginContext| (),
+    );
+    let trimming = Manager::builder().policy(&TOOL_PRE_INVOKE, ["args"]);
+    let in_json = manager(Mode::Sequential, 5);
+    let (together, waiting, waits_alone) =
+        (functions(ALLOWS, 5), with(Manager::builder(), Mode::Sequential, 1, || Waits), functions(WAITS, 1));
+    let row = |name, floor, ours| Row { name, floor: Some(floor), ours };
+    let nobody = typed(with(another_hook, Mode::Sequential, 0, || Allows));
+    vec![
+        Row { name: "nobody", floor: None, ours: nobody },
+        row("sequential/1", floor(functions(ALLOWS, 1)), typed(manager(Mode::Sequential, 1))),
+        row("sequential/5", floor(functions(ALLOWS, 5)), typed(manager(Mode::Sequential, 5))),
+        row("sequential/10", floor(functions(ALLOWS, 10)), typed(manager(Mode::Sequential, 10))),
+        row("transform/5", floor(functions(ALLOWS, 5)), typed(manager(Mode::Transform, 5))),
+        row("audit/5", floor(functions(ALLOWS, 5)), typed(manager(Mode::Audit, 5))),
+        row(
+            "concurrent/5",
+            Box::new(move |count| (0..count).for_each(|_| now(beside_each_other(&together, call)))),
+            typed(manager(Mode::Concurrent, 5)),
+        ),
+        row(
+            "waits once/1",
+            Box::new(move |count| {
+                runtime.block_on(async {
+                    for _ in 0..count {
+                        in_a_row(&waits_alone, call).await;
+                    }
+                });
+            }),
+            Box::new(move |count| {
+                runtime.block_on(async {
+                    for _ in 0..count {
+                        invoke(&waiting, call, context).await;
+                    }
+                });
+            }),
+        ),
+        row(
+            "JSON/5",
+            floor(functions(ALLOWS, 5)),
+            Box::new(move |count| (0..count).for_each(|_| now(invoke_json(&in_json, context)))),
+        ),
+        row(
+            "policy that trims/5",
+            floor(functions(REWRITES, 5)),
+            typed(with(trimming, Mode::Sequential, 5, || Rewrites)),
+        ),
+    ]
+}
+
+/// Floor and hook in turns, in short batches; of each the quickest counts, which is the one that nothing disturbed.
+fn ratios(rows: &mut [Row<'_>]) {
+    const BATCHES: usize = 2_000;
+    const BATCH: u32 = 50;
+    println!("{:<20} {:>11} {:>11} {:>8}", "", "floor", "hook", "ratio");
+    for Row { name, floor, ours } in rows {
+        let (mut without, mut with) = (Duration::MAX, Duration::MAX);
+        for _ in 0..BATCHES {
+            if let Some(floor) = floor {
+                without = without.min(timed(floor, BATCH.into()));
+            }
+            with = with.min(timed(ours, BATCH.into()));
+        }
+        let nanos = |batch: Duration| batch.as_secs_f64() * 1e9 / f64::from(BATCH);
+        let ours = nanos(with);
+        if floor.is_some() {
+            let (floor, ratio) = (nanos(without), ours / nanos(without));
+            println!("{name:<20} {floor:>8.1} ns {ours:>8.1} ns {ratio:>6.2} x");
+        } else {
+            println!("{name:<20} {:>11} {ours:>8.1} ns", "");
+        }
+    }
 }
 
 fn one_thread(c: &mut Criterion) {
     let (call, context) = (ToolPreInvoke::new("search"), Context::new("req-1"));
-    let guards: Vec<Arc<dyn Guard>> = (0..PLUGINS).map(|_| Arc::new(Allows) as Arc<dyn Guard>).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.unwrap_or_else(|error| unreachable!("{error}"));
+    let mut rows = rows(&call, &context, &runtime);
+    ratios(&mut rows);
     let mut group = c.benchmark_group("invoke");
-    group.bench_function("floor", |b| {
-        b.iter(|| {
-            now(async {
-                for guard in &guards {
-                    black_box(guard.check(&call).await);
-                }
-            });
-        });
-    });
-    let empty = manager(Mode::Sequential, 0);
-    group.bench_function("nobody", |b| b.iter(|| invoke(&empty, &call, &context)));
-    for (name, mode, plugins) in [
-        ("sequential/1", Mode::Sequential, 1),
-        ("sequential/5", Mode::Sequential, PLUGINS),
-        ("concurrent/5", Mode::Concurrent, PLUGINS),
-    ] {
-        let manager = manager(mode, plugins);
-        group.bench_function(name, |b| b.iter(|| invoke(&manager, &call, &context)));
+    for Row { name, floor, ours } in &mut rows {
+        if let Some(floor) = floor {
+            group.bench_function(format!("{name}/floor"), |b| b.iter_custom(|count| timed(floor, count)));
+        }
+        group.bench_function(format!("{name}/hook"), |b| b.iter_custom(|count| timed(ours, count)));
     }
 }
 
-/// How much faster a million invocations are on two threads than on one.
-fn two_threads(c: &mut Criterion) {
-    let manager = manager(Mode::Sequential, PLUGINS);
-    let run = |threads: u64, total: u64| {
+fn timed(run: &mut Run<'_>, count: u64) -> Duration {
+    let begun = Instant::now();
+    run(count);
+    begun.elapsed()
+}
+
+/// How much faster a million invocations are on two threads than on one: of rounds in turns, the quickest of each.
+fn two_threads(_: &mut Criterion) {
+    const ROUNDS: usize = 20;
+    const ROUND: u64 = 50_000;
+    let (manager, functions) = (manager(Mode::Sequential, 5), functions(ALLOWS, 5));
+    let floor = |call: &ToolPreInvoke, _: &Context| now(in_a_row(&functions, call));
+    let ours = |call: &ToolPreInvoke, context: &Context| now(invoke(&manager, call, context));
+    println!("two threads: {:.2} x one (floor: {:.2} x)", scaling(&ours), scaling(&floor));
+
+    fn scaling(run: &(impl Fn(&ToolPreInvoke, &Context) + Sync)) -> f64 {
+        let (mut one, mut two) = (Duration::MAX, Duration::MAX);
+        for _ in 0..ROUNDS {
+            (one, two) = (one.min(round(1, run)), two.min(round(2, run)));
+        }
+        one.as_secs_f64() / two.as_secs_f64()
+    }
+
+    fn round(threads: u64, run: &(impl Fn(&ToolPreInvoke, &Context) + Sync)) -> Duration {
         let begun = Instant::now();
         thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
                     let (call, context) = (ToolPreInvoke::new("search"), Context::new("req-1"));
-                    (0..total / threads).for_each(|_| invoke(&manager, &call, &context));
+                    (0..ROUND / threads).for_each(|_| run(&call, &context));
                 });
             }
         });
         begun.elapsed()
-    };
-    let best = |threads| (0..5).map(|_| run(threads, 1_000_000)).min().unwrap_or(Duration::MAX);
-    let (one, two) = (best(1), best(2));
-    println!(
-        "a million invocations: {one:?} on one thread, {two:?} on two: {:.2}x",
-        one.as_secs_f64() / two.as_secs_f64()
-    );
-    let mut group = c.benchmark_group("threads");
-    for threads in [1, 2] {
-        group.bench_function(format!("{threads}"), |b| b.iter_custom(|total| run(threads, total)));
     }
 }
 
-criterion_group!(benches, one_thread, two_threads);
+fn settings() -> Criterion {
+    Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2))
+}
+
+criterion_group! { name = benches; config = settings(); targets = two_threads, one_thread }
 criterion_main!(benches);

@@ -1,10 +1,11 @@
-//! An agent's loop with hooks around its model and its tools. The model is a script, so that this runs anywhere.
+//! An agent's loop with hooks around its model, its tools and the stream of its answer. The model is a script, so that
+//! this runs anywhere.
 
 use cpex::config::{Mode, PluginConfig};
 use cpex::hooks::message::{Message, Role};
 use cpex::hooks::{
-    CMF_LLM_INPUT, MessagePayload, TOOL_POST_INVOKE, TOOL_PRE_INVOKE, ToolPostInvoke, ToolPreInvoke,
-    message::Part,
+    CMF_LLM_INPUT, CMF_LLM_OUTPUT, MessagePayload, TOOL_POST_INVOKE, TOOL_PRE_INVOKE, ToolPostInvoke,
+    ToolPreInvoke, message::Part,
 };
 use cpex::{BoxError, Context, Manager, PluginContext, Reply, Violation, plugin};
 use serde_json::{Value, json};
@@ -20,7 +21,9 @@ fn model(conversation: &[Message]) -> Turn {
     match conversation.len() {
         1 => Turn::Call(ToolPreInvoke::new("lookup").with("customer", "Ann")),
         2 => Turn::Call(ToolPreInvoke::new("refund").with("amount", 5000)),
-        _ => Turn::Answer("I have looked Ann up. A person has to approve the refund.".to_owned()),
+        _ => {
+            Turn::Answer("I have looked Ann up. A person has to approve the refund. I promise it.".to_owned())
+        }
     }
 }
 
@@ -63,6 +66,43 @@ impl Addresses {
     }
 }
 
+/// Lets the model promise nothing.
+struct Promises;
+
+#[plugin]
+impl Promises {
+    #[hook(CMF_LLM_OUTPUT)]
+    fn check(&self, payload: &MessagePayload) -> Reply<MessagePayload> {
+        if text(payload).contains("promise") {
+            return Reply::deny(Violation::new("PROMISE", "the model promises something"));
+        }
+        Reply::allow()
+    }
+}
+
+fn text(payload: &MessagePayload) -> String {
+    let texts = payload.message.content.iter().filter_map(|part| match part {
+        Part::Text { text } => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+/// Hands an answer on as it comes, sentence by sentence, and stops it at the first that the plugins deny.
+async fn stream(manager: &Manager, answer: &str, context: &Context) -> Result<(), BoxError> {
+    for sentence in answer.split_inclusive(". ") {
+        let said = MessagePayload::from(Message::text(Role::Assistant, sentence.trim()));
+        match manager.invoke(&CMF_LLM_OUTPUT, &said, context).await?.into_payload(said) {
+            Ok(said) => println!("the model: {}", text(&said)),
+            Err(violation) => {
+                println!("the model was stopped: {violation}");
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Calls a tool, if the plugins let it, and says what the model is to be told.
 async fn call(manager: &Manager, call: ToolPreInvoke, context: &Context) -> Result<String, BoxError> {
     let outcome = manager.invoke(&TOOL_PRE_INVOKE, &call, context).await?;
@@ -77,16 +117,11 @@ async fn call(manager: &Manager, call: ToolPreInvoke, context: &Context) -> Resu
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
-    let sees = |payload: &MessagePayload, _: &mut PluginContext| {
-        for part in &payload.message.content {
-            if let Part::Text { text } = part {
-                println!("to the model: {text}");
-            }
-        }
-    };
+    let sees = |payload: &MessagePayload, _: &mut PluginContext| println!("to the model: {}", text(payload));
     let manager = Manager::builder()
         .plugin("refunds", Refunds { limit: 100 })
         .plugin(PluginConfig::new("addresses").mode(Mode::Transform), Addresses)
+        .plugin("promises", Promises)
         .on(&CMF_LLM_INPUT, PluginConfig::new("sees").mode(Mode::Audit), sees)
         .start()
         .await?;
@@ -103,7 +138,7 @@ async fn main() -> Result<(), BoxError> {
             }
         }
     };
-    println!("the model: {answer}");
+    stream(&manager, &answer, &context).await?;
     println!("refused refunds: {}", context.shared()["refused_refunds"]);
     manager.shutdown().await;
     Ok(())

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use cpex_core::payload::{Isolation, Rule};
-use hashbrown::HashSet;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::config::{Config, PluginConfig, PluginSettings};
+use crate::change::unique;
+use crate::config::{Config, ConfigError, PluginConfig, PluginSettings, environment};
 use crate::context::PluginContext;
 use crate::error::Error;
 use crate::factory::{Factory, IntoPlugin, factory};
@@ -42,14 +43,20 @@ use crate::reply::ReplyTo;
 /// # Ok::<(), cpex::Error>(())
 /// ```
 pub struct Builder {
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) rules: Rules,
+    entries: Vec<Entry>,
+    rules: Rules,
+    /// What the application has said itself: it goes before the environment.
+    timeout: Option<Option<Duration>>,
+    pool: Option<Option<NonZeroUsize>>,
+    default_rule: Option<Rule>,
 }
 
 /// What holds for every plugin of a manager.
 #[derive(Clone)]
 pub(crate) struct Rules {
     pub(crate) kinds: HashMap<String, Factory>,
+    /// Those that its entries were read from.
+    pub(crate) files: Vec<PathBuf>,
     pub(crate) types: HookTypes,
     pub(crate) timeout: Option<Duration>,
     pub(crate) pool: Option<NonZeroUsize>,
@@ -67,9 +74,10 @@ impl Default for Builder {
     fn default() -> Self {
         let rules = Rules {
             kinds: HashMap::new(),
+            files: Vec::new(),
             types: HookTypes::default(),
-            timeout: Some(Duration::from_secs(30)),
-            pool: NonZeroUsize::new(10),
+            timeout: None,
+            pool: None,
             policies: HashMap::new(),
             default_rule: Rule::Open,
             raise_denials: false,
@@ -77,7 +85,7 @@ impl Default for Builder {
             drain: Duration::from_secs(5),
             settings: PluginSettings::default(),
         };
-        Self { entries: Vec::new(), rules }
+        Self { entries: Vec::new(), rules, timeout: None, pool: None, default_rule: None }
     }
 }
 
@@ -103,12 +111,9 @@ impl Builder {
     /// # Ok::<(), cpex::Error>(())
     /// ```
     #[must_use]
-    pub fn plugin<T: Plugin>(self, entry: impl Into<PluginConfig>, plugin: T) -> Self {
-        let mut config = entry.into();
-        if config.kind.is_empty() {
-            config.kind = std::any::type_name::<T>().to_owned();
-        }
-        self.add(config, Source::Ready(Arc::new(plugin)))
+    pub fn plugin<T: Plugin>(mut self, entry: impl Into<PluginConfig>, plugin: T) -> Self {
+        self.entries.push(Entry::ready(entry.into(), plugin));
+        self
     }
 
     /// Adds a closure that answers one hook, at once.
@@ -188,7 +193,8 @@ impl Builder {
     /// let yaml = "plugins:\n  - {name: limit, kind: my_app.Limit, required: true, config: {limit: many}}\n";
     /// let builder = Manager::builder().kind("my_app.Limit", |config: Limit| config);
     /// let error = builder.config(Config::parse(yaml, "plugins.yaml")?).start().await.unwrap_err();
-    /// assert!(error.to_string().contains("plugins.yaml:2:71: plugins[0].config.limit: expected an integer"));
+    /// assert!(error.to_string().starts_with("plugins.yaml:2:71: plugin \"limit\" cannot be loaded: "));
+    /// assert!(error.to_string().contains("plugins[0].config.limit: expected an integer"));
     /// # Ok::<(), cpex::Error>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -234,10 +240,11 @@ impl Builder {
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.rules.settings = config.plugin_settings;
-        config.plugins.into_iter().fold(self, |builder, entry| builder.add(entry, Source::Kind))
+        self.entries.extend(config.plugins.into_iter().map(|entry| Entry::new(entry, Source::Kind)));
+        self
     }
 
-    /// Adds the plugins of a configuration file.
+    /// Adds the plugins of a configuration file, which [`reload`](Manager::reload) reads again.
     ///
     /// ```
     /// assert!(cpex::Manager::builder().yaml("no-such-file.yaml").is_err());
@@ -245,7 +252,8 @@ impl Builder {
     ///
     /// # Errors
     /// What is wrong with the file, with line and column, and what would be right.
-    pub fn yaml(self, path: impl AsRef<Path>) -> Result<Self, Error> {
+    pub fn yaml(mut self, path: impl AsRef<Path>) -> Result<Self, Error> {
+        self.rules.files.push(path.as_ref().to_owned());
         Ok(self.config(Config::from_file(path)?))
     }
 
@@ -257,7 +265,7 @@ impl Builder {
     /// ```
     #[must_use]
     pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.rules.timeout = limit.into();
+        self.timeout = Some(limit.into());
         self
     }
 
@@ -270,7 +278,7 @@ impl Builder {
     /// ```
     #[must_use]
     pub fn pool(mut self, size: usize) -> Self {
-        self.rules.pool = NonZeroUsize::new(size);
+        self.pool = Some(NonZeroUsize::new(size));
         self
     }
 
@@ -301,7 +309,7 @@ impl Builder {
     /// ```
     #[must_use]
     pub fn deny_by_default(mut self) -> Self {
-        self.rules.default_rule = Rule::Closed;
+        self.default_rule = Some(Rule::Closed);
         self
     }
 
@@ -330,7 +338,9 @@ impl Builder {
         self
     }
 
-    /// How long [`shutdown`](Manager::shutdown) waits for plugins in the background. 5 seconds unless told otherwise.
+    /// How long [`shutdown`](Manager::shutdown) and the changes at run time wait for calls of a plugin that are under
+    /// way, and those in the background, before it is shut down beneath them; and how long its own `shutdown` may take.
+    /// 5 seconds unless told otherwise.
     ///
     /// ```
     /// let builder = cpex::Manager::builder().drain(std::time::Duration::from_secs(1));
@@ -353,13 +363,14 @@ impl Builder {
     /// # Errors
     /// [`Error::DuplicateName`], or [`Error::Config`] if a variable of the environment says something it cannot.
     pub fn build(mut self) -> Result<Manager, Error> {
-        let mut names = HashSet::new();
-        if let Some(twice) = self.entries.iter().find(|entry| !names.insert(entry.config.name.clone())) {
-            return Err(Error::DuplicateName(twice.config.name.clone()));
-        }
+        unique(&self.entries)?;
         self.rules.settings = self.rules.settings.with_environment()?;
-        self.rules.fail_on_plugin_error |= crate::config::is_true("PLUGINS_FAIL_ON_PLUGIN_ERROR");
-        Ok(Manager::new(self))
+        let of_environment = Defaults::of_environment()?;
+        self.rules.timeout = self.timeout.unwrap_or(of_environment.timeout);
+        self.rules.pool = self.pool.unwrap_or(of_environment.pool);
+        self.rules.default_rule = self.default_rule.unwrap_or(of_environment.rule);
+        self.rules.fail_on_plugin_error |= of_environment.fail_on_plugin_error;
+        Ok(Manager::new(self.entries, self.rules))
     }
 
     /// The manager, initialized.
@@ -379,10 +390,36 @@ impl Builder {
         manager.initialize().await?;
         Ok(manager)
     }
+}
 
-    fn add(mut self, config: PluginConfig, source: Source) -> Self {
-        self.entries.push(Entry::new(config, source));
-        self
+/// What holds unless the application says otherwise.
+struct Defaults {
+    timeout: Option<Duration>,
+    pool: Option<NonZeroUsize>,
+    rule: Rule,
+    fail_on_plugin_error: bool,
+}
+
+impl Defaults {
+    fn of_environment() -> Result<Self, ConfigError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum HookPolicy {
+            Allow,
+            Deny,
+        }
+        let seconds = environment::integer("PLUGINS_PLUGIN_TIMEOUT", 1)?.unwrap_or(30);
+        let pool = environment::integer("PLUGINS_EXECUTION_POOL", 0)?.unwrap_or(10);
+        let rule = match environment::word("PLUGINS_DEFAULT_HOOK_POLICY")? {
+            Some(HookPolicy::Deny) => Rule::Closed,
+            Some(HookPolicy::Allow) | None => Rule::Open,
+        };
+        Ok(Self {
+            timeout: Some(Duration::from_secs(seconds)),
+            pool: NonZeroUsize::new(usize::try_from(pool).unwrap_or(usize::MAX)),
+            rule,
+            fail_on_plugin_error: environment::flag("PLUGINS_FAIL_ON_PLUGIN_ERROR")?.unwrap_or(false),
+        })
     }
 }
 

@@ -37,6 +37,9 @@ struct Memory {
     shared: Arc<Map<String, Value>>,
     /// What each plugin keeps for itself. Only of those that keep anything.
     own: HashMap<u64, Arc<Map<String, Value>>>,
+    /// What built-in plugins keep of calls until they have ended.
+    #[cfg(feature = "builtin")]
+    kept: HashMap<u64, cpex_builtin::plugin::Keep>,
 }
 
 /// The facts about a request. Its JSON is that of the Python host's `GlobalContext`, without the state.
@@ -260,6 +263,8 @@ pub struct PluginContext {
     previous: Option<Arc<dyn crate::payload::AnyPayload>>,
     /// Gone once nobody waits for the plugin any more. Only for those on the blocking pool.
     awaited: Option<std::sync::Weak<()>>,
+    #[cfg(feature = "builtin")]
+    scans: Option<Box<crate::builtin::Remembered>>,
 }
 
 impl PluginContext {
@@ -271,6 +276,8 @@ impl PluginContext {
             own: View::default(),
             previous: None,
             awaited: None,
+            #[cfg(feature = "builtin")]
+            scans: None,
         }
     }
 
@@ -382,13 +389,27 @@ impl PluginContext {
 
     /// Keeps what the plugin wrote for itself.
     pub(crate) fn keep_own(&mut self) {
-        if let Some((before, after)) = self.own.take_changes() {
+        if self.own.is_changed()
+            && let Some((before, after)) = self.own.take_changes()
+        {
             let mut memory = self.request.memory();
             crate::view::apply(&before, after, memory.own.entry(self.plugin).or_default());
             if memory.own[&self.plugin].is_empty() {
                 memory.own.remove(&self.plugin);
             }
         }
+    }
+
+    /// What this plugin keeps of the calls of the request.
+    #[cfg(feature = "builtin")]
+    pub(crate) fn keep(&self) -> cpex_builtin::plugin::Keep {
+        self.request.memory().kept.entry(self.plugin).or_default().clone()
+    }
+
+    /// What the text scanners of this invocation remember: taken by one that looks, and left for the next.
+    #[cfg(feature = "builtin")]
+    pub(crate) fn scans(&mut self) -> &mut Option<Box<crate::builtin::Remembered>> {
+        &mut self.scans
     }
 
     /// Writes back what the plugin added, changed or deleted in the shared state.

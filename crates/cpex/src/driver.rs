@@ -6,10 +6,9 @@ use cpex_core::action::Work;
 use cpex_core::{Action, Fault, Invocation, LineUp, Misuse, Reply};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use serde_json::{Map, Value};
-use tokio::time::Instant;
 
-use crate::call::{End, Limit, call};
+use crate::call::{Limit, call};
+use crate::clock::Moment;
 use crate::context::PluginContext;
 use crate::detached::Background;
 use crate::error::Failure;
@@ -18,6 +17,7 @@ use crate::host::{Handle, Hosted, RustValues};
 use crate::narrator;
 use crate::payload::AnyPayload;
 use crate::plan::Slot;
+use crate::plugin::{AnyReply, End};
 use crate::reply::Decision;
 
 /// How a plugin that runs beside others ended, with what it leaves.
@@ -32,7 +32,7 @@ pub(crate) async fn drive(
     invocation: &mut Invocation<RustValues, &LineUp<Slot>>,
     host: &mut Hosted<'_>,
     background: &mut Background<'_>,
-    started: Instant,
+    started: Moment,
 ) {
     let mut now = started;
     let mut running = None;
@@ -43,11 +43,12 @@ pub(crate) async fn drive(
                 let Hosted { hook, original, context, .. } = &mut *host;
                 let (shown, previous) = shown(&payload, *original, hook.types.is_chained());
                 context.begin(slot.plugin.id, previous);
-                let span = narrator::plugin_span(slot.plugin.name());
+                let span = narrator::plugin_span(&hook.name, slot);
                 let limit = Limit { since: now, lasts: timeout };
                 let end = call(slot, shown, context, or_none(extensions.as_deref()), &span, limit).await;
-                now = Instant::now();
-                tell(invocation, host, entry, end, nanos(started, now));
+                narrator::plugin_ended(&span, &end, now);
+                now = Moment::now();
+                tell(invocation, host, entry, end, now.since(started));
             }
             Action::Spawn(work) => {
                 running.get_or_insert_with(FuturesUnordered::new).push(beside(host, work));
@@ -55,16 +56,16 @@ pub(crate) async fn drive(
             Action::Cancel(entry) => {
                 // Dropping a future stops it: all that run are stopped together, and the core names each.
                 running = None;
-                expect(invocation.handle_cancelled(entry, nanos(started, now)));
+                expect(invocation.handle_cancelled(entry, now.since(started)));
             }
             Action::Detach(work) => background.start(host, work),
             Action::Wait => {
                 let Some(running) = &mut running else { unreachable!("there is nothing to wait for") };
                 let mut next = running.next().await;
-                now = Instant::now();
+                now = Moment::now();
                 while let Some(Ended { entry, context, end }) = next {
                     host.context = context;
-                    tell(invocation, host, entry, end, nanos(started, now));
+                    tell(invocation, host, entry, end, now.since(started));
                     next = running.next().now_or_never().flatten();
                 }
             }
@@ -76,14 +77,15 @@ pub(crate) async fn drive(
 /// A call that runs while others do. Its time begins when it is first polled: waiting for the pool does not count.
 fn beside<'a>(host: &Hosted<'a>, work: Work<RustValues>) -> impl Future<Output = Ended> + use<'a> {
     let Work { entry, payload, extensions, timeout } = work;
-    let (slot, original, chained) = (host.slot(entry), host.original, host.hook.types.is_chained());
+    let (slot, original, hook) = (host.slot(entry), host.original, host.hook);
     let mut context = PluginContext::new(host.request);
     async move {
-        let (shown, previous) = shown(&payload, original, chained);
+        let (shown, previous) = shown(&payload, original, hook.types.is_chained());
         context.begin(slot.plugin.id, previous);
-        let span = narrator::plugin_span(slot.plugin.name());
-        let limit = Limit { since: Instant::now(), lasts: timeout };
+        let span = narrator::plugin_span(&hook.name, slot);
+        let limit = Limit { since: Moment::now(), lasts: timeout };
         let end = call(slot, shown, &mut context, or_none(extensions.as_deref()), &span, limit).await;
+        narrator::plugin_ended(&span, &end, limit.since);
         Ended { entry, context, end }
     }
 }
@@ -115,49 +117,57 @@ fn tell(
     now_ns: u64,
 ) {
     host.context.keep_own();
-    let told = match end.and_then(|reply| fitting(host, reply)) {
-        Ok((reply, said)) => {
-            host.said = said;
-            let mut reply = reply;
-            if let Some(violation) = &mut reply.violation {
-                violation.plugin = host.slot(entry).plugin.name().into();
-            }
-            invocation.handle_reply(host, entry, reply, now_ns)
-        }
-        Err(fault) => invocation.handle_fault(host, entry, fault, now_ns),
+    let told = match end {
+        Ok(None) => invocation.handle_reply(host, entry, Reply::ALLOW, now_ns),
+        Ok(Some(reply)) => tell_reply(invocation, host, entry, *reply, now_ns),
+        Err(fault) => invocation.handle_fault(host, entry, *fault, now_ns),
     };
     expect(told);
 }
 
-/// A reply in the core's words, and its metadata.
-type Told = (Reply<RustValues>, Option<Map<String, Value>>);
+fn tell_reply(
+    invocation: &mut Invocation<RustValues, &LineUp<Slot>>,
+    host: &mut Hosted<'_>,
+    entry: usize,
+    reply: AnyReply,
+    now_ns: u64,
+) -> Result<(), Misuse> {
+    match in_core_terms(host, entry, reply) {
+        Ok(reply) => invocation.handle_reply(host, entry, reply, now_ns),
+        Err(fault) => invocation.handle_fault(host, entry, fault, now_ns),
+    }
+}
 
-/// Puts a reply into the core's words. A payload that the hook does not return is a failure.
-fn fitting(
-    host: &Hosted<'_>,
-    reply: crate::reply::Reply<Arc<dyn AnyPayload>>,
-) -> Result<Told, Fault<RustValues>> {
-    let crate::reply::Reply { decision, metadata, extensions, retry_after } = reply;
-    let (allow, violation, payload) = match decision {
-        Decision::Allow => (true, None, None),
-        Decision::Deny(violation) => (false, Some(violation), None),
+/// Puts a reply into the core's words; its metadata stays with the host. A payload that the hook does not return is
+/// a failure.
+fn in_core_terms(
+    host: &mut Hosted<'_>,
+    entry: usize,
+    reply: AnyReply,
+) -> Result<Reply<RustValues>, Fault<RustValues>> {
+    let AnyReply { decision, more } = reply;
+    let mut reply = Reply::ALLOW;
+    match decision {
+        Decision::Allow => {}
+        Decision::Deny(mut violation) => {
+            violation.plugin = host.slot(entry).plugin.name().into();
+            (reply.allow, reply.violation) = (false, Some(violation));
+        }
         Decision::Modify(made) => {
             let (returns, found) = (host.hook.types.reply, made.kind());
             if found != returns {
                 let text = format!("the hook returns {}, the plugin returned {}", returns.name, found.name);
                 return Err(Fault::Error(Failure::Error(text.into())));
             }
-            (true, None, Some(Handle::Made(made)))
+            reply.payload = Some(Handle::Made(made));
         }
-    };
-    let retry_delay_ms = i64::try_from(retry_after.as_millis()).unwrap_or(i64::MAX);
-    Ok((Reply { allow, violation, payload, extensions, retry_delay_ms }, metadata))
-}
-
-/// Enough for 584 years.
-fn nanos(started: Instant, now: Instant) -> u64 {
-    let lasted = now.duration_since(started);
-    lasted.as_secs() * 1_000_000_000 + u64::from(lasted.subsec_nanos())
+    }
+    host.said = more;
+    if let Some(more) = &mut host.said {
+        reply.extensions = more.extensions.take();
+        reply.retry_delay_ms = i64::try_from(more.retry_after.as_millis()).unwrap_or(i64::MAX);
+    }
+    Ok(reply)
 }
 
 /// The driver tells the end of each plugin it was asked to start, once.

@@ -153,8 +153,24 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
     /// Two plugins have the same name.
-    #[error("there are two plugins called {0:?}: names are unique in a manager")]
-    DuplicateName(String),
+    #[error("{}there are two plugins called {name:?}: names are unique in a manager", before(.place))]
+    DuplicateName {
+        /// The name.
+        name: String,
+        /// File, line and column of the second one; `None` if it was not read from a file.
+        place: Option<String>,
+    },
+    /// There is no plugin of this name.
+    #[error("there is no plugin {name:?}{}", hint(.nearest))]
+    NoSuchPlugin {
+        /// The name.
+        name: String,
+        /// The name of a plugin that it may stand for.
+        nearest: Option<String>,
+    },
+    /// The manager was not built from a file, so that there is none to read again.
+    #[error("the manager was not built from a file: use `Builder::yaml`, or `replace` with a configuration")]
+    NoFile,
     /// A plugin takes another payload than its hook carries.
     #[error(
         "plugin {plugin:?} takes {takes} at hook {hook:?}, which carries {carries}: take that, or `Json` for any"
@@ -178,9 +194,17 @@ pub enum Error {
         hook: String,
     },
     /// A plugin could not be loaded that must not be missing.
-    #[error("plugin {} cannot be loaded: {}", .0.name, .0)]
+    #[error(transparent)]
     Load(crate::lifecycle::LoadFailure),
     /// A manager that has been shut down does not start again: build a new one.
     #[error("the manager is shut down")]
     ShutDown,
+}
+
+fn before(place: &Option<String>) -> String {
+    place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default()
+}
+
+fn hint(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|nearest| format!("; did you mean {nearest:?}?")).unwrap_or_default()
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use crate::builder::Rules;
 use crate::config::PluginConfig;
 use crate::error::BoxError;
+use crate::failure::LoadPhase;
 use crate::plugin::Plugin;
 
 /// Makes a plugin of its entry.
@@ -62,4 +64,46 @@ where
     T: IntoPlugin,
 {
     Arc::new(move |entry| Ok(Arc::new(make(entry.read()?).into_plugin()?)))
+}
+
+/// What the kinds of built-in plugins begin with.
+const BUILTIN: &str = "builtin.";
+
+/// Makes the plugin of an entry, or says how far it came and why no further.
+pub(crate) fn make(entry: &PluginConfig, rules: &Rules) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
+    match rules.kinds.get(&entry.kind) {
+        Some(factory) => factory(entry).map_err(|error| (LoadPhase::Construct, error)),
+        None if entry.kind.starts_with(BUILTIN) => built_in(entry, rules),
+        None => Err((LoadPhase::Find, unknown(entry, rules))),
+    }
+}
+
+/// Would the same instance do for both? A built-in plugin is made for its hooks, too.
+pub(crate) fn makes_alike(one: &PluginConfig, other: &PluginConfig) -> bool {
+    let attached_alike = || {
+        (&one.hooks, one.mode, one.capabilities) == (&other.hooks, other.mode, other.capabilities)
+            || !one.kind.starts_with(BUILTIN)
+    };
+    one.kind == other.kind && one.config == other.config && attached_alike()
+}
+
+#[cfg(feature = "builtin")]
+fn built_in(entry: &PluginConfig, rules: &Rules) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
+    crate::builtin::make(entry, &rules.types)
+}
+
+#[cfg(not(feature = "builtin"))]
+fn built_in(entry: &PluginConfig, _: &Rules) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
+    let problem = "built-in plugins are not in this build: it needs the feature `builtin` of the crate cpex";
+    Err((LoadPhase::Find, entry.problem(&[cpex_config::Step::Key("kind")], problem.to_owned()).into()))
+}
+
+fn unknown(config: &PluginConfig, rules: &Rules) -> BoxError {
+    let mut known: Vec<_> = rules.kinds.keys().map(String::as_str).collect();
+    known.sort_unstable();
+    let hint = cpex_config::nearest(&config.kind, known.iter().copied())
+        .map(|nearest| format!("; did you mean {nearest:?}?"))
+        .unwrap_or_default();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    format!("no kind {:?} is registered{hint} Registered: {known}", config.kind).into()
 }

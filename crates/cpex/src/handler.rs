@@ -4,13 +4,15 @@ use std::any::{Any, type_name};
 use std::future::{Future, ready};
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::context::PluginContext;
+use crate::error::BoxError;
 use crate::extensions::Extensions;
 use crate::hook::HookType;
+use crate::lease::InUse;
 use crate::payload::{AnyPayload, Json, Kind, Payload};
-use crate::plugin::{Answer, BlockingMethod, BoxFuture, Method, Sees};
+use crate::plugin::{Answer, AnyReply, BlockingMethod, BoxFuture, Method, Sees};
 use crate::reply::{Decision, IntoReply};
 
 /// One hook of one plugin.
@@ -19,6 +21,17 @@ pub(crate) trait Handler: Send + Sync {
     fn takes(&self) -> Kind;
 
     fn sees(&self) -> Sees;
+
+    /// Does it take what a hook carries as it is?
+    fn fits(&self, hook: &HookType) -> bool {
+        self.takes() == hook.payload
+    }
+
+    /// The built-in plugin that it is.
+    #[cfg(feature = "builtin")]
+    fn builtin(&self) -> Option<&crate::builtin::Attached> {
+        None
+    }
 
     /// Exactly one allocation: the future.
     fn call<'a>(
@@ -58,9 +71,11 @@ impl<T: Send + Sync, P: Payload> Handler for Bound<T, P> {
     }
 }
 
-/// A method that runs on the blocking pool. It works on a copy of what it is given, which outlives the caller.
+/// A method that runs on the blocking pool. It works on a copy of what it is given, which outlives the caller, and so
+/// does its use of the plugin.
 pub(crate) struct Blocking<T, P> {
     pub(crate) plugin: Arc<T>,
+    pub(crate) in_use: Weak<InUse>,
     pub(crate) method: BlockingMethod<T, P>,
     pub(crate) sees: Sees,
 }
@@ -85,11 +100,13 @@ impl<T: Send + Sync + 'static, P: Payload> Handler for Blocking<T, P> {
             Err(mismatch) => return Box::pin(ready(mismatch)),
         };
         let (plugin, method, extensions) = (self.plugin.clone(), self.method, extensions.clone());
+        let in_use = self.in_use.upgrade();
         let span = tracing::Span::current();
         Box::pin(async move {
             let awaited = Arc::new(());
             let mut given = context.awaited_by(&awaited);
             let running = tokio::task::spawn_blocking(move || {
+                let _in_use = in_use;
                 let answer = span.in_scope(|| method(&plugin, &payload, &mut given, &extensions));
                 (answer, given)
             });
@@ -100,7 +117,7 @@ impl<T: Send + Sync + 'static, P: Payload> Handler for Blocking<T, P> {
                 }
                 Err(error) => match error.try_into_panic() {
                     Ok(panic) => resume_unwind(panic),
-                    Err(cancelled) => Answer(Err(cancelled.into())),
+                    Err(cancelled) => Answer::failed(cancelled),
                 },
             }
         })
@@ -199,26 +216,38 @@ impl Handler for Dynamic {
     ) -> BoxFuture<'a, Answer> {
         let Self { handler, hook } = self;
         Box::pin(async move {
-            let json = match payload.to_json().map_err(Into::into).and_then(|json| Ok(Json::try_from(json)?))
-            {
+            let json = match in_json(payload) {
                 Ok(json) => json,
-                Err(error) => return Answer(Err(error)),
+                Err(error) => return Answer::failed(error),
             };
-            let Answer(answer) = handler.call(&json, context, extensions).await;
-            Answer(answer.and_then(|reply| match &reply.decision {
-                Decision::Modify(proposed) => {
-                    let proposed = (hook.read_reply)(proposed.to_json()?)?;
-                    Ok(reply.map(|_| proposed))
+            match handler.call(&json, context, extensions).await {
+                Answer(Ok(Some(reply))) => {
+                    typed(*reply, hook).map_or_else(Answer::failed, |reply| Answer(Ok(Some(Box::new(reply)))))
                 }
-                Decision::Allow | Decision::Deny(_) => Ok(reply),
-            }))
+                answer => answer,
+            }
         })
     }
 }
 
+fn in_json(payload: &dyn AnyPayload) -> Result<Json, BoxError> {
+    Ok(Json::try_from(payload.to_json()?)?)
+}
+
+/// A reply in JSON as one of the type that the hook returns.
+fn typed(reply: AnyReply, hook: &HookType) -> Result<AnyReply, BoxError> {
+    match &reply.decision {
+        Decision::Modify(proposed) => {
+            let proposed = (hook.read_reply)(proposed.to_json()?)?;
+            Ok(reply.map(|_| proposed))
+        }
+        Decision::Allow | Decision::Deny(_) => Ok(reply),
+    }
+}
+
 fn downcast<P: Payload>(payload: &dyn AnyPayload) -> Result<&P, Answer> {
-    let found = payload.kind().name;
     (payload as &dyn Any).downcast_ref().ok_or_else(|| {
-        Answer(Err(format!("the hook carries {found}, this plugin takes {}", type_name::<P>()).into()))
+        let (carried, taken) = (payload.kind().name, type_name::<P>());
+        Answer::failed(format!("the hook carries {carried}, this plugin takes {taken}"))
     })
 }

@@ -20,6 +20,7 @@ use crate::payload::{AnyPayload, Json, Kind, Payload};
 /// ```
 pub struct Hook<P, R = P> {
     name: &'static str,
+    bit: u64,
     types: PhantomData<fn(P) -> R>,
 }
 
@@ -32,7 +33,7 @@ impl<P: Payload, R: Payload> Hook<P, R> {
     /// ```
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, types: PhantomData }
+        Self { name, bit: bit(name), types: PhantomData }
     }
 
     /// The name.
@@ -44,6 +45,20 @@ impl<P: Payload, R: Payload> Hook<P, R> {
     pub const fn name(&self) -> &'static str {
         self.name
     }
+
+    pub(crate) const fn bit(&self) -> u64 {
+        self.bit
+    }
+}
+
+/// One of 64 bits for each name: the hash of Fowler, Noll and Vo, as constants can be worked out with it.
+pub(crate) const fn bit(name: &str) -> u64 {
+    let (mut hash, mut rest) = (0xcbf2_9ce4_8422_2325_u64, name.as_bytes());
+    while let [byte, left @ ..] = rest {
+        hash = (hash ^ *byte as u64).wrapping_mul(0x0100_0000_01b3);
+        rest = left;
+    }
+    1 << (hash >> 58)
 }
 
 impl<P, R> Clone for Hook<P, R> {

@@ -15,6 +15,7 @@ use crate::health::Health;
 use crate::narrator;
 use crate::payload::{AnyPayload, Restricted};
 use crate::plan::{HookPlan, Slot};
+use crate::reply::More;
 use crate::violation::Violation;
 
 /// What this host calls its things.
@@ -44,8 +45,8 @@ pub(crate) struct Hosted<'a> {
     pub(crate) metadata: Map<String, Value>,
     /// What the plugin sees of the request that runs now, or has just ended.
     pub(crate) context: PluginContext,
-    /// The metadata of its reply.
-    pub(crate) said: Option<Map<String, Value>>,
+    /// What else it said.
+    pub(crate) said: Option<Box<More>>,
     /// What plugins were shown of the extensions, by the slots they may see.
     views: Vec<(Arc<Extensions>, Slots, Arc<Extensions>)>,
 }
@@ -99,7 +100,7 @@ impl Host<RustValues> for Hosted<'_> {
     }
 
     /// Plugins are given `&P`: nothing they do reaches the payload.
-    fn isolate(&mut self, payload: &Handle) -> Result<Handle, Failure> {
+    fn isolate(&mut self, _entry: usize, payload: &Handle) -> Result<Handle, Failure> {
         Ok(payload.clone())
     }
 
@@ -123,8 +124,8 @@ impl Host<RustValues> for Hosted<'_> {
     }
 
     fn merge_metadata(&mut self, _: usize) -> Result<(), Failure> {
-        if let Some(mut said) = self.said.take() {
-            self.metadata.append(&mut said);
+        if let Some(said) = &mut self.said {
+            self.metadata.append(&mut said.metadata);
         }
         Ok(())
     }
@@ -168,10 +169,10 @@ impl Host<RustValues> for Hosted<'_> {
     }
 
     fn disable(&mut self, entry: usize) {
-        self.health.disable(self.slot(entry).plugin.name());
+        self.health.disable(&self.slot(entry).plugin);
     }
 
     fn observe(&mut self, entry: usize, event: Event<'_, RustValues>) {
-        narrator::tell(&self.hook.name, self.slot(entry).plugin.name(), &event);
+        narrator::tell(&self.hook.name, self.slot(entry), &event);
     }
 }

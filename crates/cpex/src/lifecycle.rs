@@ -1,29 +1,30 @@
-//! Plugins come and go: loaded one after another, replaced at run time, shut down in reverse order.
+//! Plugins come and go: loaded one after another, kept when their entry changes, shut down in reverse order.
 
-use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use cpex_core::{Condition, Entry as CoreEntry, LineUp, Slots};
 use futures_util::FutureExt;
-use hashbrown::HashMap;
+use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
 
 use crate::builder::Rules;
 use crate::config::{Mode, PluginConfig};
 use crate::error::{BoxError, Error};
-use crate::handler::Dynamic;
-use crate::hook::HookTypes;
-use crate::payload::Json;
-use crate::plan::{HookPlan, Missing, Plan, Registered, Slot};
-use crate::plugin::{BoxFuture, Handlers, Plugin, Registration, Sees};
-use crate::unavailable::{self, Unavailable};
+use crate::factory;
+pub use crate::failure::{LoadFailure, LoadPhase};
+use crate::lease::InUse;
+use crate::plan::Registered;
+use crate::planning::check;
+use crate::plugin::{BoxFuture, Plugin};
+use crate::{metrics, narrator};
 
 /// A plugin that is configured, and what has become of it.
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) config: Arc<PluginConfig>,
-    pub(crate) source: Source,
+    source: Source,
     pub(crate) state: State,
 }
 
@@ -41,54 +42,24 @@ pub(crate) enum Source {
 pub(crate) enum State {
     /// Nothing yet, or it is disabled.
     Idle,
-    Loaded(Arc<Registered>),
+    /// It was loaded under another configuration.
+    Kept(Instance),
+    Loaded(Instance),
     Failed(LoadFailure),
 }
 
-/// A configured plugin that is not running, and why. Names no secret of its configuration.
-///
-/// ```
-/// use cpex::config::Config;
-/// use cpex::lifecycle::LoadPhase;
-///
-/// # tokio::runtime::Runtime::new()?.block_on(async {
-/// let config = Config::parse("plugins: [{name: guard, kind: no.Such}]", "plugins.yaml")?;
-/// let manager = cpex::Manager::builder().config(config).start().await?;
-/// let failure = &manager.load_failures().await[0];
-/// assert_eq!((&*failure.name, failure.phase), ("guard", LoadPhase::Find));
-/// # Ok::<(), cpex::Error>(()) })?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LoadFailure {
-    /// Name of the plugin.
-    pub name: String,
-    /// Its kind.
-    pub kind: String,
-    /// How far it came.
-    pub phase: LoadPhase,
-    /// Why it came no further.
-    pub error: String,
-    /// File, line and column of its entry; `None` if it was not read from a file.
-    pub place: Option<String>,
+/// A plugin that was loaded, and who may call it.
+#[derive(Clone)]
+pub(crate) struct Instance {
+    pub(crate) registered: Arc<Registered>,
+    pub(crate) in_use: Arc<InUse>,
 }
 
-/// How far the loading of a plugin came.
-///
-/// ```
-/// assert_eq!(cpex::lifecycle::LoadPhase::Initialize.to_string(), "initialize");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoadPhase {
-    /// There is no such kind.
-    Find,
-    /// Its factory failed.
-    Construct,
-    /// Its `initialize` failed.
-    Initialize,
-    /// It does not fit the hooks it is meant for.
-    Register,
+/// A plugin that no entry has any more.
+pub(crate) struct Leaving {
+    pub(crate) registered: Arc<Registered>,
+    /// Cancelled when the last call of it has ended.
+    gone: CancellationToken,
 }
 
 impl Entry {
@@ -96,11 +67,44 @@ impl Entry {
         Self { config: Arc::new(config), source, state: State::Idle }
     }
 
-    pub(crate) fn registered(&self) -> Option<&Arc<Registered>> {
+    /// A plugin that the application has made.
+    pub(crate) fn ready<T: Plugin>(mut config: PluginConfig, plugin: T) -> Self {
+        if config.kind.is_empty() {
+            config.kind = std::any::type_name::<T>().to_owned();
+        }
+        Self::new(config, Source::Ready(Arc::new(plugin)))
+    }
+
+    pub(crate) const fn is_ready_made(&self) -> bool {
+        matches!(self.source, Source::Ready(_))
+    }
+
+    pub(crate) const fn instance(&self) -> Option<&Instance> {
         match &self.state {
-            State::Loaded(registered) => Some(registered),
+            State::Loaded(instance) | State::Kept(instance) => Some(instance),
             State::Idle | State::Failed(_) => None,
         }
+    }
+
+    /// The same plugin under another configuration. Its instance stays unless it would be made in another way.
+    pub(crate) fn with(&self, config: PluginConfig) -> Self {
+        let made_alike = factory::makes_alike(&self.config, &config);
+        let state = match &self.state {
+            State::Loaded(instance) | State::Kept(instance) if self.is_ready_made() || made_alike => {
+                State::Kept(instance.clone())
+            }
+            _ => State::Idle,
+        };
+        Self { config: Arc::new(config), source: self.source.clone(), state }
+    }
+
+    /// The same, to be loaded if it could not be before.
+    pub(crate) fn again(&self) -> Self {
+        let state = match &self.state {
+            State::Failed(_) => State::Idle,
+            other => other.clone(),
+        };
+        Self { state, ..self.clone() }
     }
 
     /// Loads the plugin, unless it is loaded or disabled.
@@ -108,42 +112,56 @@ impl Entry {
     /// # Errors
     /// Why not, if the manager must not start without it.
     pub(crate) async fn load(&mut self, rules: &Rules) -> Result<(), Error> {
-        if self.config.mode == Mode::Disabled || self.registered().is_some() {
-            return Ok(());
-        }
         let config = &self.config;
-        match load(config, &self.source, rules).await {
-            Ok(registered) => {
-                tracing::info!(plugin = config.name, mode = ?config.mode, "loaded");
-                self.state = State::Loaded(Arc::new(registered));
-            }
+        let loaded = match &self.state {
+            State::Loaded(_) | State::Failed(_) => return Ok(()),
+            State::Kept(instance) => instance.under(config, rules),
+            State::Idle if config.mode == Mode::Disabled => return Ok(()),
+            State::Idle => load(config, &self.source, rules).await,
+        };
+        self.state = match loaded {
+            Ok(instance) => State::Loaded(instance),
             Err((phase, error)) => {
-                let failure = LoadFailure {
-                    name: config.name.clone(),
-                    kind: config.kind.clone(),
-                    phase,
-                    error: error.to_string(),
-                    place: config.origin.as_ref().map(crate::config::Origin::place),
-                };
-                tracing::error!(plugin = config.name, %phase, "cannot be loaded: {failure}");
+                let failure = LoadFailure::new(config, phase, &*error);
+                narrator::load_failed(&failure);
+                metrics::load_failed(&failure);
                 // A plugin that names no hook cannot be stood in for: it must not pass silently.
                 let nobody_denies = config.denies_if_missing && config.hooks.is_empty();
                 if config.required || rules.fail_on_plugin_error || nobody_denies {
                     return Err(Error::Load(failure));
                 }
-                self.state = State::Failed(failure);
+                State::Failed(failure)
             }
-        }
+        };
         Ok(())
     }
 
-    /// Shuts the plugin down, if it is loaded. An error or a panic of it is logged.
-    pub(crate) async fn unload(&mut self) {
-        if let State::Loaded(registered) = std::mem::replace(&mut self.state, State::Idle)
-            && let Err(error) = guarded(|| registered.plugin.shutdown()).await
-        {
-            tracing::error!(plugin = registered.name(), %error, "failed to shut down");
+    /// Gives its instance up.
+    pub(crate) fn leave(&mut self) -> Option<Leaving> {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Loaded(Instance { registered, in_use }) | State::Kept(Instance { registered, in_use }) => {
+                Some(Leaving { registered, gone: in_use.gone() })
+            }
+            other => {
+                self.state = other;
+                None
+            }
         }
+    }
+}
+
+impl Instance {
+    pub(crate) fn id(&self) -> u64 {
+        self.registered.id
+    }
+
+    /// The same instance under another configuration.
+    fn under(&self, config: &Arc<PluginConfig>, rules: &Rules) -> Result<Self, (LoadPhase, BoxError)> {
+        let Registered { id, plugin, .. } = &*self.registered;
+        let registered = Registered { id: *id, config: config.clone(), plugin: plugin.clone() };
+        let instance = Self { registered: Arc::new(registered), in_use: self.in_use.clone() };
+        check(&instance, &mut rules.types.clone()).map_err(|error| (LoadPhase::Register, error.into()))?;
+        Ok(instance)
     }
 }
 
@@ -151,38 +169,29 @@ async fn load(
     config: &Arc<PluginConfig>,
     source: &Source,
     rules: &Rules,
-) -> Result<Registered, (LoadPhase, BoxError)> {
+) -> Result<Instance, (LoadPhase, BoxError)> {
     static NEXT_ID: AtomicU64 = AtomicU64::new(1);
     let plugin = match source {
         Source::Ready(plugin) => plugin.clone(),
         Source::Kind => {
-            let factory =
-                rules.kinds.get(&config.kind).ok_or_else(|| (LoadPhase::Find, unknown(config, rules)))?;
-            let made = std::panic::catch_unwind(AssertUnwindSafe(|| factory(config)));
-            made.unwrap_or_else(|_| Err("its factory panicked".into()))
-                .map_err(|error| (LoadPhase::Construct, error))?
+            let made = std::panic::catch_unwind(AssertUnwindSafe(|| factory::make(config, rules)));
+            made.unwrap_or_else(|_| Err((LoadPhase::Construct, "its factory panicked".into())))?
         }
     };
     guarded(|| plugin.initialize()).await.map_err(|error| (LoadPhase::Initialize, error))?;
     let registered =
         Registered { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), config: config.clone(), plugin };
-    match check(&registered, &mut rules.types.clone()) {
-        Ok(()) => Ok(registered),
+    let instance = Instance { registered: Arc::new(registered), in_use: InUse::new() };
+    match check(&instance, &mut rules.types.clone()) {
+        Ok(()) => {
+            tracing::info!(plugin = config.name, mode = config.mode.word(), "loaded");
+            Ok(instance)
+        }
         Err(error) => {
-            let _ = guarded(|| registered.plugin.shutdown()).await;
+            let _ = guarded(|| instance.registered.plugin.shutdown()).await;
             Err((LoadPhase::Register, error.into()))
         }
     }
-}
-
-fn unknown(config: &PluginConfig, rules: &Rules) -> BoxError {
-    let mut known: Vec<_> = rules.kinds.keys().map(String::as_str).collect();
-    known.sort_unstable();
-    let hint = cpex_config::nearest(&config.kind, known.iter().copied())
-        .map(|nearest| format!("; did you mean {nearest:?}?"))
-        .unwrap_or_default();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    format!("no kind {:?} is registered{hint} Registered: {known}", config.kind).into()
 }
 
 /// Calls a plugin's own code: a panic is an error.
@@ -191,152 +200,27 @@ async fn guarded<'a>(call: impl FnOnce() -> BoxFuture<'a, Result<(), BoxError>>)
     AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|_| Err("it panicked".into()))
 }
 
-/// The handlers that a plugin attaches with: those of the hooks its entry names, or all.
-fn attached(registered: &Registered) -> impl Iterator<Item = Registration> {
-    let hooks = &registered.config.hooks;
-    let named = |hook: &str| hooks.is_empty() || hooks.iter().any(|name| name == hook);
-    Handlers::of(registered.plugin.clone()).into_iter().filter(move |handler| named(&handler.hook))
+/// Waits until the last call of each of these has ended, or the time is over.
+pub(crate) async fn unused(leaving: &[Leaving], limit: Duration) {
+    let ends = join_all(leaving.iter().map(|plugin| plugin.gone.cancelled()));
+    let _ = tokio::time::timeout(limit, ends).await;
 }
 
-/// Does a plugin fit the hooks that its entry names?
-fn check(registered: &Registered, types: &mut HookTypes) -> Result<(), Error> {
-    let name = registered.name();
-    let handlers: Vec<_> = attached(registered).collect();
-    let lacking = registered.config.hooks.iter().find(|hook| !handlers.iter().any(|it| *it.hook == ***hook));
-    if let Some(hook) = lacking {
-        return Err(Error::NoHandler { plugin: name.to_owned(), hook: hook.clone() });
-    }
-    handlers.iter().try_for_each(|handler| settle(name, handler, types))
-}
-
-/// Makes the types of a handler's hook known, or finds that they are others. Whoever takes JSON fits anywhere.
-fn settle(plugin: &str, handler: &Registration, types: &mut HookTypes) -> Result<(), Error> {
-    let Registration { hook, types: own, is_certain, .. } = handler;
-    let takes_any = own.payload.is::<Json>() && !is_certain;
-    let known = types.get(hook);
-    if takes_any {
-        return Ok(());
-    }
-    if !types.knows(hook) {
-        types.add(hook, *own);
-        return Ok(());
-    }
-    if own.payload == known.payload && (own.reply == known.reply || !is_certain) {
-        return Ok(());
-    }
-    Err(Error::PayloadType {
-        plugin: plugin.to_owned(),
-        hook: hook.to_string(),
-        takes: own.payload.name,
-        carries: known.payload.name,
-    })
-}
-
-/// Works out who runs for which hook.
-///
-/// # Errors
-/// If two plugins take different payloads at the same hook.
-pub(crate) fn plan(entries: &[Entry], rules: &Rules) -> Result<Plan, Error> {
-    let mut types = rules.types.clone();
-    for registered in entries.iter().filter_map(Entry::registered) {
-        attached(registered).try_for_each(|handler| settle(registered.name(), &handler, &mut types))?;
-    }
-    let mut hooks: HashMap<Box<str>, Attached> = HashMap::new();
-    for entry in entries {
-        match &entry.state {
-            State::Idle => {}
-            State::Loaded(registered) => {
-                for Registration { hook, handler, .. } in attached(registered) {
-                    let carried = types.get(&hook);
-                    let handler = if handler.takes() == carried.payload {
-                        handler
-                    } else {
-                        Arc::new(Dynamic { handler, hook: carried })
-                    };
-                    let core = core_entry(&hook, Slot { plugin: registered.clone(), handler });
-                    hooks.entry(hook).or_default().0.extend(core);
-                }
-            }
-            State::Failed(failure) => {
-                for hook in &entry.config.hooks {
-                    let hook: Box<str> = hook.as_str().into();
-                    let (line_up, missing) = hooks.entry(hook.clone()).or_default();
-                    missing.push(Missing { config: entry.config.clone(), why: failure.error.clone() });
-                    if entry.config.denies_if_missing {
-                        line_up.extend(stand_in(hook, &entry.config, &types));
-                    }
-                }
-            }
+/// Shuts plugins down, the last one loaded first; each may take this long. What goes wrong is logged.
+pub(crate) async fn shut_down(leaving: Vec<Leaving>, limit: Duration) {
+    for Leaving { registered, gone } in leaving.into_iter().rev() {
+        let name = registered.name();
+        if !gone.is_cancelled() {
+            tracing::warn!(
+                plugin = name,
+                ?limit,
+                "calls under way take too long: it is shut down beneath them"
+            );
         }
-    }
-    let hooks = hooks.into_iter().map(|(name, (line_up, missing))| HookPlan {
-        types: types.get(&name),
-        line_up: LineUp::new(line_up),
-        settings: rules.settings_of(&name),
-        writable: rules.policies.get(&*name).cloned().unwrap_or_default(),
-        missing: missing.into(),
-        name,
-    });
-    Ok(Plan::new(hooks.collect()))
-}
-
-/// Who runs for a hook, and who is missing from it.
-type Attached = (Vec<CoreEntry<Slot>>, Vec<Missing>);
-
-fn core_entry(hook: &str, slot: Slot) -> Option<CoreEntry<Slot>> {
-    let config = &slot.plugin.config;
-    let sees = slot.handler.sees() == Sees::Extensions;
-    Some(CoreEntry {
-        phase: config.phase()?,
-        priority: config.priority,
-        on_error: config.on_error.into(),
-        timeout: config.timeout,
-        capabilities: config.capabilities,
-        shown: if sees { config.capabilities.visible() } else { Slots::NONE },
-        conditions: config
-            .conditions
-            .iter()
-            .map(|condition| Condition::new(&condition.into(), hook))
-            .collect(),
-        plugin: slot,
-    })
-}
-
-fn stand_in(hook: Box<str>, config: &Arc<PluginConfig>, types: &HookTypes) -> Option<CoreEntry<Slot>> {
-    struct Nobody;
-    impl Plugin for Nobody {
-        fn handlers(self: Arc<Self>, _: &mut Handlers) {}
-    }
-    let types = types.get(&hook);
-    let handler = Arc::new(Unavailable { hook: hook.clone(), types, config: config.clone() });
-    let config = Arc::new(unavailable::entry(config));
-    core_entry(
-        &hook,
-        Slot { plugin: Arc::new(Registered { id: 0, config, plugin: Arc::new(Nobody) }), handler },
-    )
-}
-
-impl fmt::Display for LoadFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.error)?;
-        match &self.place {
-            Some(place) if !self.error.starts_with(place.split(':').next().unwrap_or_default()) => {
-                write!(f, " ({place})")
-            }
-            _ => Ok(()),
+        match tokio::time::timeout(limit, guarded(|| registered.plugin.shutdown())).await {
+            Ok(Ok(())) => tracing::debug!(plugin = name, "shut down"),
+            Ok(Err(error)) => tracing::error!(plugin = name, %error, "failed to shut down"),
+            Err(_) => tracing::error!(plugin = name, ?limit, "took too long to shut down"),
         }
-    }
-}
-
-impl std::error::Error for LoadFailure {}
-
-impl fmt::Display for LoadPhase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Find => "find",
-            Self::Construct => "construct",
-            Self::Initialize => "initialize",
-            Self::Register => "register",
-        })
     }
 }

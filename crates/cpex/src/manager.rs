@@ -7,29 +7,32 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::Guard;
 use cpex_core::condition::{Named, Subject as Matched, User as Asker};
 use cpex_core::{End, Facts, Fault, Invocation};
 use serde_json::Value;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use crate::builder::{Builder, Rules};
-use crate::config::{Config, Mode};
-use crate::context::{Context, User};
+use crate::clock::Moment;
+use crate::config::Mode;
+use crate::context::{Context, Request, User};
 use crate::detached::{Background, Detached};
 use crate::driver::drive;
 use crate::error::{Error, Failure, InvokeError};
 use crate::health::Health;
 use crate::hook::Hook;
 use crate::host::{Handle, Hosted, RustValues};
-use crate::lifecycle::{Entry, LoadFailure, Source, State, plan};
-use crate::memory;
-use crate::narrator;
+use crate::lease::Lease;
+use crate::lifecycle::{Entry, Leaving, LoadFailure, State, shut_down, unused};
 use crate::outcome::Outcome;
 use crate::payload::{AnyPayload, Kind, Payload, Subject};
-use crate::plan::{HookPlan, Plan, Slot, Stage};
+use crate::plan::{Current, HookPlan, Plan, Stage};
+use crate::planning::plan;
 use crate::report::Report;
+use crate::{memory, metrics, narrator};
 
 /// Knows the plugins, and runs those that answer a hook. Cheap to clone: all clones are the same manager.
 ///
@@ -54,22 +57,30 @@ use crate::report::Report;
 /// ```
 #[derive(Clone)]
 pub struct Manager {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    plan: ArcSwap<Plan>,
-    health: Arc<Health>,
+pub(crate) struct Inner {
+    pub(crate) plan: Current,
+    pub(crate) health: Arc<Health>,
     detached: Detached,
-    drain: Duration,
+    /// What waits for the last calls of plugins that are gone.
+    pub(crate) retiring: TaskTracker,
     /// Held while plugins come or go.
-    loading: Mutex<Loading>,
+    pub(crate) loading: Mutex<Loading>,
 }
 
-struct Loading {
-    entries: Vec<Entry>,
-    rules: Rules,
-    stage: Stage,
+pub(crate) struct Loading {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) rules: Rules,
+    pub(crate) stage: Stage,
+}
+
+/// A hook of the plan in force, and the right to use its plugins.
+struct Found {
+    plan: Guard<Arc<Plan>>,
+    hook: usize,
+    lease: Guard<Option<Arc<Lease>>>,
 }
 
 /// A plugin that a hook would ask, or why it would not.
@@ -128,14 +139,14 @@ impl Manager {
         Self::builder().yaml(path)?.build()
     }
 
-    pub(crate) fn new(builder: Builder) -> Self {
-        let Builder { entries, rules } = builder;
+    pub(crate) fn new(entries: Vec<Entry>, rules: Rules) -> Self {
+        metrics::describe();
         Self {
             inner: Arc::new(Inner {
-                plan: ArcSwap::default(),
+                plan: Current::default(),
                 health: Arc::default(),
                 detached: Detached::default(),
-                drain: rules.drain,
+                retiring: TaskTracker::new(),
                 loading: Mutex::new(Loading { entries, rules, stage: Stage::NotInitialized }),
             }),
         }
@@ -168,18 +179,20 @@ impl Manager {
         let plan = match load_all(entries, rules).await {
             Ok(plan) => plan,
             Err(error) => {
-                unload_all(entries).await;
+                shut_down(leave_all(entries), rules.drain).await;
                 return Err(error);
             }
         };
-        self.inner.plan.store(Arc::new(plan));
+        self.put_in_force(plan);
         *stage = Stage::Running;
         Ok(())
     }
 
-    /// Shuts the plugins down, the last one loaded first. Hooks are answered no more; plugins in the background are
-    /// waited for, and stopped if they take too long. Stop sending requests first: a call under way may find its
-    /// plugin shut down.
+    /// Answers no more hooks, and shuts the plugins down, the last one loaded first: after the last call of them, and
+    /// after those in the background. What takes longer than [`Builder::drain`] allows is logged; the background is
+    /// stopped, and plugins are shut down beneath calls that are still under way.
+    ///
+    /// Resolves when that is done, also if it was begun by another call. Dropped, it goes on all the same.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new()?.block_on(async {
@@ -190,59 +203,24 @@ impl Manager {
     /// ```
     pub async fn shutdown(&self) {
         let mut loading = self.inner.loading.lock().await;
-        if loading.stage == Stage::ShutDown {
-            return;
-        }
-        loading.stage = Stage::ShutDown;
-        self.inner.plan.store(Arc::new(Plan::shut_down()));
-        let stopped = self.inner.detached.drain(self.inner.drain).await;
-        if stopped > 0 {
-            tracing::warn!(stopped, "plugins in the background took too long and were stopped");
-        }
-        unload_all(&mut loading.entries).await;
-    }
-
-    /// Takes over another configuration, without a pause: requests under way end as they began. Plugins whose entry
-    /// says the same keep their instance and what it remembers; those that the application has made stay.
-    ///
-    /// ```
-    /// use cpex::{Manager, config::Config};
-    ///
-    /// # tokio::runtime::Runtime::new()?.block_on(async {
-    /// let manager = Manager::builder().start().await?;
-    /// manager.replace(Config::parse("plugins: []", "plugins.yaml")?).await?;
-    /// # Ok::<(), cpex::Error>(()) })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`initialize`](Self::initialize). What was in force stays in force.
-    pub async fn replace(&self, config: Config) -> Result<(), Error> {
-        let mut loading = self.inner.loading.lock().await;
-        if loading.stage == Stage::ShutDown {
-            return Err(Error::ShutDown);
-        }
-        let mut rules = loading.rules.clone();
-        rules.settings = config.plugin_settings.with_environment()?;
-        let (mut next, mut kept) = next_entries(&loading.entries, config)?;
-        if loading.stage == Stage::Running {
-            match load_all(&mut next, &rules).await {
-                Ok(plan) => self.inner.plan.store(Arc::new(plan)),
-                Err(error) => {
-                    next.retain(|entry| !kept.contains(&entry.config.name));
-                    unload_all(&mut next).await;
-                    return Err(error);
+        if loading.stage != Stage::ShutDown {
+            loading.stage = Stage::ShutDown;
+            self.put_in_force(Plan::shut_down());
+            let (leaving, drain) = (leave_all(&mut loading.entries), loading.rules.drain);
+            let inner = self.inner.clone();
+            let retire = async move {
+                unused(&leaving, drain).await;
+                let stopped = inner.detached.stop().await;
+                if stopped > 0 {
+                    tracing::warn!(stopped, limit = ?drain, "plugins in the background took too long and were stopped");
                 }
-            }
+                shut_down(leaving, drain).await;
+            };
+            self.inner.retiring.spawn(retire.in_current_span());
+            self.inner.retiring.close();
         }
-        let mut left = std::mem::replace(&mut loading.entries, next);
-        loading.rules = rules;
-        left.retain(|entry| !kept.remove(&entry.config.name));
-        for entry in &left {
-            self.inner.health.enable(&entry.config.name);
-        }
-        unload_all(&mut left).await;
-        Ok(())
+        drop(loading);
+        self.inner.retiring.wait().await;
     }
 
     /// The configured plugins that are not running, and why.
@@ -257,7 +235,7 @@ impl Manager {
         let loading = self.inner.loading.lock().await;
         let failures = loading.entries.iter().filter_map(|entry| match &entry.state {
             State::Failed(failure) => Some(failure.clone()),
-            State::Idle | State::Loaded(_) => None,
+            State::Idle | State::Kept(_) | State::Loaded(_) => None,
         });
         failures.collect()
     }
@@ -295,18 +273,18 @@ impl Manager {
     ) -> Vec<Eligible> {
         let plan = self.inner.plan.load();
         let Some(hook) = plan.find(hook.name()).map(|index| plan.hook(index)) else { return Vec::new() };
-        with_facts(hook, payload, context, |facts| {
-            let eligible = hook.line_up.entries().iter().map(|entry| {
-                let config = &entry.plugin.plugin.config;
-                let skip = entry.skip(facts, |slot| self.inner.health.is_disabled(slot.plugin.name()));
-                Eligible {
-                    plugin: config.name.clone(),
-                    mode: config.mode,
-                    skipped: skip.map(cpex_core::record::Skip::text),
-                }
-            });
-            eligible.collect()
-        })
+        let has_key = has_key(context.request());
+        let facts = facts(hook, payload, context.request(), &has_key);
+        let eligible = hook.line_up.entries().iter().map(|entry| {
+            let config = &entry.plugin.plugin.config;
+            let skip = entry.skip(&facts, |slot| self.inner.health.is_disabled(&slot.plugin));
+            Eligible {
+                plugin: config.name.clone(),
+                mode: config.mode,
+                skipped: skip.map(cpex_core::record::Skip::text),
+            }
+        });
+        eligible.collect()
     }
 
     /// Runs the plugins that answer a hook. Dropping the future stops those that run.
@@ -335,16 +313,18 @@ impl Manager {
         payload: &P,
         context: &Context,
     ) -> Result<Outcome<R>, InvokeError> {
-        let plan = self.inner.plan.load();
-        let Some(index) = plan.find(hook.name()) else { return absent(&plan) };
-        let found = &plan.hook(index).types;
-        if found.payload != Kind::of::<P>() || found.reply != Kind::of::<R>() {
-            return Err(other_types::<P>(hook.name(), found.payload));
+        if self.inner.plan.lacks(hook.bit()) {
+            return Ok(Outcome::allowed(Report::default()));
         }
-        let Raw { payload, outcome } = self.run(plan, index, payload, context).await?;
-        let payload = payload.map(|payload| (payload as Arc<dyn Any + Send + Sync>).downcast());
-        Ok(outcome
-            .with(payload.map(|made| made.unwrap_or_else(|_| unreachable!("the driver looked at its type")))))
+        let Some(found) = self.find(hook.name())? else { return Ok(Outcome::allowed(Report::default())) };
+        let types = &found.plan.hook(found.hook).types;
+        if types.payload != Kind::of::<P>() || types.reply != Kind::of::<R>() {
+            return Err(other_types::<P>(hook.name(), types.payload));
+        }
+        self.run(found, payload, context).await?.read(|made| {
+            let made = (made as Arc<dyn Any + Send + Sync>).downcast();
+            Ok(made.unwrap_or_else(|_| unreachable!("the driver looked at its type")))
+        })
     }
 
     /// The same with JSON, for applications that learn at run time which hooks there are.
@@ -369,64 +349,78 @@ impl Manager {
         payload: Value,
         context: &Context,
     ) -> Result<JsonOutcome, InvokeError> {
-        let plan = self.inner.plan.load();
-        let Some(index) = plan.find(hook) else { return absent(&plan) };
+        let Some(found) = self.find(hook)? else { return Ok(Outcome::allowed(Report::default())) };
         let wrong = |path: String, error: serde_json::Error| InvokeError::Json {
             hook: hook.to_owned(),
             path,
             message: error.to_string(),
         };
-        let payload = (plan.hook(index).types.read_payload)(payload)
+        let payload = (found.plan.hook(found.hook).types.read_payload)(payload)
             .map_err(|error| wrong(error.path().to_string(), error.into_inner()))?;
-        let Raw { payload, outcome } = self.run(plan, index, &*payload, context).await?;
-        let payload = payload.map(|made| made.to_json()).transpose();
-        Ok(outcome.with(payload.map_err(|error| wrong(".".to_owned(), error))?.map(Arc::new)))
+        self.run(found, &*payload, context).await?.read(|made| {
+            let json = made.to_json().map_err(|error| wrong(".".to_owned(), error))?;
+            Ok(Arc::new(json))
+        })
+    }
+
+    /// The hook, with the right to use its plugins; `None` if nobody answers it.
+    fn find(&self, hook: &str) -> Result<Option<Found>, InvokeError> {
+        loop {
+            let plan = self.inner.plan.load();
+            let Some(hook) = plan.find(hook) else {
+                return match plan.stage {
+                    Stage::Running => Ok(None),
+                    Stage::NotInitialized => Err(InvokeError::NotInitialized),
+                    Stage::ShutDown => Err(InvokeError::ShutDown),
+                };
+            };
+            let lease = plan.lease();
+            if lease.is_some() {
+                return Ok(Some(Found { plan, hook, lease }));
+            }
+            // Between the two steps, another plan has taken its place.
+        }
     }
 
     async fn run(
         &self,
-        plan: Guard<Arc<Plan>>,
-        index: usize,
+        found: Found,
         payload: &dyn AnyPayload,
         context: &Context,
-    ) -> Result<Raw, InvokeError> {
+    ) -> Result<Outcome<dyn AnyPayload>, InvokeError> {
         let Inner { health, detached, .. } = &*self.inner;
+        let Found { plan, hook: index, lease } = found;
         let hook = plan.hook(index);
-        let (started, extensions) = (Instant::now(), context.inner().extensions.clone());
+        let started = Moment::now();
+        let mut journal = memory::take();
         let mut host = Hosted::new(hook, payload, context, health);
-        let mut background = Background::new(detached, health);
-        let mut invocation = {
-            let is_disabled = |slot: &Slot| health.is_disabled(slot.plugin.name());
-            let (buffers, settings) = (memory::take(), hook.settings);
-            with_facts(hook, payload, context, |facts| {
-                let line_up = &hook.line_up;
-                Invocation::start_in(
-                    buffers,
-                    line_up,
-                    settings,
-                    Handle::Original,
-                    extensions,
-                    facts,
-                    is_disabled,
-                    0,
-                )
-            })
-        };
+        let mut background = Background::new(detached, health, &lease);
+        let has_key = has_key(context.request());
+        let mut invocation = Invocation::start_in(
+            journal.buffers(),
+            &hook.line_up,
+            hook.settings,
+            Handle::Original,
+            context.inner().extensions.clone(),
+            &facts(hook, payload, context.request(), &has_key),
+            |slot| health.is_disabled(&slot.plugin),
+            0,
+        );
         let span = narrator::hook_span(hook);
         {
             let mut running = pin!(drive(&mut invocation, &mut host, &mut background, started));
             poll_fn(|task| span.in_scope(|| running.as_mut().poll(task))).await;
         }
         let (outcome, buffers) = invocation.into_parts();
+        narrator::hook_ended(&span, &outcome.end, started);
+        hook.metrics.count(&outcome, started);
         let metadata = host.metadata;
-        crate::metrics::count(hook, &outcome);
-        let report = |records| Report::new(plan, index, records, buffers);
+        let report = journal.report(plan, index, outcome.records, buffers);
         let violation = match outcome.end {
             End::Completed => None,
             End::Halted { violation, .. } => Some(violation.unwrap_or_default()),
-            End::Raised { entry, fault } => return Err(raised(entry, fault, report(outcome.records))),
+            End::Raised { entry, fault } => return Err(raised(entry, fault, report)),
         };
-        let report = report(outcome.records);
         if let (Some(violation), true) = (&violation, report.raises_denials()) {
             let violation = violation.clone();
             return Err(InvokeError::Denied { violation, report: Box::new(report) });
@@ -435,37 +429,26 @@ impl Manager {
             Some(Handle::Made(payload)) => Some(payload),
             Some(Handle::Original) | None => None,
         };
-        let outcome = Outcome {
+        Ok(Outcome {
             violation,
-            payload: None,
+            payload,
             extensions: outcome.extensions,
             metadata,
             retry_after: Duration::from_millis(u64::try_from(outcome.retry_delay_ms).unwrap_or(0)),
             report,
-        };
-        Ok(Raw { payload, outcome })
+        })
     }
 }
 
-/// An outcome whose payload has no type yet.
-struct Raw {
-    payload: Option<Arc<dyn AnyPayload>>,
-    outcome: Outcome<()>,
-}
-
-impl Outcome<()> {
-    fn with<R>(self, payload: Option<Arc<R>>) -> Outcome<R> {
-        let Self { violation, extensions, metadata, retry_after, report, .. } = self;
-        Outcome { violation, payload, extensions, metadata, retry_after, report }
-    }
-}
-
-/// What a hook comes to that nobody answers.
-fn absent<R>(plan: &Plan) -> Result<Outcome<R>, InvokeError> {
-    match plan.stage {
-        Stage::Running => Ok(Outcome::allowed(Report::default())),
-        Stage::NotInitialized => Err(InvokeError::NotInitialized),
-        Stage::ShutDown => Err(InvokeError::ShutDown),
+impl Outcome<dyn AnyPayload> {
+    /// The same with a payload of a type.
+    fn read<R>(
+        self,
+        read: impl FnOnce(Arc<dyn AnyPayload>) -> Result<Arc<R>, InvokeError>,
+    ) -> Result<Outcome<R>, InvokeError> {
+        let Self { violation, payload, extensions, metadata, retry_after, report } = self;
+        let payload = payload.map(read).transpose()?;
+        Ok(Outcome { violation, payload, extensions, metadata, retry_after, report })
     }
 }
 
@@ -484,62 +467,38 @@ fn raised(entry: Option<usize>, fault: Fault<RustValues>, report: Report) -> Inv
     InvokeError::Plugin { plugin: report.plugin(entry).to_owned(), failure, report }
 }
 
-async fn load_all(entries: &mut [Entry], rules: &Rules) -> Result<Plan, Error> {
+pub(crate) async fn load_all(entries: &mut [Entry], rules: &Rules) -> Result<Plan, Error> {
     for entry in entries.iter_mut() {
         entry.load(rules).await?;
     }
     plan(entries, rules)
 }
 
-async fn unload_all(entries: &mut [Entry]) {
-    for entry in entries.iter_mut().rev() {
-        entry.unload().await;
-    }
+fn leave_all(entries: &mut [Entry]) -> Vec<Leaving> {
+    entries.iter_mut().filter_map(Entry::leave).collect()
 }
 
-/// The entries of another configuration, and the names of those that stay as they are.
-fn next_entries(
-    entries: &[Entry],
-    config: Config,
-) -> Result<(Vec<Entry>, hashbrown::HashSet<String>), Error> {
-    let is_ready = |entry: &&Entry| matches!(entry.source, Source::Ready(_));
-    let mut next: Vec<_> = entries.iter().filter(is_ready).cloned().collect();
-    let mut kept: hashbrown::HashSet<_> = next.iter().map(|entry| entry.config.name.clone()).collect();
-    let mut names = kept.clone();
-    for config in config.plugins {
-        if !names.insert(config.name.clone()) {
-            return Err(Error::DuplicateName(config.name));
-        }
-        let same = |entry: &&Entry| *entry.config == config && entry.registered().is_some();
-        match entries.iter().find(same) {
-            Some(entry) => {
-                kept.insert(config.name);
-                next.push(entry.clone());
-            }
-            None => next.push(Entry::new(config, Source::Kind)),
-        }
-    }
-    Ok((next, kept))
+fn has_key(request: &Request) -> impl Fn(&str) -> bool {
+    |key| matches!(&request.user, User::Record(record) if record.contains_key(key))
 }
 
-fn with_facts<T>(
+/// What the conditions of a hook can ask.
+fn facts<'a>(
     hook: &HookPlan,
-    payload: &dyn AnyPayload,
-    context: &Context,
-    use_facts: impl FnOnce(&Facts<'_>) -> T,
-) -> T {
+    payload: &'a dyn AnyPayload,
+    request: &'a Request,
+    has_key: &'a dyn Fn(&str) -> bool,
+) -> Facts<'a> {
     if !hook.line_up.is_conditional() {
-        return use_facts(&Facts::NONE);
+        return Facts::NONE;
     }
-    let request = context.request();
-    let has_key = |key: &str| matches!(&request.user, User::Record(record) if record.contains_key(key));
     let user = match &request.user {
         User::Name(name) if !name.is_empty() => Asker::Name(name),
-        User::Record(record) if !record.is_empty() => Asker::Keys(&has_key),
+        User::Record(record) if !record.is_empty() => Asker::Keys(has_key),
         User::Unknown | User::Name(_) | User::Record(_) => Asker::Unknown,
     };
     let named = Matched::of_hook(&hook.name).and_then(|(_, field)| payload.named(field));
-    use_facts(&Facts {
+    Facts {
         server_id: request.server_id.as_deref(),
         tenant_id: request.tenant_id.as_deref(),
         content_type: request.content_type.as_deref(),
@@ -549,7 +508,7 @@ fn with_facts<T>(
             Some(Subject::Opaque) => Named::Opaque,
             Some(Subject::Text(_)) | None => Named::Nothing,
         },
-    })
+    }
 }
 
 impl std::fmt::Debug for Manager {

@@ -25,7 +25,7 @@ use crate::violation::Violation;
 /// ```
 #[derive(Debug)]
 #[must_use = "a denial that nobody looks at denies nothing"]
-pub struct Outcome<R> {
+pub struct Outcome<R: ?Sized> {
     /// Why it was denied; `None`: go on.
     pub violation: Option<Box<Violation>>,
     /// The payload to go on with; `None`: the one the hook was invoked with.

@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 
 pub use cpex_macros::Payload;
 
+#[cfg(feature = "builtin")]
+use crate::builtin::Texts;
+
 /// What a hook is about: a plain value, compared field by field where a policy says what may be written.
 ///
 /// Derive it; every field must be `Clone` and `PartialEq`:
@@ -146,8 +149,15 @@ impl Payload for Json {
     }
 }
 
+/// Without the built-in plugins, nobody looks at texts.
+#[cfg(not(feature = "builtin"))]
+pub(crate) trait Texts {}
+
+#[cfg(not(feature = "builtin"))]
+impl<P: Payload> Texts for P {}
+
 /// Any payload, without its type. Implemented for every [`Payload`], and for nothing else.
-pub(crate) trait AnyPayload: Any + fmt::Debug + Send + Sync {
+pub(crate) trait AnyPayload: Any + fmt::Debug + Send + Sync + Texts {
     fn to_shared(&self) -> Arc<dyn AnyPayload>;
     fn kind(&self) -> Kind;
     fn restrict_any(

@@ -2,15 +2,20 @@
 
 use std::future::{Future, ready};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+
+use cpex_core::Fault;
 
 use crate::context::PluginContext;
-use crate::error::BoxError;
+use crate::error::{BoxError, Failure};
 use crate::extensions::Extensions;
 use crate::handler::{Blocking, Bound, Handler};
 use crate::hook::{HookType, Names};
+use crate::host::RustValues;
+use crate::lease::InUse;
 use crate::payload::{AnyPayload, Payload};
-use crate::reply::{IntoReply, Reply};
+use crate::reply::{Decision, IntoReply, Reply};
+pub use crate::shared::Shared;
 
 /// A future that may go to another thread.
 ///
@@ -71,6 +76,8 @@ pub trait Plugin: Send + Sync + 'static {
 #[derive(Default)]
 pub struct Handlers {
     list: Vec<Registration>,
+    /// Who still calls the plugin. Weak: a plan that is kept calls nobody.
+    in_use: Weak<InUse>,
 }
 
 /// A handler and the hook it answers.
@@ -115,7 +122,8 @@ impl Handlers {
         T: Send + Sync + 'static,
         P: Payload,
     {
-        self.register(hook, Arc::new(Blocking { plugin: plugin.clone(), method, sees }));
+        let (plugin, in_use) = (plugin.clone(), self.in_use.clone());
+        self.register(hook, Arc::new(Blocking { plugin, in_use, method, sees }));
     }
 
     pub(crate) fn register<P: Payload>(&mut self, hook: &impl Names<P>, handler: Arc<dyn Handler>) {
@@ -129,8 +137,8 @@ impl Handlers {
     }
 
     /// Those of a plugin.
-    pub(crate) fn of(plugin: Arc<dyn Plugin>) -> Vec<Registration> {
-        let mut handlers = Self::default();
+    pub(crate) fn of(plugin: Arc<dyn Plugin>, in_use: &Arc<InUse>) -> Vec<Registration> {
+        let mut handlers = Self { list: Vec::new(), in_use: Arc::downgrade(in_use) };
         plugin.handlers(&mut handlers);
         handlers.list
     }
@@ -154,13 +162,37 @@ pub enum Sees {
 
 /// What a handler came to, without the type of its payload.
 #[doc(hidden)]
-pub struct Answer(pub(crate) Result<Reply<Arc<dyn AnyPayload>>, BoxError>);
+pub struct Answer(pub(crate) End);
+
+/// The end of a call: what the plugin says, or nothing if it says no more than that it allows, or how it failed. It
+/// fits into two registers.
+pub(crate) type End = Result<Option<Box<AnyReply>>, Box<Fault<RustValues>>>;
+
+/// A reply whose payload has no type.
+pub(crate) type AnyReply = Reply<Arc<dyn AnyPayload>>;
 
 impl Answer {
     /// Takes what a handler returned.
     pub fn of(returned: impl IntoReply) -> Self {
-        let reply = returned.into_reply();
-        Self(reply.map(|reply| reply.map(|payload| Arc::new(payload) as Arc<dyn AnyPayload>)))
+        match returned.into_reply() {
+            Ok(reply) => Self::said(reply, |payload| Arc::new(payload) as Arc<dyn AnyPayload>),
+            Err(error) => Self::failed(error),
+        }
+    }
+
+    pub(crate) fn said<P>(reply: Reply<P>, payload: impl FnOnce(P) -> Arc<dyn AnyPayload>) -> Self {
+        match reply {
+            Reply { decision: Decision::Allow, more: None } => Self(Ok(None)),
+            reply => Self(Ok(Some(Box::new(reply.map(payload))))),
+        }
+    }
+
+    #[cold]
+    pub(crate) fn failed(error: impl Into<BoxError>) -> Self {
+        Self(Err(Box::new(match Failure::from(error.into()) {
+            refused @ Failure::Refused(_) => Fault::Refusal(refused),
+            failed => Fault::Error(failed),
+        })))
     }
 }
 

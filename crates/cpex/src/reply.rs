@@ -22,8 +22,14 @@ use crate::violation::Violation;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply<P> {
     pub(crate) decision: Decision<P>,
-    /// Mostly nothing, which costs less than an empty map.
-    pub(crate) metadata: Option<Map<String, Value>>,
+    /// Mostly nothing, which is quicker to hand on.
+    pub(crate) more: Option<Box<More>>,
+}
+
+/// What few replies say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct More {
+    pub(crate) metadata: Map<String, Value>,
     pub(crate) extensions: Option<Arc<Extensions>>,
     pub(crate) retry_after: Duration,
 }
@@ -92,7 +98,7 @@ impl<P> Reply<P> {
     /// ```
     #[must_use]
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.metadata.get_or_insert_default().insert(key.into(), value.into());
+        self.more.get_or_insert_default().metadata.insert(key.into(), value.into());
         self
     }
 
@@ -108,8 +114,9 @@ impl<P> Reply<P> {
     /// # let _ = reply;
     /// ```
     #[must_use]
-    pub fn extensions(self, extensions: Extensions) -> Self {
-        Self { extensions: Some(Arc::new(extensions)), ..self }
+    pub fn extensions(mut self, extensions: Extensions) -> Self {
+        self.more.get_or_insert_default().extensions = Some(Arc::new(extensions));
+        self
     }
 
     /// The same, asking to wait before a retry.
@@ -121,8 +128,8 @@ impl<P> Reply<P> {
     /// # let _ = reply;
     /// ```
     #[must_use]
-    pub const fn retry_after(mut self, delay: Duration) -> Self {
-        self.retry_after = delay;
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.more.get_or_insert_default().retry_after = delay;
         self
     }
 
@@ -138,8 +145,8 @@ impl<P> Reply<P> {
         &self.decision
     }
 
-    fn of(decision: Decision<P>) -> Self {
-        Self { decision, metadata: None, extensions: None, retry_after: Duration::ZERO }
+    const fn of(decision: Decision<P>) -> Self {
+        Self { decision, more: None }
     }
 
     pub(crate) fn map<Q>(self, payload: impl FnOnce(P) -> Q) -> Reply<Q> {
@@ -148,12 +155,7 @@ impl<P> Reply<P> {
             Decision::Modify(proposed) => Decision::Modify(payload(proposed)),
             Decision::Deny(violation) => Decision::Deny(violation),
         };
-        Reply {
-            decision,
-            metadata: self.metadata,
-            extensions: self.extensions,
-            retry_after: self.retry_after,
-        }
+        Reply { decision, more: self.more }
     }
 }
 

@@ -33,6 +33,13 @@ use crate::plan::{HookPlan, Plan};
 /// ```
 #[derive(Default)]
 pub struct Report {
+    /// None if no plugin answers the hook.
+    journal: Option<Box<Journal>>,
+}
+
+/// What an invocation leaves, in memory that serves one after another.
+#[derive(Default)]
+pub(crate) struct Journal {
     /// The hook, in the plan that was carried out.
     of: Option<(Guard<Arc<Plan>>, usize)>,
     records: Vec<Record<RustValues>>,
@@ -78,15 +85,6 @@ pub struct Line<'a> {
 }
 
 impl Report {
-    pub(crate) fn new(
-        plan: Guard<Arc<Plan>>,
-        hook: usize,
-        records: Vec<Record<RustValues>>,
-        buffers: Buffers<RustValues>,
-    ) -> Self {
-        Self { of: Some((plan, hook)), records, buffers, raised: None }
-    }
-
     /// One line per plugin: those that did not take part first, then all others as they ended, then those that are
     /// configured and not there.
     ///
@@ -95,7 +93,8 @@ impl Report {
     /// ```
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         let hook = self.hook();
-        let ran = self.records.iter().filter_map(move |record| Some(self.line(hook?, record)));
+        let records = self.journal.iter().flat_map(|journal| &journal.records);
+        let ran = records.filter_map(move |record| Some(self.line(hook?, record)));
         let missing = hook.into_iter().flat_map(|hook| {
             hook.missing.iter().map(|missing| Line {
                 detail: Some(missing.why.as_str().into()),
@@ -105,10 +104,12 @@ impl Report {
         ran.chain(missing)
     }
 
-    pub(crate) fn raised(self, entry: Option<usize>, failure: &crate::Failure) -> Self {
-        let mut report = self;
-        report.raised = entry.map(|entry| (entry, failure.to_string().into()));
-        report
+    /// The same, of a pipeline that this has ended with an error.
+    pub(crate) fn raised(mut self, entry: Option<usize>, failure: &crate::Failure) -> Self {
+        if let Some(journal) = &mut self.journal {
+            journal.raised = entry.map(|entry| (entry, failure.to_string().into()));
+        }
+        self
     }
 
     /// The name of the plugin of an entry.
@@ -124,15 +125,16 @@ impl Report {
     }
 
     fn hook(&self) -> Option<&HookPlan> {
-        self.of.as_ref().map(|(plan, hook)| plan.hook(*hook))
+        let (plan, hook) = self.journal.as_ref()?.of.as_ref()?;
+        Some(plan.hook(*hook))
     }
 
     fn line<'a>(&'a self, hook: &'a HookPlan, record: &'a Record<RustValues>) -> Line<'a> {
         let config = &hook.line_up.entries()[record.entry].plugin.plugin.config;
-        let refused = record.refused.iter().map(|(slot, why)| (slot.policy().path, why.text(*slot)));
+        let refused = record.refused().iter().map(|(slot, why)| (slot.policy().path, why.text(*slot)));
         Line {
             detail: self.detail(record),
-            trimmed_fields: record.trimmed.iter().map(AsRef::as_ref).collect(),
+            trimmed_fields: record.trimmed().iter().map(AsRef::as_ref).collect(),
             discarded: record.discarded.map(cpex_core::payload::Discard::text),
             refused_extensions: refused.collect(),
             payload_modified: record.payload_modified,
@@ -142,14 +144,14 @@ impl Report {
     }
 
     fn detail<'a>(&'a self, record: &'a Record<RustValues>) -> Option<Cow<'a, str>> {
-        match (record.fate, &record.fault, &record.violation) {
+        match (record.fate, record.fault(), record.violation()) {
             (Fate::Skipped(skip), _, _) => Some(skip.text().into()),
             (_, Some(fault), _) => Some(narrator::cause(fault).into()),
             (Fate::Suppressed, _, Some(violation)) => {
                 Some(format!("[{}] {}", violation.code, violation.reason).into())
             }
             _ => {
-                let (entry, text) = self.raised.as_ref()?;
+                let (entry, text) = self.journal.as_ref()?.raised.as_ref()?;
                 (*entry == record.entry).then(|| (&**text).into())
             }
         }
@@ -173,10 +175,37 @@ impl<'a> Line<'a> {
     }
 }
 
+impl Journal {
+    /// Memory to start in.
+    pub(crate) fn buffers(&mut self) -> Buffers<RustValues> {
+        mem::take(&mut self.buffers)
+    }
+
+    /// Fills it in.
+    pub(crate) fn report(
+        mut self: Box<Self>,
+        plan: Guard<Arc<Plan>>,
+        hook: usize,
+        records: Vec<Record<RustValues>>,
+        buffers: Buffers<RustValues>,
+    ) -> Report {
+        self.of = Some((plan, hook));
+        self.records = records;
+        self.buffers = buffers;
+        Report { journal: Some(self) }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.of = None;
+        self.raised = None;
+        self.buffers.keep(mem::take(&mut self.records));
+    }
+}
+
 impl Drop for Report {
     fn drop(&mut self) {
-        if self.of.is_some() {
-            memory::give_back(mem::take(&mut self.buffers), mem::take(&mut self.records));
+        if let Some(journal) = self.journal.take() {
+            memory::give_back(journal);
         }
     }
 }

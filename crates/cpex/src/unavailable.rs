@@ -47,6 +47,6 @@ impl Handler for Unavailable {
         let Self { hook, config, .. } = self;
         let text = format!("plugin {:?} is not loaded and hook {hook:?} requires it", config.name);
         let violation = Violation::new(CODE, "Plugin unavailable").description(text);
-        Box::pin(ready(Answer(Ok(Reply::deny(violation)))))
+        Box::pin(ready(Answer(Ok(Some(Box::new(Reply::deny(violation)))))))
     }
 }

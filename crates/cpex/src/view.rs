@@ -27,9 +27,13 @@ impl View {
     }
 
     pub(crate) fn forget(&mut self) {
-        if self.snapshot.take().is_some() {
-            self.changed = None;
+        if self.snapshot.get().is_some() {
+            *self = Self::default();
         }
+    }
+
+    pub(crate) const fn is_changed(&self) -> bool {
+        self.changed.is_some()
     }
 
     /// The state as it was, and as it is now, if anybody wrote.

@@ -240,3 +240,24 @@ async fn a_violation_raised_denies_in_every_mode() {
     let manager = Manager::builder().on(&PING, entry, raises).start().await.unwrap();
     assert!(matches!(ping(&manager).await, Err(InvokeError::Plugin { failure: Failure::Refused(_), .. })));
 }
+
+#[tokio::test]
+async fn the_report_says_how_long_each_took() {
+    let slept = Duration::from_millis(5);
+    let sleeps = move |_: &Json, _: &mut PluginContext| std::thread::sleep(slept);
+    let waits = move |_: &Json, _: &mut PluginContext| tokio::time::sleep(slept);
+    let manager = Manager::builder()
+        .on(&PING, "sleeps", sleeps)
+        .on_async(&PING, "waits", waits)
+        .on_async(&PING, PluginConfig::new("beside").mode(Mode::Concurrent), waits)
+        .start()
+        .await
+        .unwrap();
+    let begun = std::time::Instant::now();
+    let outcome = ping(&manager).await.unwrap();
+    let in_all = begun.elapsed();
+    let took: Vec<_> = outcome.report.lines().map(|line| line.duration).collect();
+    // The counter of the processor and the system's clock differ by parts of a thousand at most.
+    assert!(took.iter().all(|took| *took > slept * 99 / 100), "{took:?}");
+    assert!(took.iter().sum::<Duration>() < in_all * 101 / 100, "{took:?} of {in_all:?}");
+}

@@ -134,7 +134,11 @@ async fn settings_that_do_not_fit_are_named_by_their_place() {
             builder(&format!("plugins:\n  - {{name: a, kind: app.Allowlist, config: {config}}}\n"));
         let manager = builder.unwrap().start().await.unwrap();
         let failure = manager.load_failures().await.remove(0);
-        assert_eq!((failure.phase, &*failure.error), (LoadPhase::Construct, error), "{config}");
+        let place = failure.place.unwrap();
+        assert_eq!(
+            (failure.phase, format!("{place}: {}", failure.error)),
+            (LoadPhase::Construct, error.to_owned())
+        );
     }
 }
 
@@ -156,34 +160,13 @@ async fn a_plugin_that_is_missing_passes_denies_or_ends_the_start() {
     assert_eq!(search(&denies).await.unwrap().violation.unwrap().code, "PLUGIN_UNAVAILABLE");
 
     let error = builder(&yaml(", required: true")).0.unwrap().start().await.unwrap_err();
-    assert_eq!(error.to_string(), "plugin a cannot be loaded: no connection (plugins.yaml:2:5)");
+    assert_eq!(error.to_string(), "plugins.yaml:2:5: plugin \"a\" cannot be loaded: no connection");
 }
 
 #[tokio::test]
 async fn nothing_is_answered_before_the_start() {
     let manager = builder("plugins: []").0.unwrap().build().unwrap();
     assert!(matches!(search(&manager).await, Err(InvokeError::NotInitialized)));
-}
-
-#[tokio::test]
-async fn another_configuration_keeps_what_is_unchanged() {
-    let entry = |name: &str, tool: &str| {
-        format!("  - {{name: {name}, kind: app.Allowlist, config: {{tools: [search, {tool}]}}}}\n")
-    };
-    let yaml = |entries: &[String]| format!("plugins:\n{}", entries.concat());
-    let parse = |entries: &[String]| Config::parse(&yaml(entries), "plugins.yaml").unwrap();
-    let (builder, log) = builder(&yaml(&[entry("kept", "x"), entry("changed", "y"), entry("gone", "z")]));
-    let manager = builder.unwrap().start().await.unwrap();
-    let _ = search(&manager).await.unwrap();
-    manager.replace(parse(&[entry("changed", "w"), entry("kept", "x")])).await.unwrap();
-    assert_eq!(*log.lock().unwrap(), ["closed search,z", "closed search,y"]);
-    // The last one to answer is the one that was kept: it has been called once before.
-    assert_eq!(search(&manager).await.unwrap().metadata["calls"], 2);
-
-    let broken =
-        Config::parse("plugins: [{name: b, kind: no.Such, required: true}]", "plugins.yaml").unwrap();
-    assert!(matches!(manager.replace(broken).await, Err(Error::Load(_))));
-    assert_eq!(search(&manager).await.unwrap().metadata["calls"], 3);
 }
 
 struct TakesAnother;
@@ -213,5 +196,15 @@ impl AnyHook {
 #[tokio::test]
 async fn names_are_unique() {
     let error = Manager::builder().plugin("a", AnyHook).plugin("a", AnyHook).build().unwrap_err();
-    assert!(matches!(error, Error::DuplicateName(name) if name == "a"));
+    assert_eq!(error.to_string(), "there are two plugins called \"a\": names are unique in a manager");
+}
+
+/// Without the feature, an entry of a built-in kind says what is missing.
+#[cfg(not(feature = "builtin"))]
+#[tokio::test]
+async fn built_in_plugins_name_their_feature() {
+    let yaml = "plugins: [{name: words, kind: builtin.deny_list, required: true}]";
+    let config = Config::parse(yaml, "plugins.yaml").expect("it is YAML");
+    let error = Manager::builder().config(config).start().await.expect_err("it is required").to_string();
+    assert!(error.contains("plugins[0].kind: ") && error.contains("the feature `builtin`"), "{error}");
 }

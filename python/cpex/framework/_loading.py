@@ -23,6 +23,7 @@ from cpex.framework._unavailable import (
 )
 from cpex.framework.base import Plugin
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
+from cpex.framework.loader._special import BuiltinConfigError, is_builtin
 from cpex.framework.loader.config import place_of
 from cpex.framework.loader.plugin import PluginLoader, add_hint, no_plugin
 from cpex.framework.models import Config, PluginConfig, PluginMode
@@ -94,7 +95,7 @@ class PluginLoading:
             try:
                 await self._load(plugin_config)
             except _LoadError as error:
-                self._fail(plugin_config, error, place_of(plugin_config, config))
+                self._fail(plugin_config, error, place_of(plugin_config, config, _field(error.error)))
             else:
                 loaded += 1
         return loaded
@@ -119,8 +120,10 @@ class PluginLoading:
         except Exception as error:
             raise _LoadError(getattr(self._loader, "phase", "import"), error) from error
         try:
-            # An external plugin's configuration is complete only now: its server has added to it.
-            trusted = plugin.config.model_copy() if config.kind == EXTERNAL_PLUGIN_TYPE else config
+            # Some configurations are complete only now: an external plugin's server has added to it, and a built-in
+            # plugin that names no hooks has been given some.
+            completes = config.kind == EXTERNAL_PLUGIN_TYPE or (is_builtin(config.kind) and not config.hooks)
+            trusted = plugin.config.model_copy() if completes else config
             # No `await` in between: at no time do its hooks go without it.
             step_aside(plugin.name, self._registry)
             self._registry.register(plugin, trusted_config=trusted)
@@ -166,6 +169,11 @@ class _LoadError(Exception):
         super().__init__(str(error))
         self.phase = phase
         self.error = error
+
+
+def _field(error: Exception) -> str:
+    """Name the field of an entry that an error is about; empty if it is about none."""
+    return error.field if isinstance(error, BuiltinConfigError) else ""
 
 
 def failure_text(error: Exception, config: PluginConfig) -> str:

@@ -182,6 +182,7 @@ class PluginViolationError(Exception):
         violation: Why; None if the plugin gave no violation.
         executions: The records up to and including the denying plugin; None outside a hook chain.
         denial_outcome: The denial for telemetry; None unless the framework made the exception.
+        report: What became of every plugin of the line-up; empty outside a hook chain.
     """
 
     def __init__(self, message: str, violation: PluginViolation | None = None):
@@ -195,6 +196,7 @@ class PluginViolationError(Exception):
         self.violation = violation
         self.executions: list[ControlExecutionRecord] | None = None
         self.denial_outcome: DenialOutcome | None = None
+        self.report: tuple[ExecutionReport, ...] = ()
         self._denial_metadata: Mapping[str, DenialMetadataValue] | None = None
         super().__init__(message)
 

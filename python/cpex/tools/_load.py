@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from cpex.framework import ConfigLoader, Plugin, PluginConfig, PluginMode, TenantPluginManager
 from cpex.framework._loading import LoadFailure
 from cpex.framework.hooks.registry import hook_names
-from cpex.framework.loader._special import SPECIAL_KINDS
+from cpex.framework.loader._special import SPECIAL_KINDS, is_builtin
 from cpex.framework.loader.plugin import no_plugin
 from cpex.framework.models import Config
 
@@ -174,6 +174,8 @@ def diagnose(plugin: PluginConfig, failure: LoadFailure) -> tuple[str, str]:
     reason = failure.error
     if plugin.kind in SPECIAL_KINDS:
         return reason.removeprefix(f"Plugin {plugin.name!r}: "), ""
+    if is_builtin(plugin.kind):
+        return reason, ""
     module_name, _, class_name = plugin.kind.rpartition(".")
     if not module_name:
         return f"kind {plugin.kind!r} is not a class path", "write it as package.module.Class"

@@ -1,6 +1,12 @@
 //! `audit_log`: what happened, one JSON object a line, without secrets.
+//!
+//! What a hook is about is looked at twice before it is written: values whose names tell a secret are hidden, and
+//! what looks like a secret is masked, in the record's other fields, too.
 
-mod rotation;
+mod file;
+mod hide;
+#[cfg(feature = "otlp")]
+mod otlp;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -15,25 +21,37 @@ use crate::inspect::inspect;
 use crate::redact::RedactConfig;
 use crate::secrets::{Secrets, SecretsConfig};
 use crate::text::TooDeep;
-use rotation::RotatingFile;
+use file::RotatingFile;
+#[cfg(feature = "otlp")]
+pub use otlp::OtlpConfig;
 
 /// The configuration of `audit_log`.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AuditLogConfig {
-    /// The file. Its folder must exist; others than its owner cannot read it.
-    pub path: PathBuf,
-    /// Whether what a hook is about is written too, with its secrets masked.
+    /// The file. Its folder must exist; others than its owner cannot read it. Several processes may write one file.
+    #[serde(default)]
+    pub path: Option<PathBuf>,
+    /// Sends every record as an OpenTelemetry log, too, or instead if there is no `path`.
+    #[cfg(feature = "otlp")]
+    #[serde(default)]
+    pub otlp: Option<OtlpConfig>,
+    /// Whether what a hook is about is written too, with its secrets masked. Personal data is not masked: put
+    /// `builtin.pii_redactor` before the log.
     #[serde(default)]
     pub include_payload: bool,
+    /// Names of fields whose values are never written, besides those that are known: `password`, `authorization`,
+    /// `cookie`, `…token`, `…secret`, `…key` of an API and the like.
+    #[serde(default)]
+    pub hide: Vec<String>,
     /// The size at which a new file is begun, in bytes.
     #[serde(default = "max_bytes")]
     pub max_bytes: u64,
     /// How many full files are kept, as `path.1`, the newest, to `path.N`.
     #[serde(default = "keep")]
     pub keep: u32,
-    /// Whether every line is on the disk before the hook goes on.
+    /// Whether every line is on the disk before the hook goes on. Costs a wait for the disk.
     #[serde(default)]
     pub sync: bool,
 }
@@ -72,16 +90,21 @@ pub struct Record<'a> {
 struct Line<'a> {
     time: String,
     #[serde(flatten)]
-    record: Record<'a>,
+    record: &'a Value,
 }
 
 /// Why a record could not be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
-    /// The file cannot be written.
-    #[error("the audit log cannot be written: {0}")]
-    Io(#[from] std::io::Error),
+    /// The file cannot be written: the disk is full, its folder was removed, or the like.
+    #[error("the audit log {path:?} cannot be written: {error}", path = .path.display().to_string())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
     /// The record is no JSON.
     #[error("the record cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -90,10 +113,14 @@ pub enum AuditError {
     TooDeep(#[from] TooDeep),
 }
 
-/// Writes records to a file.
+/// Writes records.
 pub struct AuditLog {
-    file: Mutex<RotatingFile>,
+    file: Option<Mutex<RotatingFile>>,
+    path: PathBuf,
+    #[cfg(feature = "otlp")]
+    sender: Option<otlp::Sender>,
     secrets: Secrets,
+    hide: Vec<String>,
     include_payload: bool,
 }
 
@@ -101,21 +128,43 @@ impl AuditLog {
     /// Opens the file, to write behind what is there.
     ///
     /// # Errors
-    /// The file cannot be opened, or would be full after every line.
+    /// There is nowhere to write to, the file cannot be opened or would be full after every line, or the receiver's
+    /// address is none.
     pub fn open(config: AuditLogConfig) -> Result<Self, ConfigError> {
+        #[cfg(feature = "otlp")]
+        let sender = config.otlp.map(otlp::Sender::new).transpose()?;
+        #[cfg(feature = "otlp")]
+        let (elsewhere, right) =
+            (sender.is_some(), "expected the path of a file here, or a receiver in otlp");
+        #[cfg(not(feature = "otlp"))]
+        let (elsewhere, right) = (false, "expected the path of a file");
+        if config.path.is_none() && !elsewhere {
+            return Err(ConfigError::new("path", right));
+        }
         if config.max_bytes < 4096 {
             return Err(ConfigError::new("max_bytes", "give at least 4096"));
         }
         let redact = RedactConfig { mask: "[{kind}]".to_owned(), ..RedactConfig::default() };
         let secrets = SecretsConfig { action: Action::Redact, redact, ..SecretsConfig::default() };
-        let problem = |error: std::io::Error| ConfigError::new("path", error.to_string());
-        let file =
-            RotatingFile::open(config.path, config.max_bytes, config.keep, config.sync).map_err(problem)?;
+        let path = config.path.clone().unwrap_or_default();
+        let open =
+            |path| RotatingFile::open(path, config.max_bytes, config.keep, config.sync).map(Mutex::new);
+        let file = config.path.map(open).transpose();
+        let file = file.map_err(|error| ConfigError::new("path", format!("it cannot be opened: {error}")))?;
         Ok(Self {
-            file: Mutex::new(file),
+            file,
+            path,
+            #[cfg(feature = "otlp")]
+            sender,
             secrets: Secrets::new(secrets)?,
+            hide: config.hide,
             include_payload: config.include_payload,
         })
+    }
+
+    /// Whether what a hook is about is written.
+    pub(crate) const fn includes_payload(&self) -> bool {
+        self.include_payload
     }
 
     /// Writes a record as one line, in one piece.
@@ -124,11 +173,29 @@ impl AuditLog {
     /// It could not be written. What the record is about was not audited then.
     pub fn write(&self, record: Record<'_>, now: SystemTime) -> Result<(), AuditError> {
         let payload = record.payload.filter(|_| self.include_payload);
+        // Deep nesting is found here, before anything descends.
         let masked = payload.map(|payload| inspect(payload, &[&self.secrets])).transpose()?;
         let payload = masked.as_ref().and_then(|masked| masked.changed.as_ref()).or(payload);
-        let time = jiff::Timestamp::try_from(now).map_or_else(|_| String::new(), |time| format!("{time:.6}"));
-        let mut line = serde_json::to_vec(&Line { time, record: Record { payload, ..record } })?;
-        line.push(b'\n');
-        Ok(self.file.lock().unwrap_or_else(PoisonError::into_inner).write(&line)?)
+        let hidden = payload.and_then(|payload| hide::hidden(payload, &self.hide));
+        let payload = hidden.as_ref().or(payload);
+
+        let around = serde_json::to_value(Record { payload: None, ..record })?;
+        let mut record = inspect(&around, &[&self.secrets])?.changed.unwrap_or(around);
+        if let (Some(fields), Some(payload)) = (record.as_object_mut(), payload) {
+            fields.insert("payload".to_owned(), payload.clone());
+        }
+        if let Some(file) = &self.file {
+            let time =
+                jiff::Timestamp::try_from(now).map_or_else(|_| String::new(), |time| format!("{time:.6}"));
+            let mut line = serde_json::to_vec(&Line { time, record: &record })?;
+            line.push(b'\n');
+            let written = file.lock().unwrap_or_else(PoisonError::into_inner).write(&line);
+            written.map_err(|error| AuditError::Io { path: self.path.clone(), error })?;
+        }
+        #[cfg(feature = "otlp")]
+        if let Some(sender) = &self.sender {
+            sender.send(&record, now);
+        }
+        Ok(())
     }
 }

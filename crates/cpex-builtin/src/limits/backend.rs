@@ -84,6 +84,11 @@ impl<M> Backend<M> {
         }
     }
 
+    /// Whether an answer may have to be waited for.
+    pub(super) const fn asks_redis(&self) -> bool {
+        !matches!(self, Self::Memory(_))
+    }
+
     /// What counts in this process, if anything does.
     pub(super) fn memory(&self) -> Option<&M> {
         match self {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::breaker::{Breaker, FailureRate, Outcome, Permit, Settings, State};
+use super::decision::Verdict;
 use super::key::{Facts, KeySpec, Keys, Labelled, Part};
 use super::keyed::Keyed;
 use super::moment::Moment;
@@ -70,17 +71,25 @@ pub struct FailureTest {
     pub equals: Value,
 }
 
+/// Fields of a result that say of themselves that it is a failure.
+const FAILURES: [&str; 2] = ["/isError", "/is_error"];
+
+/// Whether a result says of itself that it is a failure.
+pub(crate) fn is_failure(result: &Value) -> bool {
+    FAILURES.iter().any(|field| result.pointer(field) == Some(&Value::Bool(true)))
+}
+
 impl Default for CircuitBreakerConfig {
     /// Per tool; five failures in a row; 30 seconds; one probe; results that say `isError` or `is_error`.
     fn default() -> Self {
-        let test = |field: &str| FailureTest { field: field.to_owned(), equals: Value::Bool(true) };
+        let test = |field: &&str| FailureTest { field: (*field).to_owned(), equals: Value::Bool(true) };
         Self {
             key: vec![Part::Tool],
             consecutive: const { NonZeroU32::new(5) },
             failure_rate: None,
             open_for: Span::seconds(30),
             probes: NonZeroU32::MIN,
-            failure: vec![test("/isError"), test("/is_error")],
+            failure: FAILURES.iter().map(test).collect(),
             max_keys: MemoryConfig::default().max_keys,
         }
     }
@@ -107,6 +116,7 @@ pub struct CircuitBreaker {
     settings: Settings,
     failure: Vec<FailureTest>,
     keys: Keys,
+    parts: KeySpec,
     breakers: Mutex<Keyed<Breaker>>,
 }
 
@@ -128,7 +138,9 @@ impl Refusal {
     /// Why the call is refused.
     #[must_use]
     pub fn denial(&self) -> Denial {
-        Denial::new("CIRCUIT_OPEN", "the target keeps failing and is left alone for a while")
+        let away = Verdict::Away { retry_after: self.retry_after };
+        let denial = Denial::new("CIRCUIT_OPEN", "the target keeps failing and is left alone for a while");
+        away.tell(denial, away.retry_header().into_iter().collect())
     }
 }
 
@@ -158,6 +170,7 @@ impl CircuitBreaker {
             window: window.duration(),
             minimum: minimum.get(),
         });
+        let parts = key.clone();
         Ok(Self {
             settings: Settings {
                 consecutive: consecutive.map(NonZeroU32::get),
@@ -166,9 +179,15 @@ impl CircuitBreaker {
                 probes: probes.get(),
             },
             failure,
+            parts,
             keys: Keys::new(String::new(), vec![Labelled { label: String::new(), spec: key }])?,
             breakers: Mutex::new(Keyed::new(max_keys.get())),
         })
+    }
+
+    /// The facts that targets are told apart by.
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// Asks to call a target.

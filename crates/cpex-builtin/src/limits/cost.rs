@@ -68,13 +68,29 @@ impl CostConfig {
             .try_fold(self.fixed, |sum, term| Ok(sum.plus(term?)))
     }
 
-    /// Whether every field is a JSON pointer.
+    /// Whether every field is a JSON pointer, and stands for a number that can be priced.
     pub(super) fn validate(&self, field: &str) -> Result<(), ConfigError> {
-        let wrong = self.terms.iter().position(|term| !term.field.starts_with('/'));
-        wrong.map_or(Ok(()), |index| {
-            let problem = "expected a JSON pointer, such as /usage/total_tokens";
-            Err(ConfigError::new(format!("{field}.terms[{index}].field"), problem))
-        })
+        for (index, term) in self.terms.iter().enumerate() {
+            let wrong = |name: &str, problem: &str| {
+                Err(ConfigError::new(format!("{field}.terms[{index}].{name}"), problem))
+            };
+            if !term.field.starts_with('/') {
+                return wrong("field", "expected a JSON pointer, such as /usage/total_tokens");
+            }
+            let missing = term.missing.unwrap_or_default();
+            if Amount::priced(missing, term.price, term.per.get()).is_err() {
+                return wrong(
+                    "missing",
+                    "expected a number that is not negative, and no larger than can be priced",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether no call costs anything.
+    pub(super) fn is_free(&self) -> bool {
+        self.fixed == Amount::ZERO && self.terms.iter().all(|term| term.price == Amount::ZERO)
     }
 }
 

@@ -13,7 +13,7 @@ use super::amount::Amount;
 use super::backend::{Backend, Question, Ruling, Script};
 use super::cost::{CostConfig, CostError};
 use super::decision::{Judge, Verdict, away};
-use super::key::{Facts, KeySpec, Keys, Labelled};
+use super::key::{Facts, KeySpec, Keys, Labelled, Part};
 use super::moment::Moment;
 use super::span::Span;
 use super::store::StoreConfig;
@@ -75,6 +75,7 @@ const fn yes() -> bool {
 pub struct CostBudget {
     budgets: Vec<Budget>,
     keys: Keys,
+    parts: KeySpec,
     cost: CostConfig,
     actual: Option<CostConfig>,
     refund_failures: bool,
@@ -135,13 +136,62 @@ impl CostBudget {
         }
         cost.validate("cost")?;
         actual.as_ref().map_or(Ok(()), |actual| actual.validate("actual"))?;
+        if cost.is_free() && actual.as_ref().is_none_or(CostConfig::is_free) {
+            let problem =
+                "expected fixed or terms with a price, here or in actual: no call would cost anything";
+            return Err(ConfigError::new("cost", problem));
+        }
         let budgets = limits.iter().enumerate().map(|(index, limit)| Budget::new(index, limit));
         let budgets = budgets.collect::<Result<Vec<_>, _>>()?;
         let labels = budgets.iter().map(Budget::label).zip(limits);
         let labels = labels.map(|(label, limit)| Labelled { label, spec: limit.key }).collect();
         let keys = Keys::new(store.root("budget", name), labels)?;
         let backend = Backend::new(&store, |share| Ok(Accounts::new(&budgets, share)))?;
-        Ok(Self { budgets, keys, cost, actual, refund_failures, backend })
+        Ok(Self { budgets, parts: keys.parts(), keys, cost, actual, refund_failures, backend })
+    }
+
+    /// The facts that calls are told apart by.
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Whether an answer may have to be waited for.
+    pub(crate) const fn asks_redis(&self) -> bool {
+        self.backend.asks_redis()
+    }
+
+    /// Whether the price of a call depends on its payload.
+    pub(crate) fn prices_payloads(&self) -> bool {
+        !self.cost.terms.is_empty()
+    }
+
+    /// Whether what a call has cost depends on its result.
+    pub(crate) const fn prices_results(&self) -> bool {
+        self.actual.is_some()
+    }
+
+    /// Whether a settlement looks at the result.
+    pub(crate) const fn looks_at_results(&self) -> bool {
+        self.actual.is_some() || self.refund_failures
+    }
+
+    /// What is to be reserved for a call.
+    pub(crate) fn price(&self, payload: &Value) -> Result<Amount, CostError> {
+        self.cost.amount(payload)
+    }
+
+    /// What a call has cost, by its result.
+    pub(crate) fn actual(
+        &self,
+        reservation: &Reservation,
+        result: &Value,
+        failed: bool,
+    ) -> Result<Amount, CostError> {
+        match &self.actual {
+            _ if failed && self.refund_failures => Ok(Amount::ZERO),
+            Some(actual) => actual.amount(result),
+            None => Ok(reservation.amount),
+        }
     }
 
     /// Decides about a call, and reserves what it is expected to cost.
@@ -189,12 +239,7 @@ impl CostBudget {
         result: &Value,
         failed: bool,
     ) -> Result<Settlement, CostError> {
-        let actual = match &self.actual {
-            _ if failed && self.refund_failures => Amount::ZERO,
-            Some(actual) => actual.amount(result)?,
-            None => reservation.amount,
-        };
-        Ok(self.settle_amount(reservation, actual).await)
+        Ok(self.settle_amount(reservation, self.actual(reservation, result, failed)?).await)
     }
 
     /// Settles a call at what it has cost. To be called once: a second time would settle it again.
@@ -243,10 +288,11 @@ impl BudgetDecision {
     /// Why the call is refused; `None` if it may go on.
     #[must_use]
     pub fn denial(&self) -> Option<Denial> {
-        match self.verdict {
-            Verdict::Allowed => None,
-            Verdict::Limited { .. } => Some(Denial::new("BUDGET_EXCEEDED", "the budget is spent")),
-            Verdict::Away { .. } => Some(away()),
-        }
+        let denial = match self.verdict {
+            Verdict::Allowed => return None,
+            Verdict::Limited { .. } => Denial::new("BUDGET_EXCEEDED", "the budget is spent"),
+            Verdict::Away { .. } => away(),
+        };
+        Some(self.verdict.tell(denial, self.headers()))
     }
 }

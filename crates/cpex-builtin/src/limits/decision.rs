@@ -86,6 +86,16 @@ impl Verdict {
         }
     }
 
+    /// Says in a denial how to answer in HTTP, and when to come back.
+    pub(super) fn tell(self, denial: Denial, headers: Vec<(&'static str, String)>) -> Denial {
+        Denial {
+            http_status: self.http_status(),
+            http_headers: headers,
+            retry_after: self.retry_after(),
+            ..denial
+        }
+    }
+
     /// The header that says when to come back, in whole seconds.
     pub(super) fn retry_header(self) -> Option<(&'static str, String)> {
         self.retry_after().map(|wait| ("Retry-After", whole_seconds(wait).max(1).to_string()))
@@ -117,10 +127,11 @@ impl Decision {
             }
             Verdict::Away { .. } => away(),
         };
-        Some(match self.quota {
+        let denial = match self.quota {
             Some(quota) => denial.detail("limit", quota.limit).detail("remaining", quota.remaining),
             None => denial,
-        })
+        };
+        Some(self.verdict.tell(denial, self.headers()))
     }
 }
 

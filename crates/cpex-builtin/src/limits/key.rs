@@ -65,11 +65,17 @@ impl FromStr for Part {
             "server" => Ok(Self::Server),
             "tool" => Ok(Self::Tool),
             _ => match text.strip_prefix("header:").map(str::trim) {
-                Some(name) if !name.is_empty() => Ok(Self::Header(name.to_ascii_lowercase())),
+                Some(name) if is_header(name) => Ok(Self::Header(name.to_ascii_lowercase())),
                 _ => Err(BadPart(text.to_owned())),
             },
         }
     }
+}
+
+/// A name that no header can have would be the same unknown for all callers.
+fn is_header(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 impl TryFrom<String> for Part {
@@ -137,6 +143,14 @@ impl Keys {
         Ok(Self { root, limits, common })
     }
 
+    /// The facts that the keys consist of, each once.
+    pub(super) fn parts(&self) -> KeySpec {
+        let mut parts: KeySpec = self.limits.iter().flat_map(|limit| limit.spec.iter().cloned()).collect();
+        parts.sort();
+        parts.dedup();
+        parts
+    }
+
     /// A limit's key in memory, unlike that of every other limit and caller, and of bounded length. Reuses the
     /// buffer.
     pub(super) fn bytes<'b>(&self, limit: usize, facts: &impl Facts, buffer: &'b mut Vec<u8>) -> &'b [u8] {
@@ -169,9 +183,21 @@ impl Keys {
     }
 }
 
-/// Each fact with its length before it, so that no two callers are spelt alike.
+/// Each fact with what it is and its length before it, so that no two callers are spelt alike, nor a user and a tenant
+/// of one name.
 fn spell(spec: &[Part], facts: &impl Facts, buffer: &mut Vec<u8>) {
     for part in spec {
+        match part {
+            Part::User => buffer.push(b'u'),
+            Part::Tenant => buffer.push(b't'),
+            Part::Server => buffer.push(b's'),
+            Part::Tool => buffer.push(b'o'),
+            Part::Header(name) => {
+                buffer.push(b'h');
+                buffer.extend((name.len() as u64).to_le_bytes());
+                buffer.extend(name.as_bytes());
+            }
+        }
         match facts.fact(part) {
             Some(fact) => {
                 buffer.extend((fact.len() as u64 + 1).to_le_bytes());

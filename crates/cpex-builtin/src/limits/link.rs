@@ -30,9 +30,18 @@ pub(super) struct Link {
     /// By [`Script`].
     scripts: [redis::Script; 3],
     timeout: Duration,
-    connection: Arc<AsyncMutex<Option<MultiplexedConnection>>>,
+    connection: Mutex<OfProcess>,
     settings: Settings,
     breaker: Mutex<Breaker>,
+}
+
+type Slot = Arc<AsyncMutex<Option<MultiplexedConnection>>>;
+
+/// The connection of one process. A forked child has nobody who would drive its parent's.
+#[derive(Default)]
+struct OfProcess {
+    process: u32,
+    slot: Slot,
 }
 
 /// Redis has not answered.
@@ -65,7 +74,7 @@ impl Link {
                 redis::Script::new(include_str!("scripts/settle.lua")),
             ],
             timeout: config.timeout.duration(),
-            connection: Arc::default(),
+            connection: Mutex::default(),
             settings,
             breaker: Mutex::default(),
         })
@@ -112,7 +121,7 @@ impl Link {
     }
 
     async fn connection(&self) -> RedisResult<MultiplexedConnection> {
-        let mut slot = self.connection.clone().lock_owned().await;
+        let mut slot = self.slot().lock_owned().await;
         if let Some(connection) = &*slot {
             return Ok(connection.clone());
         }
@@ -130,9 +139,18 @@ impl Link {
 
     /// Whoever is connecting holds the lock; there is nothing to forget then.
     fn disconnect(&self) {
-        if let Ok(mut slot) = self.connection.try_lock() {
+        if let Ok(mut slot) = self.slot().try_lock() {
             *slot = None;
         }
+    }
+
+    fn slot(&self) -> Slot {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = std::process::id();
+        if connection.process != process {
+            *connection = OfProcess { process, slot: Slot::default() };
+        }
+        connection.slot.clone()
     }
 
     fn admit(&self) -> Result<Permit, Duration> {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::backend::{Backend, Question, Ruling, Script, Share};
 use super::bucket::{Bucket, Level};
 use super::decision::{Decision, Judge, Quota, Verdict};
-use super::key::{Facts, KeySpec, Keys, Labelled};
+use super::key::{Facts, KeySpec, Keys, Labelled, Part};
 use super::keyed::{Fades, Keyed};
 use super::moment::Moment;
 use super::rate::Rate;
@@ -79,6 +79,7 @@ pub struct LimitConfig {
 pub struct RateLimiter {
     buckets: Vec<Bucket>,
     keys: Keys,
+    parts: KeySpec,
     costs: BTreeMap<String, u32>,
     backend: Backend<Levels>,
 }
@@ -103,7 +104,17 @@ impl RateLimiter {
         let label = |limit: LimitConfig| Labelled { label: limit.rate.to_string(), spec: limit.key };
         let keys = Keys::new(store.root("rate", name), limits.into_iter().map(label).collect())?;
         let backend = Backend::new(&store, |share| Levels::new(&buckets, share))?;
-        Ok(Self { buckets, keys, costs, backend })
+        Ok(Self { buckets, parts: keys.parts(), keys, costs, backend })
+    }
+
+    /// The facts that calls are told apart by.
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Whether an answer may have to be waited for.
+    pub(crate) const fn asks_redis(&self) -> bool {
+        self.backend.asks_redis()
     }
 
     /// Decides about a call of a tool, at the cost that is configured for it.

@@ -37,7 +37,7 @@ impl Span {
     }
 
     /// Seconds, for defaults.
-    pub(super) const fn seconds(seconds: u64) -> Self {
+    pub(crate) const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 

@@ -1,5 +1,8 @@
 //! Numbers of payment cards.
 
+use std::ops::RangeInclusive;
+
+use super::context::Label;
 use super::number::Groups;
 use super::reader::{Found, ends_number};
 use crate::finding::Confidence;
@@ -8,15 +11,25 @@ use crate::finding::Confidence;
 const SHAPES: [&[usize]; 7] =
     [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 4, 4, 1], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 2], &[4, 4, 4]];
 
+static LABEL: Label = Label::new(
+    r"card|credit|debit|pan|visa|mastercard|maestro|amex|cc|karte|kartennummer|carte|tarjeta|carta|karta|kort",
+    r"card|(?:^|_)(?:pan|cc)(?:$|_)|karte|tarjeta",
+);
+
+/// Numbers of so many digits in one group are codes of goods or times far more often than cards, which few issuers
+/// made so short, and a tenth of them has Luhn's digit by chance.
+const SHORT: RangeInclusive<usize> = 12..=13;
+
 /// A card number in groups, or 12 to 19 digits in one.
-pub(super) fn at(text: &str, groups: &Groups) -> Found {
+pub(super) fn at(text: &str, groups: &Groups, name: Option<&str>) -> Found {
     let single = groups.single(12..=19);
     let grouped = SHAPES.iter().filter_map(|shape| Some(groups.shaped(shape)?.0));
     let end = single
         .into_iter()
         .chain(grouped)
         .find(|end| ends_number(text, *end) && is_card_number(&text[groups.start()..*end]))?;
-    Some((end, Confidence::High))
+    let sure = groups.single(SHORT) != Some(end) || LABEL.near(text, groups.start(), name);
+    Some((end, if sure { Confidence::High } else { Confidence::Low }))
 }
 
 /// Whether digits, with any separators, are a card number: an issuer's prefix, its length, and Luhn's checksum.

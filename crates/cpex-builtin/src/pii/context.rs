@@ -37,6 +37,12 @@ pub(super) fn tail(text: &str, bytes: usize) -> &str {
     (from..=text.len()).find_map(|from| text.get(from..)).unwrap_or_default()
 }
 
+/// The beginning of a text, of at most so many bytes.
+pub(super) fn head(text: &str, bytes: usize) -> &str {
+    let to = text.len().min(bytes);
+    (0..=to).rev().find_map(|to| text.get(..to)).unwrap_or_default()
+}
+
 fn compiled(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the words of labels are valid patterns")
 }

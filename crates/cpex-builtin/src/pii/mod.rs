@@ -1,4 +1,4 @@
-//! `pii`: e-mail addresses, phone numbers, cards, IBANs, social security numbers, IP addresses, and patterns of
+//! `pii_redactor`: e-mail addresses, phone numbers, cards, IBANs, social security numbers, IP addresses, and patterns of
 //! one's own.
 //!
 //! A text is read once. Only where a digit, an `@`, a `+`, a `(` or a `:` stands is anything tried, and what is
@@ -23,6 +23,7 @@ use serde::Deserialize;
 use crate::action::Action;
 use crate::error::ConfigError;
 use crate::finding::{Confidence, Finding, Report, without_overlaps};
+use crate::fold::fold;
 use crate::inspect::Detector;
 use crate::redact::{RedactConfig, Redactor};
 use crate::text::Place;
@@ -31,7 +32,7 @@ use crate::vault::{MemoryVault, Vault};
 pub use card::is_card_number;
 pub use iban::is_iban;
 
-/// The configuration of `pii`.
+/// The configuration of `pii_redactor`.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -148,23 +149,22 @@ impl Pii {
     #[must_use]
     pub fn find(&self, text: &str, name: Option<&str>) -> Vec<Finding> {
         let mut findings = Vec::new();
-        reader::read(text, name, |entity, span, confidence| {
+        let folded = fold(text);
+        reader::read(&folded.text, name, |entity, span, confidence| {
             let Some(kind) = &self.kinds[entity as usize] else { return false };
-            let counts = confidence >= self.min_confidence && !self.allowed(&text[span.clone()]);
+            let counts = confidence >= self.min_confidence && !self.allowed(&folded.text[span.clone()]);
             if counts {
-                findings.push(Finding { kind: kind.clone(), span, confidence });
+                findings.push(Finding::new(kind.clone(), span, confidence));
             }
             counts
         });
+        folded.place(&mut findings);
         if !self.custom.is_empty() {
             for (kind, regex) in &self.custom {
                 let found =
                     regex.find_iter(text).filter(|found| !found.is_empty() && !self.allowed(found.as_str()));
-                findings.extend(found.map(|found| Finding {
-                    kind: kind.clone(),
-                    span: found.range(),
-                    confidence: Confidence::High,
-                }));
+                findings
+                    .extend(found.map(|found| Finding::new(kind.clone(), found.range(), Confidence::High)));
             }
             without_overlaps(&mut findings);
         }
@@ -184,6 +184,10 @@ impl Detector for Pii {
 
     fn conclude(&self, report: &mut Report) {
         self.action.conclude(report, "PII_DETECTED", "the payload has personal data");
+    }
+
+    fn rewrites(&self) -> bool {
+        self.action == Action::Redact
     }
 }
 

@@ -4,12 +4,15 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::context::Label;
+use super::context::{Label, head};
 use super::reader::{Found, ends_number};
 use crate::finding::Confidence::{self, High, Low, Medium};
 
+/// What a pattern is shown, in bytes: some engines of patterns take a time that grows with the whole text.
+const LONGEST: usize = 64;
+
 static LABEL: Label = Label::new(
-    r"(?:tele)?phone(?: (?:number|no))?|tel|call|mobile|cell|fax|whats ?app|sms|text|dial|ring|reach(?:ed)?|hotline|contact|handy|(?:my|his|her|our|their) number|telefon|telefono|teléfono|téléphone|móvil|numer|numéro",
+    r"(?:tele)?phone(?: (?:number|no))?|tel|call|mobile|cell|fax|whats ?app|sms|text|dial|ring|reach(?:ed)?|hotline|contact|handy|(?:my|his|her|our|their) number|telefon\w*|teléfono|téléphone|telefoon|telemóvel|móvil|mobil|mobiel|celular|cellulare|numer|numéro|appel(?:er|ez)|joindre|llam(?:ar|a|e)|llámame|llámeme|anrufen|erreich\w+|unter|chiam(?:ami|are|i)|bellen|ring(?:a|en)|dzwoni\w*|zadzwo\w+|volej\w*|ligue",
     r"phone|mobile|fax|whatsapp|(?:^|_)(?:tel|cell|sms)(?:$|_)|telefon",
 );
 
@@ -28,10 +31,10 @@ static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
         labelled,
     };
     vec![
-        // +1 (415) 555-2671
+        // +1 (415) 555-2671, 001-415-555-2671
         form(
-            r"^\+1[ .-]?\(?[2-9][0-9]{2}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}(?:x[0-9]{2,6})?",
-            11..=17,
+            r"^(?:\+|00)1[ .-]?\(?[2-9][0-9]{2}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}(?:x[0-9]{2,6})?",
+            11..=19,
             Some(High),
             High,
         ),
@@ -42,6 +45,10 @@ static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
             Some(High),
             High,
         ),
+        // 00420 606 847 381; in one group it may be any number with zeros before
+        form(r"^00[2-9][0-9]{0,2}(?:[ .-][0-9]{1,12}){1,6}", 10..=17, Some(Medium), High),
+        // (030) 1234567, (020) 7946 0958
+        form(r"^\(0[0-9]{1,5}\)[ -]?[0-9]{3,9}(?:[ -][0-9]{2,6}){0,4}", 8..=13, Some(Medium), High),
         // (415) 555-2671, 415-555-2671x12, 1-800-555-0199
         form(
             r"^(?:1[ .-])?\([2-9][0-9]{2}\)[ -]?[0-9]{3}[ .-][0-9]{4}(?:x[0-9]{2,6})?",
@@ -84,7 +91,7 @@ pub(super) fn at(text: &str, start: usize, name: Option<&str>) -> Found {
 
 impl Form {
     fn at(&self, text: &str, start: usize, name: Option<&str>) -> Found {
-        let end = start + self.regex.find(&text[start..])?.end();
+        let end = start + self.regex.find(head(&text[start..], LONGEST))?.end();
         let digits = text[start..end].bytes().filter(u8::is_ascii_digit).count();
         if !self.digits.contains(&digits) || !ends_number(text, end) {
             return None;

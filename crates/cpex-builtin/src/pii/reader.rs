@@ -10,7 +10,7 @@ use crate::finding::Confidence;
 pub(super) type Found = Option<(usize, Confidence)>;
 
 /// Where something may begin.
-const TRIGGERS: [bool; 256] = {
+static TRIGGERS: [bool; 256] = {
     let mut triggers = [false; 256];
     let mut index = 0;
     while index < 256 {
@@ -65,7 +65,7 @@ impl<F: FnMut(Entity, Range<usize>, Confidence) -> bool> Reader<'_, F> {
             return false;
         }
         let groups = Groups::read(text, at);
-        (groups.digits() >= 12 && self.offer_from(at, Entity::Card, card::at(text, &groups)))
+        (groups.digits() >= 12 && self.offer_from(at, Entity::Card, card::at(text, &groups, self.name)))
             || (groups.digits() >= 9 && self.offer_from(at, Entity::Ssn, ssn::at(text, &groups, self.name)))
             || (groups.len() >= 4 && self.offer_from(at, Entity::Ip, ip::v4_at(text, at)))
             || (groups.digits() >= 7 && self.offer_from(at, Entity::Phone, phone::at(text, at, self.name)))

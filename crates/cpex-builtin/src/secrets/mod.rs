@@ -1,28 +1,29 @@
-//! `secrets`: keys of well-known formats, private keys, passwords in URLs, and values that are called a secret.
+//! `secrets_detector`: keys of well-known formats, private keys, passwords in URLs, and values that are called a secret.
 //!
-//! Two automata look for prefixes and for names, each in one pass; patterns are tried only where one was found,
-//! anchored there, so time is linear in the text.
+//! Three passes, each of which skips what can be no secret: keys are looked for in long words only, names only before
+//! the signs of an assignment, and a few fixed texts by their bytes. What is tried at a place is bounded in length, so
+//! time is linear in the text.
 
 mod assigned;
 mod formats;
+mod keys;
 mod plausible;
+mod spots;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::{Arc, LazyLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use regex::Regex;
 use serde::Deserialize;
 
 use crate::action::Action;
 use crate::error::ConfigError;
 use crate::finding::{Confidence, Finding, Report, without_overlaps};
+use crate::fold::fold;
 use crate::inspect::Detector;
 use crate::redact::{RedactConfig, Redactor};
 use crate::text::Place;
 
-/// The configuration of `secrets`.
+/// The configuration of `secrets_detector`.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -82,21 +83,25 @@ impl Secrets {
     /// What there is in a text called `name`, in order and without overlaps.
     #[must_use]
     pub fn find(&self, text: &str, name: Option<&str>) -> Vec<Finding> {
+        let folded = fold(text);
+        let text = &*folded.text;
         let mut findings = Vec::new();
-        let mut note = |kind: &str, span: Range<usize>, confidence: Confidence| {
+        let mut note = |kind: &'static str, span: Range<usize>, confidence: Confidence| {
             let counts = confidence >= self.min_confidence
                 && !self.ignore.contains(kind)
                 && !self.allow.contains(&text[span.clone()]);
             if counts {
-                findings.push(Finding { kind: kind.into(), span, confidence });
+                findings.push(Finding::new(kind, span, confidence));
             }
         };
-        FOUND_BY_PREFIX.read(text, &mut note);
-        assigned::read(text, name, &mut note);
-        if self.min_confidence == Confidence::Low {
-            plausible::random_words(text).for_each(|span| note("high_entropy", span, Confidence::Low));
+        keys::read(text, self.min_confidence == Confidence::Low, &mut note);
+        spots::read(text, &mut note);
+        match name.and_then(|name| assigned::called(name, text)) {
+            Some(kind) => note(kind, 0..text.len(), Confidence::Medium),
+            None => assigned::read(text, &mut note),
         }
         without_overlaps(&mut findings);
+        folded.place(&mut findings);
         findings
     }
 }
@@ -110,100 +115,19 @@ impl Detector for Secrets {
     fn conclude(&self, report: &mut Report) {
         self.action.conclude(report, "SECRET_DETECTED", "the payload has secrets");
     }
+
+    fn rewrites(&self) -> bool {
+        self.action == Action::Redact
+    }
+}
+
+/// Whether a name is that of a secret, such as `client_secret`, `pwd` or `x-api-key`, whatever its value.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    assigned::is_secret_name(name)
 }
 
 /// All kinds that can be found.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
     let formats = formats::FORMATS.iter().map(|format| format.kind);
     formats.chain(["private_key", "password_in_url", "high_entropy"]).chain(assigned::KINDS)
-}
-
-static FOUND_BY_PREFIX: LazyLock<Prefixes> = LazyLock::new(Prefixes::compile);
-
-/// Everything that begins with a fixed text.
-struct Prefixes {
-    automaton: AhoCorasick,
-    /// The rule of each prefix of the automaton.
-    rules: Vec<Arc<Rule>>,
-}
-
-struct Rule {
-    kind: &'static str,
-    /// Anchored at the prefix; the group 1 is the secret, the whole match if there is none.
-    regex: Regex,
-}
-
-impl Rule {
-    /// The span of the secret whose prefix stands at `start`.
-    fn at(&self, text: &str, start: usize) -> Option<Range<usize>> {
-        let rest = &text[start..];
-        let found = self.regex.find(rest)?;
-        match self.regex.captures_len() {
-            1 => Some(start..start + found.end()).filter(|span| ends(text, span.end)),
-            _ => self.regex.captures(rest)?.get(1).map(|group| start + group.start()..start + group.end()),
-        }
-    }
-}
-
-impl Prefixes {
-    fn compile() -> Self {
-        let (mut prefixes, mut rules) = (Vec::new(), Vec::new());
-        let mut add = |kind, starts: &[&'static str], pattern: &str| {
-            let regex = Regex::new(pattern).expect("the formats are valid patterns");
-            let rule = Arc::new(Rule { kind, regex });
-            for start in starts {
-                prefixes.push(*start);
-                rules.push(rule.clone());
-            }
-        };
-        for format in &formats::FORMATS {
-            let starts: Vec<String> = format.prefixes.iter().map(|prefix| regex::escape(prefix)).collect();
-            add(format.kind, format.prefixes, &format!("^(?:{})(?:{})", starts.join("|"), format.rest));
-        }
-        // The whole block; of one that was cut off, the lines that there are.
-        let header = "-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----";
-        let whole = "(?:[^-]|-[^-])*-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----";
-        let lines = r"(?:(?:\s|\\[nr])*[A-Za-z0-9+/=]{40,})*";
-        add("private_key", &["-----BEGIN "], &format!("^{header}(?:{whole}|{lines})"));
-        add(
-            "password_in_url",
-            &["://"],
-            r#"^://[^\s/?#:@"'<>]{0,128}:([^\s/?#@"'<>]{3,256})@[A-Za-z0-9.\[-]"#,
-        );
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&prefixes)
-            .expect("the prefixes are few and short");
-        Self { automaton, rules }
-    }
-
-    fn read(&self, text: &str, note: &mut impl FnMut(&str, Range<usize>, Confidence)) {
-        let mut free = 0;
-        for prefix in self.automaton.find_iter(text) {
-            let rule = &self.rules[prefix.pattern().as_usize()];
-            if prefix.start() < free || !begins(text, prefix.start()) {
-                continue;
-            }
-            let Some(span) = rule.at(text, prefix.start()) else { continue };
-            free = span.end;
-            let sure = rule.kind == "private_key" || !plausible::is_placeholder(&text[span.clone()]);
-            note(rule.kind, span, if sure { Confidence::High } else { Confidence::Low });
-        }
-    }
-}
-
-/// Whether a key may begin here: not inside of a word.
-fn begins(text: &str, start: usize) -> bool {
-    let signs = text.as_bytes();
-    !signs[start].is_ascii_alphanumeric()
-        || !signs[..start]
-            .last()
-            .is_some_and(|before| before.is_ascii_alphanumeric() || matches!(before, b'_' | b'-'))
-        || text[..start].ends_with("\\n")
-}
-
-/// Whether a key may end here: not inside of a word.
-fn ends(text: &str, end: usize) -> bool {
-    !text.as_bytes().get(end).is_some_and(|after| after.is_ascii_alphanumeric() || *after == b'_')
 }

@@ -1,22 +1,58 @@
 //! Whether a text can be a secret at all, or only stands where one would.
 
-use std::ops::Range;
 use std::sync::LazyLock;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::Regex;
 
 /// What people write in the place of a secret.
-static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)example|your[-_ ]?|change[-_ ]?me|placeholder|redacted|dummy|sample|insert|replace|fixme|todo|xxxx|\*\*\*|\.\.\.|…|0123456789|abcdefgh|foobar|secret_?here|not[-_]?a[-_]?real|hidden|masked",
-    )
-    .expect("the pattern is valid")
+const PLACEHOLDERS: [&str; 31] = [
+    "example",
+    "your",
+    "changeme",
+    "change-me",
+    "change_me",
+    "placeholder",
+    "redacted",
+    "dummy",
+    "sample",
+    "insert",
+    "replace",
+    "fixme",
+    "todo",
+    "xxxx",
+    "****",
+    "....",
+    "…",
+    "0123456789",
+    "abcdefgh",
+    "foobar",
+    "secret_here",
+    "secrethere",
+    "token_here",
+    "key_here",
+    "notareal",
+    "not-a-real",
+    "not_a_real",
+    "hidden",
+    "masked",
+    "deadbeef",
+    "test-token",
+];
+
+static PLACEHOLDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
+        .prefilter(false)
+        .build(PLACEHOLDERS)
+        .expect("the words are few and short")
 });
 
-/// What refers to a secret that is elsewhere, or is code.
+/// What refers to a secret that is elsewhere.
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)^[\[<({$%#@&*]|^(?:env|os|process|config|settings|self|this|vault|secrets?|kms|ssm|arn|var|local|data|null|none|nil|undefined|true|false)(?:[.:\[(/]|$)|\(|\)|\{\{|\$\{|^https?://|^[a-z]:\\|^\.{0,2}/[\w.-]+/|\.(?:py|js|ts|go|rs|json|ya?ml|txt|pem|key|crt|cfg|ini|env)$",
+        r"(?i)^\$(?:[{(]|[a-z_]+$|(?-i:[A-Z0-9_]+)$)|^%(?:\w+%$|[(s])|^<.*>?$|^\[.*\]$|^\{.*\}$|^[*&@#][a-z_./-]+$|^(?:env|os|process|config|settings|self|this|vault|secrets?|kms|ssm|arn|var|local|data|null|none|nil|undefined|true|false)(?:[.:\[(/]|$)|\{\{|\$\{|^https?://|^[a-z]:\\|^(?:\.{1,2}|~|/(?:etc|var|run|home|usr|opt|tmp|root|mnt|app|data|srv|secrets?|keys?))/|\.(?:py|js|ts|go|rs|json|ya?ml|txt|pem|key|crt|cfg|ini|env)$",
     )
     .expect("the pattern is valid")
 });
@@ -31,14 +67,28 @@ pub(super) fn is_placeholder(key: &str) -> bool {
     PLACEHOLDER.is_match(key) || entropy(key) < 2.0
 }
 
-/// Whether a value can be a key or token: long, of letters and digits, and irregular.
+/// Whether a text only stands where a secret would: a placeholder, or a reference to where it is.
+pub(super) fn stands_for_another(value: &str) -> bool {
+    PLACEHOLDER.is_match(value) || REFERENCE.is_match(value)
+}
+
+/// Whether a value that no quotes are around is code: a call, an index or a template.
+pub(super) fn is_code(value: &str) -> bool {
+    let rest = value.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':'));
+    rest.len() < value.len()
+        && !value.starts_with(|c: char| c.is_ascii_digit())
+        && rest.starts_with(['(', '[', '{'])
+}
+
+/// Whether a value can be a key or token: long, of letters and digits or of very irregular letters.
 pub(super) fn is_key(value: &str) -> bool {
-    let classes = Classes::of(value);
+    let Classes { lower, upper, digits, .. } = Classes::of(value);
+    let least = if digits { LEAST_ENTROPY_OF_KEY } else { LEAST_ENTROPY_OF_RANDOM };
     value.len() >= 16
-        && classes.digits
-        && (classes.lower || classes.upper)
-        && entropy(value) >= LEAST_ENTROPY_OF_KEY
-        && is_own(value)
+        && (lower || upper)
+        && (digits || lower && upper)
+        && entropy(value) >= least
+        && !stands_for_another(value)
 }
 
 /// Whether a value can be a password: of eight signs, and of more than one kind of them.
@@ -47,26 +97,24 @@ pub(super) fn is_password(value: &str) -> bool {
     let kinds = [lower, upper, digits, signs].into_iter().filter(|there| *there).count();
     let name = !digits
         && !value.contains(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.' | '/' | ':'));
-    value.len() >= 8 && kinds >= 2 && !name && entropy(value) >= LEAST_ENTROPY_OF_PASSWORD && is_own(value)
+    value.len() >= 8
+        && kinds >= 2
+        && !name
+        && entropy(value) >= LEAST_ENTROPY_OF_PASSWORD
+        && !stands_for_another(value)
 }
 
-fn is_own(value: &str) -> bool {
-    !PLACEHOLDER.is_match(value) && !REFERENCE.is_match(value)
-}
-
-/// Words without a name or a prefix that look random: 32 or more letters, digits and signs of Base64.
-pub(super) fn random_words(text: &str) -> impl Iterator<Item = Range<usize>> {
-    static WORD: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"[A-Za-z0-9+/_-]{32,128}={0,2}").expect("the pattern is valid"));
-    WORD.find_iter(text)
-        .filter(|word| {
-            let classes = Classes::of(word.as_str());
-            classes.lower
-                && classes.upper
-                && classes.digits
-                && entropy(word.as_str()) >= LEAST_ENTROPY_OF_RANDOM
-        })
-        .map(|word| word.range())
+/// Whether a word without a name or a prefix looks random: 32 or more letters, digits and signs of Base64.
+pub(super) fn is_random(word: &str) -> bool {
+    let word = word.trim_matches('=');
+    let classes = Classes::of(word);
+    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'_' | b'-');
+    (32..=128).contains(&word.len())
+        && classes.lower
+        && classes.upper
+        && classes.digits
+        && word.bytes().all(base64)
+        && entropy(word) >= LEAST_ENTROPY_OF_RANDOM
 }
 
 #[derive(Clone, Copy, Default)]
@@ -93,11 +141,19 @@ impl Classes {
 }
 
 /// Shannon's entropy of the bytes of a text, in bits for each.
-#[allow(clippy::cast_precision_loss, reason = "texts are far shorter than 2^52 bytes")]
 fn entropy(text: &str) -> f64 {
-    let mut counts = [0_usize; 256];
+    static BITS: LazyLock<[f64; 128]> = LazyLock::new(|| std::array::from_fn(|count| bits(count as u32)));
+    let mut counts = [0_u32; 256];
     text.bytes().for_each(|byte| counts[usize::from(byte)] += 1);
-    let len = text.len() as f64;
-    let shares = counts.iter().filter(|count| **count > 0).map(|count| *count as f64 / len);
-    -shares.map(|share| share * share.log2()).sum::<f64>()
+    let sum = |count: u32| BITS.get(count as usize).copied().unwrap_or_else(|| bits(count));
+    let len = u32::try_from(text.len()).unwrap_or(u32::MAX).max(1);
+    // A byte that is there once adds nothing, as most are.
+    let repeated: f64 = counts.iter().filter(|count| **count > 1).map(|count| sum(*count)).sum();
+    (sum(len) - repeated) / f64::from(len)
+}
+
+/// `n · log2 n`.
+fn bits(count: u32) -> f64 {
+    let count = f64::from(count);
+    if count > 1.0 { count * count.log2() } else { 0.0 }
 }

@@ -12,6 +12,13 @@ use std::collections::BTreeMap;
 use cpex_builtin::limits::{CostBudget, Part, RateLimiter};
 use serde_json::{Value, json};
 
+impl server::Server {
+    /// A connection of the test's own.
+    fn client(&self) -> redis::Connection {
+        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
+    }
+}
+
 type Caller = BTreeMap<Part, String>;
 
 fn caller(user: &str, tenant: &str) -> Caller {
@@ -25,7 +32,7 @@ fn limiter(url: &str, limits: Value, store: Value) -> RateLimiter {
 }
 
 fn budget(url: &str, limits: Value, store: Value) -> CostBudget {
-    let config = json!({"limits": limits, "cost": {}, "store": with_url(url, store)});
+    let config = json!({"limits": limits, "cost": {"fixed": 1}, "store": with_url(url, store)});
     CostBudget::new("guard", serde_json::from_value(config).unwrap()).unwrap()
 }
 

@@ -72,11 +72,6 @@ impl Server {
             sleep(Duration::from_millis(5));
         }
     }
-
-    /// A connection of the test's own.
-    pub(crate) fn client(&self) -> redis::Connection {
-        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
-    }
 }
 
 impl Drop for Server {

@@ -1,17 +1,24 @@
-//! Particular cases and what comes of them: data, so that every driver can be held to the same table.
-
-use cpex_core::record::Fate;
+//! The table of scenarios: particular cases and what comes of them, as the semantics say. It is data, so that every
+//! driver can be held to it: the simulated world, tokio, and asyncio, which reads it as JSON.
+//!
+//! Where a driver differs on purpose, the scenario says so, and why.
 
 use crate::case::Case;
-use crate::run::Run;
-use crate::values::Payload;
 
+mod background;
 mod concurrent;
+mod expected;
 mod failures;
 mod halts;
+mod json;
 mod modes;
 mod policies;
+mod selection;
+mod state;
 mod tiers;
+
+pub use expected::Expected;
+pub use json::json;
 
 /// A case, and what the semantics say of it.
 #[derive(Clone, Debug)]
@@ -24,92 +31,63 @@ pub struct Scenario {
     pub case: Case,
     /// What comes of it.
     pub expected: Expected,
+    /// The drivers of which something else is expected.
+    pub differs: Vec<Difference>,
 }
 
-/// What comes of a case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
-    /// As [`Run::ending`] puts it.
-    pub ending: String,
-    /// The name and the arguments of the payload handed back.
-    pub payload: Option<(String, String)>,
-    /// Key and last writer of the shared state.
-    pub state: Vec<(&'static str, &'static str)>,
-    /// Key and last writer of the metadata.
-    pub metadata: Vec<(&'static str, &'static str)>,
-    /// The extensions handed back.
-    pub extensions: Option<String>,
-    /// The delay before a retry.
-    pub retry_ms: i64,
-    /// Who had which end, in the order of the records.
-    pub fates: Vec<(&'static str, Fate)>,
+/// A driver that plays the table, beside the simulated world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// That of the Rust host.
+    Tokio,
+    /// That of the Python host.
+    Asyncio,
 }
 
-impl Expected {
-    /// Completed, nothing changed, with these fates.
-    #[must_use]
-    pub fn completed(fates: &[(&'static str, Fate)]) -> Self {
-        Self::ends("completed", fates)
-    }
+/// What is expected of one driver, on purpose.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// Of which.
+    pub driver: Driver,
+    /// Why.
+    pub because: &'static str,
+    /// What comes of the case there; `None`: it cannot be said there.
+    pub expected: Option<Expected>,
+}
 
-    /// This end, nothing changed, with these fates.
+impl Scenario {
+    /// What a driver is held to; `None` if the case cannot be said there.
     #[must_use]
-    pub fn ends(ending: &str, fates: &[(&'static str, Fate)]) -> Self {
-        Self {
-            ending: ending.to_owned(),
-            payload: None,
-            state: Vec::new(),
-            metadata: Vec::new(),
-            extensions: None,
-            retry_ms: 0,
-            fates: fates.to_vec(),
+    pub fn expected_of(&self, driver: Driver) -> Option<&Expected> {
+        match self.differs.iter().find(|difference| difference.driver == driver) {
+            Some(difference) => difference.expected.as_ref(),
+            None => Some(&self.expected),
         }
     }
 
-    /// With this payload.
-    #[must_use]
-    pub fn payload(self, name: &str, args: &str) -> Self {
-        Self { payload: Some((name.to_owned(), args.to_owned())), ..self }
+    /// The same, which cannot be said to this driver.
+    fn unsaid(mut self, driver: Driver, because: &'static str) -> Self {
+        self.differs.push(Difference { driver, because, expected: None });
+        self
     }
 
-    /// With this last writer of the key `x` of the shared state.
-    #[must_use]
-    pub fn state(self, writer: &'static str) -> Self {
-        Self { state: vec![("x", writer)], ..self }
-    }
-
-    /// With this last writer of the key `last` of the metadata.
-    #[must_use]
-    pub fn metadata(self, writer: &'static str) -> Self {
-        Self { metadata: vec![("last", writer)], ..self }
-    }
-
-    /// With these extensions and this delay before a retry.
-    #[must_use]
-    pub fn extensions(self, extensions: Option<&str>, retry_ms: i64) -> Self {
-        Self { extensions: extensions.map(str::to_owned), retry_ms, ..self }
-    }
-}
-
-impl From<&Run> for Expected {
-    /// What came of a run, in the words of the table.
-    fn from(run: &Run) -> Self {
-        let text = |payload: &Payload| (payload.body().name.clone(), payload.body().args.clone());
-        Self {
-            ending: run.ending(),
-            payload: run.outcome.payload.as_ref().map(text),
-            state: run.request.state.clone().into_iter().collect(),
-            metadata: run.request.metadata.clone().into_iter().collect(),
-            extensions: run.outcome.extensions.as_ref().map(ToString::to_string),
-            retry_ms: run.outcome.retry_delay_ms,
-            fates: run.outcome.records.iter().map(|r| (run.plugin(r.entry).name, r.fate)).collect(),
-        }
+    /// The same, of which this comes under this driver.
+    fn but(
+        mut self,
+        driver: Driver,
+        because: &'static str,
+        change: impl FnOnce(Expected) -> Expected,
+    ) -> Self {
+        let expected = Some(change(self.expected.clone()));
+        self.differs.push(Difference { driver, because, expected });
+        self
     }
 }
 
 /// A scenario that cites a rule.
 fn rule(cites: &'static str, says: impl Into<String>, case: Case, expected: Expected) -> Scenario {
-    Scenario { cites, says: says.into(), case, expected }
+    let expected = expected.of(&case);
+    Scenario { cites, says: says.into(), case, expected, differs: Vec::new() }
 }
 
 /// Every scenario.
@@ -117,9 +95,12 @@ fn rule(cites: &'static str, says: impl Into<String>, case: Case, expected: Expe
 pub fn all() -> Vec<Scenario> {
     [
         modes::table(),
+        selection::table(),
+        state::table(),
         halts::table(),
         failures::table(),
         concurrent::table(),
+        background::table(),
         policies::table(),
         tiers::table(),
     ]

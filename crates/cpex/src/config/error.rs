@@ -23,6 +23,11 @@ impl ConfigError {
         let at = at.unwrap_or(Position::START);
         Self { place: Some(format!("{}:{at}", document.file())), path, message }
     }
+
+    /// What is wrong, for a message that names the place itself.
+    pub(crate) fn without_place(&self) -> String {
+        Self { place: None, ..self.clone() }.to_string()
+    }
 }
 
 impl fmt::Display for ConfigError {

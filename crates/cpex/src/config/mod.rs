@@ -1,5 +1,21 @@
 //! Configuration: the same file as the Python host's, and the same entries written in Rust.
+//!
+//! Variables of the environment say the rest, as they do for the Python host. A value that one does not take keeps the
+//! manager from being built.
+//!
+//! | variable | values | unless it is set | what goes before it |
+//! |---|---|---|---|
+//! | `PLUGINS_STRICT_CONFIG` | `true`, `false` | `false` | |
+//! | `PLUGINS_EXTENSION_TIERS` | `enforce`, `warn`, `off`, `default` | `plugin_settings.extension_tiers` | |
+//! | `PLUGINS_DEFAULT_HOOK_POLICY` | `allow`, `deny` | `allow` | [`deny_by_default`](crate::Builder::deny_by_default) |
+//! | `PLUGINS_FAIL_ON_PLUGIN_ERROR` | `true`, `false` | `false` | [`all_required`](crate::Builder::all_required) |
+//! | `PLUGINS_EXECUTION_POOL` | an integer, 0 for no limit | 10 | [`pool`](crate::Builder::pool) |
+//! | `PLUGINS_PLUGIN_TIMEOUT` | seconds | 30 | [`timeout`](crate::Builder::timeout) |
+//!
+//! `PLUGINS_ISOLATION` and `PLUGINS_EXECUTION_DETAIL` concern the Python host; here they are checked and have no
+//! effect. All others are the Python host's alone.
 
+pub(crate) mod environment;
 mod error;
 mod keys;
 mod origin;
@@ -16,7 +32,6 @@ use serde::Deserialize;
 pub use error::ConfigError;
 pub(crate) use origin::Origin;
 pub use plugin::{Condition, Mode, OnError, PluginConfig};
-pub(crate) use settings::is_true;
 pub use settings::{PluginSettings, Tiers};
 
 use crate::error::Error;
@@ -86,8 +101,8 @@ impl Config {
     /// # Errors
     /// As [`from_file`](Self::from_file).
     pub fn parse(text: &str, file: &str) -> Result<Self, Error> {
-        let environment = environment();
-        let document = Arc::new(cpex_config::load(text, file, Templates::Values(&environment))?);
+        let variables = variables();
+        let document = Arc::new(cpex_config::load(text, file, Templates::Values(&variables))?);
         let Some(root) = document.root() else { return Ok(Self::default()) };
         report(&document)?;
         let File { plugins, plugin_settings } = read::read(root, &document, &[])?;
@@ -97,10 +112,16 @@ impl Config {
         }
         Ok(Self { plugins, plugin_settings: plugin_settings.unwrap_or_default() })
     }
+
+    /// Adds the plugins of another, whose settings hold.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.plugins.extend(other.plugins);
+        self.plugin_settings = other.plugin_settings;
+    }
 }
 
 /// Variables that are not UTF-8 keep what is readable.
-fn environment() -> Environment {
+fn variables() -> Environment {
     std::env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
         .collect()
@@ -108,12 +129,13 @@ fn environment() -> Environment {
 
 /// Logs what looks suspicious, or refuses it.
 fn report(document: &Document) -> Result<(), ConfigError> {
+    let is_strict = environment::flag("PLUGINS_STRICT_CONFIG")?.unwrap_or(false);
     let mut problems = document.problems().to_vec();
     problems.extend(document.unknown_keys(&keys::known()));
     problems.sort_by_key(|problem| problem.position);
     for problem in problems {
         let error = ConfigError::new(document, Some(problem.position), String::new(), problem.to_string());
-        if is_true("PLUGINS_STRICT_CONFIG") {
+        if is_strict {
             return Err(error);
         }
         tracing::warn!("{error}");

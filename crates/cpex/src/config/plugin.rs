@@ -2,6 +2,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use cpex_config::Step;
 use cpex_core::condition::Spec;
 use cpex_core::{Capabilities, Capability, Phase};
 use serde::de::{DeserializeOwned, Error as _};
@@ -73,6 +74,20 @@ pub enum Mode {
     FireAndForget,
     /// Not loaded at all.
     Disabled,
+}
+
+impl Mode {
+    /// As it stands in a file, a log or a span.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Sequential => "sequential",
+            Self::Transform => "transform",
+            Self::Audit => "audit",
+            Self::Concurrent => "concurrent",
+            Self::FireAndForget => "fire_and_forget",
+            Self::Disabled => "disabled",
+        }
+    }
 }
 
 /// What a failure of a plugin means.
@@ -280,10 +295,29 @@ impl PluginConfig {
         Self { timeout: Some(limit), ..self }
     }
 
-    /// Its own settings as a type. `origin` knows where each of them stands.
+    /// Something wrong at a place below the entry, such as `config.limits[0]`.
+    pub(crate) fn problem(&self, below: &[Step<'_>], message: String) -> ConfigError {
+        match &self.origin {
+            Some(origin) => {
+                let path: Vec<_> = origin.path()[..2].iter().chain(below).cloned().collect();
+                let place = origin.document.locate(&path);
+                ConfigError::new(&origin.document, place, read::dotted(&path), message)
+            }
+            None => {
+                let path: Vec<_> = [Step::Key(&self.name)].iter().chain(below).cloned().collect();
+                ConfigError { place: None, path: read::dotted(&path), message }
+            }
+        }
+    }
+
+    /// Its own settings as a type. `origin` knows where each of them stands, unless they have been changed since.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        let origin = self.origin.as_ref().and_then(|origin| Some((origin, origin.config()?)));
-        match origin {
+        let written = self.origin.as_ref().and_then(|origin| {
+            let node = origin.config()?;
+            let settings: Map<String, Value> = read::read(node, &origin.document, &origin.path()).ok()?;
+            (settings == self.config).then_some((origin, node))
+        });
+        match written {
             Some((origin, node)) => read::read(node, &origin.document, &origin.path()),
             None => read::read_json(Value::Object(self.config.clone()), &format!("{}.config", self.name)),
         }

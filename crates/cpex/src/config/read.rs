@@ -50,7 +50,7 @@ fn join(base: &str, path: &Path) -> String {
     }
 }
 
-fn dotted(path: &[Step<'_>]) -> String {
+pub(super) fn dotted(path: &[Step<'_>]) -> String {
     let mut text = String::new();
     for step in path {
         match step {

@@ -1,14 +1,14 @@
-use std::env;
+use std::fmt;
 
 use cpex_core::extensions::Enforcement;
-use serde::Deserialize;
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error, StrDeserializer};
+use serde::de::{IntoDeserializer, Visitor};
+use serde::{Deserialize, Deserializer};
 
+use super::environment;
 use super::error::ConfigError;
 
-/// Switches of the pipeline: `plugin_settings` of a file. Those that only concern the Python host are read and have
-/// no effect: here, plugins never share a payload that they could change, and the report is always full.
+/// Switches of the pipeline: `plugin_settings` of a file. Those that only concern the Python host are checked and
+/// have no effect: here, plugins never share a payload that they could change, and the report is always full.
 ///
 /// ```
 /// use cpex::config::{Config, Tiers};
@@ -23,6 +23,8 @@ use super::error::ConfigError;
 pub struct PluginSettings {
     /// What is made of extensions that a plugin may not write.
     pub extension_tiers: Tiers,
+    isolation: Isolation,
+    execution_detail: ExecutionDetail,
 }
 
 /// What is made of extensions that a plugin may not write.
@@ -30,12 +32,10 @@ pub struct PluginSettings {
 /// ```
 /// assert_eq!(cpex::config::Tiers::default(), cpex::config::Tiers::Enforce);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tiers {
     /// They are not taken, and told; taking away from what may only grow is a failure of the plugin.
     #[default]
-    #[serde(alias = "default")]
     Enforce,
     /// It is told; what the plugin returned is taken as it is.
     Warn,
@@ -43,23 +43,77 @@ pub enum Tiers {
     Off,
 }
 
+/// Of the Python host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Isolation {
+    #[default]
+    Default,
+    Always,
+}
+
+/// Of the Python host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ExecutionDetail {
+    #[default]
+    Default,
+    Full,
+}
+
 impl PluginSettings {
     /// The same, with the variables of the environment over it.
     ///
     /// # Errors
     /// If one says something it cannot: what is meant to protect must not be misspelt in silence.
-    pub(crate) fn with_environment(mut self) -> Result<Self, ConfigError> {
-        const NAME: &str = "PLUGINS_EXTENSION_TIERS";
-        let chosen = env::var(NAME).unwrap_or_default().trim().to_lowercase();
-        if !chosen.is_empty() {
-            let reader: StrDeserializer<'_, Error> = chosen.as_str().into_deserializer();
-            self.extension_tiers = Tiers::deserialize(reader).map_err(|_| ConfigError {
-                place: None,
-                path: NAME.to_owned(),
-                message: "expected one of: enforce, warn, off".to_owned(),
-            })?;
+    pub(crate) fn with_environment(self) -> Result<Self, ConfigError> {
+        Ok(Self {
+            extension_tiers: environment::word("PLUGINS_EXTENSION_TIERS")?.unwrap_or(self.extension_tiers),
+            isolation: environment::word("PLUGINS_ISOLATION")?.unwrap_or(self.isolation),
+            execution_detail: environment::word("PLUGINS_EXECUTION_DETAIL")?.unwrap_or(self.execution_detail),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Tiers {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Word {
+            Default,
+            Enforce,
+            Warn,
+            Off,
         }
-        Ok(self)
+
+        struct Written;
+
+        impl Visitor<'_> for Written {
+            type Value = Tiers;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("one of: default, enforce, warn, off")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Tiers, E> {
+                Ok(match Word::deserialize(word.into_deserializer())? {
+                    Word::Default | Word::Enforce => Tiers::Enforce,
+                    Word::Warn => Tiers::Warn,
+                    Word::Off => Tiers::Off,
+                })
+            }
+
+            /// How YAML reads `off` without quotes.
+            fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<Tiers, E> {
+                if on {
+                    Err(E::custom("expected one of: default, enforce, warn, off"))
+                } else {
+                    Ok(Tiers::Off)
+                }
+            }
+        }
+
+        reader.deserialize_any(Written)
     }
 }
 
@@ -71,10 +125,4 @@ impl From<Tiers> for Enforcement {
             Tiers::Off => Self::Off,
         }
     }
-}
-
-/// Is a variable of the environment set to something that means yes?
-pub(crate) fn is_true(variable: &str) -> bool {
-    let value = env::var(variable).unwrap_or_default();
-    matches!(value.trim().to_lowercase().as_str(), "1" | "true" | "yes" | "on")
 }

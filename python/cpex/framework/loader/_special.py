@@ -1,18 +1,25 @@
-"""Kinds of plugins that are not a class path."""
+"""What a kind stands for: a class, a built-in plugin, or one that runs elsewhere."""
 
 from __future__ import annotations
 
 import importlib
+import logging
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from cpex.framework._signature import plugin_error
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE
+from cpex.framework.utils import import_module, parse_class_name
 
 if TYPE_CHECKING:
     from cpex.framework.models import PluginConfig
 
+logger = logging.getLogger("cpex.framework.loader")
+
 SPECIAL_KINDS: Final = frozenset({EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE})
 """Kinds of plugins that run elsewhere."""
+
+_BUILTIN: Final = "builtin"
 
 NOT_IN_THIS_RELEASE: Final = (
     "is not part of this release, a later one brings it; a kind 'module.Class' runs in-process today"
@@ -23,6 +30,84 @@ _TRANSPORTS = (
     ("unix_socket", "cpex.framework.external.unix.client", "UnixSocketExternalPlugin"),
     ("mcp", "cpex.framework.external.mcp.client", "ExternalPlugin"),
 )
+
+
+class BuiltinConfigError(ValueError):
+    """An entry of a built-in plugin that its author has to mend."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        """Say what is wrong and where.
+
+        Args:
+            field: The path of the field in the plugin's entry, such as `config.rules[2].pattern`.
+            problem: What is wrong with it, and what would be right. No value of the entry is in it.
+        """
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+def is_builtin(kind: str) -> bool:
+    """Tell whether a kind is that of a built-in plugin.
+
+    Args:
+        kind: The kind of an entry.
+
+    Returns:
+        True for the kinds there are, whatever the application has, and for every other `builtin.<name>` unless the
+        application has a module `builtin` of its own.
+    """
+    if not kind.startswith(f"{_BUILTIN}."):
+        return False
+    if kind in _kinds():
+        return True
+    from importlib.util import find_spec
+
+    return find_spec(_BUILTIN) is None
+
+
+@cache
+def _kinds() -> frozenset[str]:
+    from cpex import _core
+
+    return frozenset(_core.Builtin.kinds())
+
+
+def _warn_of_namesake(kind: str) -> None:
+    """Say that a class of the application's own module `builtin` is passed over."""
+    from importlib.util import find_spec
+
+    if find_spec(_BUILTIN) is None:
+        return
+    module_name, class_name = parse_class_name(kind)
+    try:
+        has_namesake = hasattr(import_module(module_name), class_name)
+    except Exception:
+        # It is not asked for: that it cannot be imported harms nobody here.
+        return
+    if has_namesake:
+        logger.warning("kind '%s' is the built-in plugin, not the class of the module 'builtin': rename that one", kind)
+
+
+def class_of(kind: str) -> Any:
+    """Import what makes plugins of a kind.
+
+    Args:
+        kind: `module.Class`, or `builtin.<name>`.
+
+    Returns:
+        The class.
+
+    Raises:
+        Exception: Whatever importing raised.
+    """
+    if is_builtin(kind):
+        from cpex.framework.builtin import BuiltinPlugin
+
+        _warn_of_namesake(kind)
+        return BuiltinPlugin
+    module_name, class_name = parse_class_name(kind)
+    return getattr(import_module(module_name), class_name)
 
 
 def special_type(config: PluginConfig) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from cpex import _core
 from cpex.framework._compat import is_compatible
 from cpex.framework._switches import SETTING_PLACES, SWITCHES, is_strict, plugin_settings
 from cpex.framework.loader._known_keys import suspicious_keys
+from cpex.framework.loader._special import is_builtin
 from cpex.framework.models import Config, PluginConfig
 
 if TYPE_CHECKING:
@@ -25,7 +27,10 @@ __all__ = ["ConfigLoader", "ConfigSaver", "place_of", "plugin_settings"]
 
 logger = logging.getLogger(__name__)
 
-_Places: TypeAlias = "list[tuple[PluginConfig, str]]"
+_Location: TypeAlias = tuple[str | int, ...]
+_Places: TypeAlias = "list[tuple[PluginConfig, dict[_Location, str]]]"
+
+_STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 _PLACES_ATTRIBUTE = "_places"
 
@@ -116,18 +121,37 @@ class ConfigSaver:
             raise RuntimeError(f"Error saving PluginConfig to {config_path}") from error
 
 
-def place_of(entry: PluginConfig, config: Config) -> str | None:
-    """Tell where a plugin's entry stands.
+def place_of(entry: PluginConfig, config: Config, field: str = "") -> str | None:
+    """Tell where a plugin's entry stands, or a field of it.
 
     Args:
         entry: One of the plugins of the configuration.
         config: The configuration.
+        field: The path of a field in the entry of a built-in plugin, such as `config.rules[2].pattern`.
 
     Returns:
         File, line and column, separated by colons; None if the entry was not read from a file.
     """
     places: _Places = config.__dict__.get(_PLACES_ATTRIBUTE, [])
-    return next((place for known, place in places if known is entry), None)
+    known = next((known for of, known in places if of is entry), None)
+    if known is None:
+        return None
+    location = location_of(field)
+    reached = (location[:length] for length in range(len(location), -1, -1))
+    return next(known[part] for part in reached if part in known)
+
+
+def location_of(field: str) -> _Location:
+    """Take the path of a field apart.
+
+    Args:
+        field: The path, such as `config.rules[2].pattern`.
+
+    Returns:
+        The keys and indexes on the way to it.
+    """
+    steps = _STEP.findall(field)
+    return tuple(int(index) if index else key for index, key in steps)
 
 
 def __getattr__(name: str) -> Any:
@@ -175,7 +199,25 @@ def _annotate(error: ValidationError, path: str, positions: _core.PositionIndex)
 
 
 def _places(config: Config, path: str, positions: _core.PositionIndex) -> _Places:
-    return [(entry, _place(path, positions, ("plugins", index))) for index, entry in enumerate(config.plugins or ())]
+    return [
+        (entry, {below: _place(path, positions, ("plugins", index, *below)) for below in _parts(entry)})
+        for index, entry in enumerate(config.plugins or ())
+    ]
+
+
+def _parts(entry: PluginConfig) -> Iterator[_Location]:
+    """The entry itself, and the fields of it that a built-in plugin may complain about."""
+    yield ()
+    if is_builtin(entry.kind):
+        yield from _nested(("hooks",), entry.hooks)
+        yield from _nested(("config",), entry.config)
+
+
+def _nested(at: _Location, value: Any) -> Iterator[_Location]:
+    yield at
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from _nested((*at, key), item)
 
 
 def _place(path: str, positions: _core.PositionIndex, loc: Iterable[str | int]) -> str:
@@ -190,7 +232,8 @@ def _warn_of_hooks(places: _Places) -> None:
     from cpex.framework.loader._suggest import did_you_mean
 
     registered = hook_names()
-    for entry, place in places:
+    for entry, known in places:
+        place = known[()]
         for hook in entry.hooks:
             probably = did_you_mean(hook, registered, CUSTOM_HOOK_CLOSENESS)
             if probably:

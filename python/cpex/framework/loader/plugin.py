@@ -13,9 +13,10 @@ from typing import cast
 from cpex.framework.base import Plugin
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE as EXTERNAL_PLUGIN_TYPE
 from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
-from cpex.framework.loader._special import SPECIAL_KINDS, special_type
+from cpex.framework.loader._special import SPECIAL_KINDS, class_of, special_type
 from cpex.framework.models import PluginConfig
-from cpex.framework.utils import import_module, parse_class_name
+from cpex.framework.utils import import_module as import_module
+from cpex.framework.utils import parse_class_name as parse_class_name
 
 __all__ = ["ALLOWED_PLUGIN_DIRS", "PluginLoader"]
 
@@ -117,8 +118,7 @@ class PluginLoader:
             Exception: Whatever importing raised, after logging it.
         """
         try:
-            module_name, class_name = parse_class_name(kind)
-            return cast(type[Plugin], getattr(import_module(module_name), class_name))
+            return cast(type[Plugin], class_of(kind))
         except Exception as error:
             if "." not in kind:
                 add_hint(error, f"a kind is 'module.Class', not '{kind}'")

@@ -1,11 +1,13 @@
 """Names, hooks and the loading of plugins."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from cpex.framework import PluginError, get_hook_registry
 from cpex.framework._loading import LoadFailure
 from cpex.framework.hooks.registry import hook_names
-from cpex.framework.loader._special import SPECIAL_KINDS, special_type
+from cpex.framework.loader._special import SPECIAL_KINDS, is_builtin, special_type
+from cpex.framework.loader.config import location_of
 
 from .._load import diagnose
 from .._problem import nearest
@@ -37,7 +39,7 @@ def duplicate_names(reading: Reading) -> Iterator[Finding]:
 def hook_lists(reading: Reading) -> Iterator[Finding]:
     """Finds plugins without hooks, and hooks listed twice."""
     for entry in reading.enabled:
-        if not entry.written("hooks") and entry.written("kind") not in SPECIAL_KINDS:
+        if not entry.written("hooks") and not _gets_hooks(entry.written("kind")):
             hint = "name the hooks it answers: hooks: [tool_pre_invoke]"
             message = f"{entry.name!r} has no hooks: it never runs"
             yield reading.finding(Code.NO_HOOKS, entry.at("hooks"), message, hint, entry.name)
@@ -126,7 +128,13 @@ def _hook_of(failure: LoadFailure, plugin: Plugin) -> str | None:
     return next(named, None)
 
 
+def _gets_hooks(kind: Any) -> bool:
+    return kind in SPECIAL_KINDS or (isinstance(kind, str) and is_builtin(kind))
+
+
 def _place(failure: LoadFailure, plugin: Plugin, hook: str | None) -> tuple[str | int, ...]:
+    if failure.phase == "construct" and is_builtin(plugin.config.kind):
+        return location_of(failure.error.partition(": ")[0])
     if hook is not None:
         return ("hooks", plugin.config.hooks.index(hook))
     return ("config",) if failure.phase == "construct" and plugin.config.config else ("kind",)

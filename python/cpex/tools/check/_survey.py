@@ -14,10 +14,10 @@ from cpex.framework._loading import LoadFailure, PluginLoading, UnavailablePlugi
 from cpex.framework._switches import ALLOWED_DIRS, allowed_dirs
 from cpex.framework.base import HookRef
 from cpex.framework.hooks.policies import HookPayloadPolicy
-from cpex.framework.loader._special import SPECIAL_KINDS, special_type
+from cpex.framework.loader._special import SPECIAL_KINDS, class_of, special_type
 from cpex.framework.loader.plugin import PluginLoader
 from cpex.framework.models import Config
-from cpex.framework.utils import import_module, parse_class_name
+from cpex.framework.utils import import_module
 
 from .._load import import_roots
 
@@ -115,8 +115,7 @@ class _Constructor(PluginLoader):
         if config.kind in SPECIAL_KINDS:
             special_type(config)
             return _Remote(config.model_copy())
-        module_name, class_name = parse_class_name(config.kind)
-        make_plugin = getattr(import_module(module_name), class_name)
+        make_plugin = class_of(config.kind)
         self.phase = "construct"
         plugin: Plugin = make_plugin(config.model_copy())
         return plugin
