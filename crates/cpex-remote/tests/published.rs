@@ -1,9 +1,10 @@
 //! With the published package at the other end, in both directions. W80, W81.
 //!
-//! `CPEX_PUBLISHED_PYTHON` names an interpreter that has `cpex[grpc]==0.1.4`; without it there is nothing to test.
+//! `CPEX_PEERS` names interpreters (`a:b`) that have `cpex[grpc]`, 0.1.3 or 0.1.4; without it there is nothing to test.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod certificates;
+mod interpreters;
 #[path = "../examples/probe_server/probe.rs"]
 mod probe;
 mod words;
@@ -21,6 +22,7 @@ use certificates::Authority;
 use cpex_remote::mcp::{Launch, Program};
 use cpex_remote::tls::{ClientAuth, ServerTls};
 use cpex_remote::{Remote, RemoteError, Secret, grpc, mcp, unix};
+use interpreters::interpreters;
 use probe::Probe;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -219,15 +221,6 @@ impl Place {
     }
 }
 
-/// The interpreter with the published package, if there is one here.
-fn interpreter() -> Option<PathBuf> {
-    let python = env::var_os("CPEX_PUBLISHED_PYTHON").map(PathBuf::from).filter(|python| python.exists());
-    if python.is_none() {
-        eprintln!("skipped: CPEX_PUBLISHED_PYTHON names no interpreter");
-    }
-    python
-}
-
 fn published(python: &Path) -> Command {
     let mut command = Command::new(python);
     command
@@ -258,121 +251,128 @@ async fn seen_by_host(python: &Path, config: &Path) -> Value {
 
 #[tokio::test]
 async fn a_published_host_sees_the_same_of_our_server_as_of_its_own() {
-    let Some(python) = interpreter() else { return };
-    for transport in TRANSPORTS {
-        let mut place = Place::new(transport);
-        let server = place.published_server(&python);
-        let mut theirs = seen_by_published_host(&python, &place).await;
-        drop(server);
+    for python in interpreters() {
+        for transport in TRANSPORTS {
+            let mut place = Place::new(transport);
+            let server = place.published_server(&python);
+            let mut theirs = seen_by_published_host(&python, &place).await;
+            drop(server);
 
-        let mut place = Place::new(transport);
-        let _server = place.our_server();
-        let ours = seen_by_published_host(&python, &place).await;
-        if let Transport::Unix = transport {
-            // W32: the published server leaves the details out.
-            theirs["error"]["error"]["details"] = json!({"k": 1.0});
+            let mut place = Place::new(transport);
+            let _server = place.our_server();
+            let ours = seen_by_published_host(&python, &place).await;
+            if let Transport::Unix = transport {
+                // W32: the published server leaves the details out.
+                theirs["error"]["error"]["details"] = json!({"k": 1.0});
+            }
+            assert_eq!(ours["plugins"], 1, "{transport:?}");
+            assert_eq!(ours["deny"]["continue_processing"], false, "{transport:?}");
+            assert_eq!(ours, theirs, "{transport:?}");
         }
-        assert_eq!(ours["plugins"], 1, "{transport:?}");
-        assert_eq!(ours["deny"]["continue_processing"], false, "{transport:?}");
-        assert_eq!(ours, theirs, "{transport:?}");
     }
 }
 
 #[tokio::test]
 async fn a_published_host_reaches_our_server_over_mutual_tls() {
     // W52: the published server does not start with TLS.
-    let Some(python) = interpreter() else { return };
-    let authority = Authority::new();
-    let config = mcp::ServerConfig {
-        tls: Some(ServerTls {
-            identity: authority.identity("localhost"),
-            clients: ClientAuth::Required(authority.bundle()),
-        }),
-        ..mcp::ServerConfig::new(mcp::Target::Tcp("127.0.0.1:0".to_owned()))
-    };
-    let server = mcp::Server::bind(config).await.unwrap();
-    let port = server.local_addr().unwrap().port();
-    tokio::spawn(server.serve(Arc::new(Probe), std::future::pending()));
-    let place = Place::new(Transport::McpTcp);
-    let identity = authority.encrypted_identity("client");
-    let target = json!({
-        "proto": "STREAMABLEHTTP", "url": format!("https://localhost:{port}/mcp"),
-        "tls": {
-            "certfile": identity.certfile, "keyfile": identity.keyfile, "ca_bundle": authority.bundle(),
-            "keyfile_password": certificates::PASSWORD,
-        },
-    });
-    let plugin =
-        json!({"name": words::NAME, "kind": "external", "hooks": ["tool_pre_invoke"], "mcp": target});
-    let seen = seen_by_host(&python, &place.write("host.yaml", plugin, json!({}))).await;
-    assert_eq!(seen["plugins"], 1);
-    assert_eq!(seen["deny"]["continue_processing"], false);
-    assert_eq!(seen["modify"]["modified_payload"]["args"]["ünï"], "✓");
+    for python in interpreters() {
+        let authority = Authority::new();
+        let config = mcp::ServerConfig {
+            tls: Some(ServerTls {
+                identity: authority.identity("localhost"),
+                clients: ClientAuth::Required(authority.bundle()),
+            }),
+            ..mcp::ServerConfig::new(mcp::Target::Tcp("127.0.0.1:0".to_owned()))
+        };
+        let server = mcp::Server::bind(config).await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        tokio::spawn(server.serve(Arc::new(Probe), std::future::pending()));
+        let place = Place::new(Transport::McpTcp);
+        let identity = authority.encrypted_identity("client");
+        let target = json!({
+            "proto": "STREAMABLEHTTP", "url": format!("https://localhost:{port}/mcp"),
+            "tls": {
+                "certfile": identity.certfile, "keyfile": identity.keyfile, "ca_bundle": authority.bundle(),
+                "keyfile_password": certificates::PASSWORD,
+            },
+        });
+        let plugin =
+            json!({"name": words::NAME, "kind": "external", "hooks": ["tool_pre_invoke"], "mcp": target});
+        let seen = seen_by_host(&python, &place.write("host.yaml", plugin, json!({}))).await;
+        assert_eq!(seen["plugins"], 1);
+        assert_eq!(seen["deny"]["continue_processing"], false);
+        assert_eq!(seen["modify"]["modified_payload"]["args"]["ünï"], "✓");
+    }
 }
 
 #[tokio::test]
 async fn our_client_understands_a_published_server() {
-    let Some(python) = interpreter() else { return };
-    for transport in TRANSPORTS {
-        let mut place = Place::new(transport);
-        let _server = place.published_server(&python);
-        let client = place.client().await;
-        let config = value(&client.plugin_config().await.unwrap().unwrap());
-        assert_eq!(config["name"], words::NAME, "{transport:?}");
-        assert_eq!(config["priority"], json!(42), "B12: an integer");
+    for python in interpreters() {
+        for transport in TRANSPORTS {
+            let mut place = Place::new(transport);
+            let _server = place.published_server(&python);
+            let client = place.client().await;
+            let config = value(&client.plugin_config().await.unwrap().unwrap());
+            assert_eq!(config["name"], words::NAME, "{transport:?}");
+            assert_eq!(config["priority"], json!(42), "B12: an integer");
 
-        let ask = async |name: &str, args: Value| client.invoke(&call(name, args)).await.unwrap();
-        let allowed = ask("allow", json!({})).await;
-        assert_eq!(result(&allowed)["continue_processing"], true);
-        assert_eq!(result(&allowed)["violation"], Value::Null);
-        let modified = ask("modify", json!({"text": "modify", "n": 3})).await;
-        let args = json!({"text": "modify", "n": 3, "added": 1, "f": 2.5, "ünï": "✓"});
-        assert_eq!(result(&modified)["modified_payload"]["args"], args);
-        let kept = ask("state", json!({})).await;
-        assert_eq!(result(&kept)["retry_delay_ms"], 7);
-        let context = value(kept.context.as_ref().unwrap());
-        assert_eq!((&context["state"], &context["metadata"]), (&json!({"k": {"v": 1}}), &json!({"m": "md"})));
-        assert_eq!(context["global_context"]["state"], json!({"sk": true, "g": [1, 2]}));
-        let denied = ask("deny", json!({})).await;
-        assert_eq!(result(&denied)["continue_processing"], false);
-        assert_eq!(result(&denied)["violation"]["code"], "PROBE");
-        assert_eq!(result(&denied)["violation"]["details"], json!({"n": 1, "l": ["a", null, 1.5]}));
-        assert_eq!(error(&ask("raise", json!({})).await).message, "RuntimeError('kaboom')");
-        assert_eq!(error(&ask("error", json!({})).await).code, "PERR");
+            let ask = async |name: &str, args: Value| client.invoke(&call(name, args)).await.unwrap();
+            let allowed = ask("allow", json!({})).await;
+            assert_eq!(result(&allowed)["continue_processing"], true);
+            assert_eq!(result(&allowed)["violation"], Value::Null);
+            let modified = ask("modify", json!({"text": "modify", "n": 3})).await;
+            let args = json!({"text": "modify", "n": 3, "added": 1, "f": 2.5, "ünï": "✓"});
+            assert_eq!(result(&modified)["modified_payload"]["args"], args);
+            let kept = ask("state", json!({})).await;
+            assert_eq!(result(&kept)["retry_delay_ms"], 7);
+            let context = value(kept.context.as_ref().unwrap());
+            assert_eq!(
+                (&context["state"], &context["metadata"]),
+                (&json!({"k": {"v": 1}}), &json!({"m": "md"}))
+            );
+            assert_eq!(context["global_context"]["state"], json!({"sk": true, "g": [1, 2]}));
+            let denied = ask("deny", json!({})).await;
+            assert_eq!(result(&denied)["continue_processing"], false);
+            assert_eq!(result(&denied)["violation"]["code"], "PROBE");
+            assert_eq!(result(&denied)["violation"]["details"], json!({"n": 1, "l": ["a", null, 1.5]}));
+            assert_eq!(error(&ask("raise", json!({})).await).message, "RuntimeError('kaboom')");
+            assert_eq!(error(&ask("error", json!({})).await).code, "PERR");
 
-        let big = json!({"text": "ä".repeat(400_000), "list": (0..1000).collect::<Vec<_>>()});
-        assert_eq!(result(&ask("echo", big.clone()).await)["modified_payload"]["args"], big);
+            let big = json!({"text": "ä".repeat(400_000), "list": (0..1000).collect::<Vec<_>>()});
+            assert_eq!(result(&ask("echo", big.clone()).await)["modified_payload"]["args"], big);
 
-        let mut unknown = call("allow", json!({}));
-        unknown.hook = "nope".to_owned();
-        let answer = client.invoke(&unknown).await.unwrap();
-        let message = "Unable to find nope for plugin ProbePlugin.  Make sure the plugin is registered.";
-        assert_eq!(error(&answer).message, message, "{transport:?}");
-        let mut stranger = call("allow", json!({}));
-        stranger.plugin = "Nobody".to_owned();
-        assert!(error(&client.invoke(&stranger).await.unwrap()).message.contains("for plugin Nobody"));
+            let mut unknown = call("allow", json!({}));
+            unknown.hook = "nope".to_owned();
+            let answer = client.invoke(&unknown).await.unwrap();
+            let message = "Unable to find nope for plugin ProbePlugin.  Make sure the plugin is registered.";
+            assert_eq!(error(&answer).message, message, "{transport:?}");
+            let mut stranger = call("allow", json!({}));
+            stranger.plugin = "Nobody".to_owned();
+            assert!(error(&client.invoke(&stranger).await.unwrap()).message.contains("for plugin Nobody"));
+        }
     }
 }
 
 #[tokio::test]
 async fn a_published_server_that_is_killed_leaves_an_error() {
     // W82
-    let Some(python) = interpreter() else { return };
-    for transport in [Transport::Unix, Transport::GrpcTcp, Transport::McpTcp] {
-        let mut place = Place::new(transport);
-        let mut server = place.published_server(&python).unwrap();
-        let client = place.client().await;
-        let slow = call("sleep", json!({"seconds": 120}));
-        let killed = async {
-            // Until the call is on its way there is nothing to see from outside.
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            server.kill().await.unwrap();
-        };
-        let (ended, ()) = tokio::join!(client.invoke(&slow), killed);
-        assert!(
-            matches!(ended, Err(RemoteError::Disconnected(_) | RemoteError::Reconnect { .. })),
-            "{ended:?}"
-        );
+    for python in interpreters() {
+        for transport in [Transport::Unix, Transport::GrpcTcp, Transport::McpTcp] {
+            let mut place = Place::new(transport);
+            let mut server = place.published_server(&python).unwrap();
+            let client = place.client().await;
+            let slow = call("sleep", json!({"seconds": 120}));
+            let killed = async {
+                // Until the call is on its way there is nothing to see from outside.
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                server.kill().await.unwrap();
+            };
+            let (ended, ()) = tokio::join!(client.invoke(&slow), killed);
+            assert!(
+                matches!(ended, Err(RemoteError::Disconnected(_) | RemoteError::Reconnect { .. })),
+                "{ended:?}"
+            );
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! With the official SDK of MCP at the other end, in both directions.
 //!
-//! `CPEX_SDK_PYTHON` names interpreters (`a:b`) that have `mcp`, 1.x or 2.x; without it there is nothing to test.
+//! `CPEX_PEERS` names interpreters (`a:b`) that have `mcp`, 1.x or 2.x; without it there is nothing to test.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod interpreters;
 mod words;
 
 use std::env;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use cpex_remote::RemoteError;
 use cpex_remote::mcp::{Client, ClientConfig, Endpoint, Http, Launch, Program};
+use interpreters::interpreters;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -23,15 +25,6 @@ use words::{call, result, value};
 const PATIENCE: Duration = Duration::from_secs(120);
 const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/sdk_client.py");
 const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/sdk_server.py");
-
-fn interpreters() -> Vec<PathBuf> {
-    let named = env::var_os("CPEX_SDK_PYTHON").unwrap_or_default();
-    let found: Vec<_> = env::split_paths(&named).filter(|python| python.is_file()).collect();
-    if found.is_empty() {
-        eprintln!("skipped: CPEX_SDK_PYTHON names no interpreter");
-    }
-    found
-}
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
