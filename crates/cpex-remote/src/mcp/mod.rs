@@ -33,7 +33,9 @@ pub use program::{Launch, Program};
 pub use server::Server;
 pub use stdio::serve_stdio;
 
-pub use crate::http::{Access, Limits, MAX_MESSAGE, Plaintext, StartError, Target};
+pub use crate::http::{
+    Access, ClientName, InvalidClientName, Limits, MAX_MESSAGE, Plaintext, StartError, Target,
+};
 
 /// HTTP/1.1 and HTTP/2, as TLS calls them.
 const SERVER_PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
