@@ -26,6 +26,7 @@ mod config;
 
 mod desk;
 mod gate;
+mod intake;
 mod pending;
 mod server;
 mod sessions;
