@@ -40,6 +40,9 @@ mod pool;
 mod program;
 mod question;
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
+
 pub use client::Client;
 pub use config::{ClientConfig, Endpoint, Http, ServerConfig, Sessions, StdioConfig};
 pub use program::{Launch, Program};
