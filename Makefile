@@ -22,6 +22,7 @@ export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export CPEX_PUBLISHED_PYTHON := $(CURDIR)/.venv-published/bin/python
 # The published package brings the SDK of MCP with it.
 export CPEX_PEERS := $(CURDIR)/.venv-published/bin/python:$(CURDIR)/.venv-peers/bin/python
+export CPEX_GRPC_PYTHON := $(CURDIR)/.venv-peers/bin/python
 export UV_LINK_MODE := copy
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH

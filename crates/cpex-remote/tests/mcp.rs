@@ -508,17 +508,18 @@ async fn limits_hold() {
     client.invoke(&call("allow", json!({}))).await.unwrap();
 
     let world = World::start_with(|config| {
-        (config.limits.calls, config.limits.message) = (1, 1024);
+        (config.limits.calls, config.limits.message) = (1, 200_000);
         config.arrival = Duration::from_millis(200);
     })
     .await;
     let (one, other) = (world.client().await, world.client().await);
-    let slow = call("sleep", json!({"seconds": 600}));
+    let large = "x".repeat(180_000);
+    let slow = call("sleep", json!({"seconds": 600, "text": large}));
     tokio::select! {
         ended = one.invoke(&slow) => panic!("{ended:?}"),
         () = async {
             world.backend.wait_for(|seen| seen.running == 1).await;
-            let refused = other.invoke(&call("allow", json!({}))).await.unwrap_err();
+            let refused = other.invoke(&call("allow", json!({"text": large}))).await.unwrap_err();
             assert!(refused.to_string().ends_with("the server takes no call now"), "{refused}");
             assert_eq!(refused.delivery(), Delivery::NotDelivered);
         } => {}
@@ -562,6 +563,29 @@ async fn tls_lets_in_whom_it_should() {
     ] {
         let refused = connect(host, trusted, identity).await.unwrap_err().to_string();
         assert!(refused.contains(reason) && refused.contains(host), "W54: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn clients_are_let_in_by_the_names_in_their_certificates() {
+    let authority = Authority::new();
+    let tls = ServerTls {
+        identity: authority.identity("localhost"),
+        clients: ClientAuth::Optional(authority.bundle()),
+    };
+    let world = World::start_with(|config| {
+        config.tls = Some(tls);
+        config.access.clients = vec!["dns:gateway.internal".parse().unwrap()];
+    })
+    .await;
+    let url = format!("https://localhost:{}/mcp", world.address().port());
+    for (name, let_in) in [(Some("gateway.internal"), true), (Some("other"), false), (None, false)] {
+        let identity = name.map(|name| authority.identity(name));
+        let tls = ClientTls { identity, ca_bundle: Some(authority.bundle()), verify: Verify::Full };
+        let connected = Client::connect(words::NAME, quick(Http { tls, ..Http::new(&url) })).await;
+        assert_eq!(connected.is_ok(), let_in, "{name:?}: {connected:?}");
+        let refused = connected.err().map(|refused| refused.to_string()).unwrap_or_default();
+        assert!(let_in || refused.contains("HTTP 403"), "{refused}");
     }
 }
 

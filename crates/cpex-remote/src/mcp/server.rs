@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::SERVER_PROTOCOLS;
 use super::config::{ServerConfig, Sessions};
 use super::desk::Desk;
-use super::gate::{Gate, House, memory_for};
+use super::gate::{Gate, House};
+use super::intake::Intake;
 use super::sessions::Book;
 use crate::backend::Backend;
 use crate::http::{Connections, Door, Guard, Listener, StartError, Versions};
@@ -26,10 +27,11 @@ impl Server {
     /// # Errors
     /// If it cannot listen there, may not without TLS, or TLS cannot be set up.
     pub async fn bind(config: ServerConfig) -> Result<Self, StartError> {
-        let ServerConfig { target, tls, plaintext, .. } = &config;
-        let listener =
-            Listener::bind(target, tls.as_ref(), *plaintext, SERVER_PROTOCOLS, |stream| Box::new(stream))
-                .await?;
+        let ServerConfig { target, tls, plaintext, access, .. } = &config;
+        let listener = Listener::bind(target, tls.as_ref(), *plaintext, access, SERVER_PROTOCOLS, |stream| {
+            Box::new(stream)
+        })
+        .await?;
         Ok(Self { config, listener })
     }
 
@@ -42,7 +44,7 @@ impl Server {
     /// Serves until `stop` ends, then lets calls under way finish for `limits.grace`.
     ///
     /// Besides the endpoint there are `/health`, `/ready` and `/metrics` (see [`Backend`]). All but the first two ask
-    /// for the token, if there is one.
+    /// who asks ([`Access`](super::Access)).
     pub async fn serve<B: Backend>(self, backend: Arc<B>, stop: impl Future<Output = ()>) {
         let Self { config, listener } = self;
         let limits = config.limits;
@@ -54,9 +56,7 @@ impl Server {
                 Sessions::Kept { most, idle } => Some(Book::new(most, idle)),
                 Sessions::None => None,
             },
-            limit: limits.message,
-            arrival: config.arrival,
-            memory: memory_for(limits.calls, limits.message),
+            intake: Intake::new(&limits, config.arrival),
             stopping: AtomicBool::new(false),
         });
         let door = Door { service: Gate::new(house.clone()), versions: Versions::Both, limits };
