@@ -207,7 +207,8 @@ class PluginCatalog(RefreshedCatalog):
             raise RuntimeError(f"Failed to install {manifest.name}: its manifest names no repository")
         with _workplace() as (downloads, unpacked):
             with _step(f"install {manifest.name}"):
-                archive = download(self.python_executable, f"git+{manifest.monorepo.package_source}", downloads)
+                source = self._with_credentials(manifest.monorepo.package_source)
+                archive = download(self.python_executable, f"git+{source}", downloads)
                 unpack(archive, unpacked)
             if verify_integrity:
                 logger.info("SHA-256 of %s: %s", manifest.name, compute_file_hash(archive))
