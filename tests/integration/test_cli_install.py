@@ -175,8 +175,8 @@ def test_nothing_of_a_tampered_source_archive_is_run(machine: Machine, index: Pa
     index.tampered[published.name] = forged.read_bytes()
     refused = machine.cpex("install", "my-guard", "-t", "pypi")
     assert refused.returncode == 4
-    assert "DO NOT MATCH THE HASHES" in refused.stdout
     assert not ran.exists()
+    assert "DO NOT MATCH THE HASHES" in refused.stdout
     index.tampered.clear()
     done = machine.cpex("install", "my-guard@>=1,<2", "-t", "pypi", "--no-convert")
     assert done.returncode == 0, done.stdout + done.stderr
