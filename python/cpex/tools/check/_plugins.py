@@ -133,7 +133,7 @@ def _gets_hooks(kind: Any) -> bool:
 
 
 def _place(failure: LoadFailure, plugin: Plugin, hook: str | None) -> tuple[str | int, ...]:
-    if failure.phase == "construct" and is_builtin(plugin.config.kind):
+    if failure.phase in ("construct", "initialize") and is_builtin(plugin.config.kind):
         return location_of(failure.error.partition(": ")[0])
     if hook is not None:
         return ("hooks", plugin.config.hooks.index(hook))
