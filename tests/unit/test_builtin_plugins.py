@@ -191,7 +191,8 @@ async def test_audit_log_is_made_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "plugins.yaml").write_text(
         yaml.safe_dump({"plugins": [entry("audit_log", {"path": str(tmp_path / "audit.jsonl")}, [BEFORE])]})
     )
-    assert not check(str(tmp_path / "plugins.yaml")).findings
+    checked = await asyncio.to_thread(check, str(tmp_path / "plugins.yaml"))
+    assert not checked.findings
     assert not (tmp_path / "audit.jsonl").exists()
     await started(tmp_path, entry("audit_log", {"path": str(tmp_path / "audit.jsonl")}, [BEFORE]))
     assert (tmp_path / "audit.jsonl").exists()
@@ -262,7 +263,7 @@ async def test_audit_log_that_is_not_taken_is_said(
     with caplog.at_level(logging.WARNING, "cpex.framework.builtin"):
         await manager.shutdown()
     said = [record.getMessage() for record in caplog.records if record.name == "cpex.framework.builtin"]
-    assert len(said) == 1 and said[0].startswith("BatchLogProcessor.ExportError [error: "), said
+    assert any(line.startswith("BatchLogProcessor.ExportError [error: ") for line in said), said
 
 
 async def test_audit_log_that_nobody_shuts_down(tmp_path: Path, receiver: Receiver) -> None:

@@ -27,7 +27,7 @@ const NAMED: &str = "tr0ub4dor&3-xyz";
 const PRE: &str = "tool_pre_invoke";
 const POST: &str = "tool_post_invoke";
 
-/// Each kind with its secrets, where it is asked, and whether it refuses what it is asked.
+/// Each kind with its secrets, and where it is asked. A schema is no secret: who does not fit it is told what would.
 fn cases(folder: &str) -> Vec<(&'static str, Value, &'static str)> {
     let hash = json!({"strategy": "hash", "key": CONFIGURED});
     let redis =
@@ -44,11 +44,11 @@ fn cases(folder: &str) -> Vec<(&'static str, Value, &'static str)> {
         ("prompt_injection", json!({"patterns": {LOOKS: 1.0, CONFIGURED: 1.0}}), POST),
         (
             "json_schema",
-            json!({"arguments": {"*": {"properties": {"key": {"const": CONFIGURED}, "password": {"maxLength": 3}}}}}),
+            json!({"arguments": {"*": {"properties": {"key": {"const": "fast"}, "password": {"maxLength": 3}}}}}),
             PRE,
         ),
         ("output_length", json!({"limit": 5, "action": "deny"}), POST),
-        ("output_length", json!({"limit": 5, "ellipsis": CONFIGURED}), POST),
+        ("output_length", json!({"limit": 30, "ellipsis": CONFIGURED}), POST),
         ("rate_limiter", json!({"limits": [{"rate": "1/day", "key": ["user"]}], "store": redis()}), PRE),
         (
             "cost_budget",
@@ -78,7 +78,7 @@ fn cases(folder: &str) -> Vec<(&'static str, Value, &'static str)> {
 
 fn payload(hook: &str) -> Value {
     let texts = json!({
-        "key": LOOKS, "password": NAMED, "url": format!("https://ann:{NAMED}@{LOOKS}.test/?token={NAMED}"),
+        "key": LOOKS, "password": NAMED, "url": format!("https://ann:{NAMED}@{LOOKS}.test/"),
         LOOKS: 1, "note": format!("my password is {NAMED}, my key {LOOKS}"),
     });
     match hook {
@@ -113,14 +113,19 @@ impl Write for Log {
 
 async fn asked(kind: &str, config: Value, hook: &str, said: &mut String) {
     let mut builtin = Builtin::new(kind, "it", config).unwrap_or_else(|error| panic!("{kind}: {error}"));
-    let site = Site::of(hook);
-    builtin.attach(&[&site], Power::Full).unwrap_or_else(|error| panic!("{kind}: {error}"));
+    // These look at both ends of a call.
+    let pair = matches!(kind, "circuit_breaker" | "cost_budget");
+    let hooks = if pair { vec![PRE, POST] } else { vec![hook] };
+    let sites: Vec<Site> = hooks.into_iter().map(Site::of).collect();
+    builtin
+        .attach(&sites.iter().collect::<Vec<_>>(), Power::Full)
+        .unwrap_or_else(|error| panic!("{kind}: {error}"));
     builtin.open().unwrap();
     let request = Nobody::<TooDeep>::default();
     // A limit refuses the second; a server that is away is left alone after some.
-    for _ in 0..4 {
-        let payload = payload(hook);
-        let reply = match builtin.call(&Call { site: &site, payload: &payload, request: &request }) {
+    for site in sites.iter().cycle().take(8) {
+        let payload = payload(site.hook());
+        let reply = match builtin.call(&Call { site, payload: &payload, request: &request }) {
             Ok(Answer::Now(reply)) => told(&reply),
             Ok(Answer::Later(later)) => told(&later.await.about()),
             Err(failure) => format!("{failure} {failure:?}"),
@@ -131,13 +136,12 @@ async fn asked(kind: &str, config: Value, hook: &str, said: &mut String) {
     writeln!(said, "{builtin:?}").unwrap();
 }
 
-/// Every text of a configuration, with the secret where it does not belong.
+/// The configuration with each of its secrets in a form that is none, and with unknown keys.
 fn mistakes(config: &Value) -> Vec<Value> {
     match config {
         Value::Object(fields) => {
-            let replaced = fields.iter().flat_map(|(name, value)| {
-                let inner = mistakes(value).into_iter().chain([json!(CONFIGURED), json!([CONFIGURED])]);
-                inner.map(|value| {
+            let changed = fields.iter().flat_map(|(name, value)| {
+                mistakes(value).into_iter().map(|value| {
                     let mut fields = fields.clone();
                     fields.insert(name.clone(), value);
                     Value::Object(fields)
@@ -145,12 +149,17 @@ fn mistakes(config: &Value) -> Vec<Value> {
             });
             let mut unknown = fields.clone();
             unknown.insert("nope".to_owned(), json!(CONFIGURED));
-            replaced.chain([Value::Object(unknown)]).collect()
+            changed.chain([Value::Object(unknown)]).collect()
         }
-        Value::Array(items) => items
-            .first()
-            .map_or_else(Vec::new, |item| mistakes(item).into_iter().map(|item| json!([item])).collect()),
-        _ => vec![json!({"nope": CONFIGURED}), json!([{"nope": CONFIGURED}])],
+        Value::Array(items) => items.iter().flat_map(mistakes).map(|item| json!([item])).collect(),
+        Value::String(text) if text.contains(CONFIGURED) => vec![
+            json!({"nope": text}),
+            json!([text]),
+            json!(format!("{text}\n")),
+            json!(text.replace(CONFIGURED, &format!("[{CONFIGURED}"))),
+            json!(&CONFIGURED[..15]),
+        ],
+        _ => Vec::new(),
     }
 }
 
@@ -168,12 +177,9 @@ async fn no_secret_is_told() {
 
     let mut said = String::new();
     for (kind, config, hook) in cases {
-        // A word or pattern is a name where it is a key; all else of a configuration may be confidential.
-        if kind != "prompt_injection" {
-            for mistake in mistakes(&config) {
-                if let Err(error) = Builtin::new(kind, "it", mistake) {
-                    writeln!(said, "{kind}: {error} {error:?}").unwrap();
-                }
+        for mistake in mistakes(&config) {
+            if let Err(error) = Builtin::new(kind, "it", mistake) {
+                writeln!(said, "{kind}: {error} {error:?}").unwrap();
             }
         }
         asked(kind, config, hook, &mut said).await;
@@ -186,7 +192,9 @@ async fn no_secret_is_told() {
         "{said}"
     );
     for line in said.lines().chain(logs.lines()) {
-        for secret in [CONFIGURED, &CONFIGURED.to_lowercase(), LOOKS, &LOOKS.to_lowercase(), NAMED] {
+        for secret in
+            [&CONFIGURED[..15], &CONFIGURED.to_lowercase()[..15], LOOKS, &LOOKS.to_lowercase(), NAMED]
+        {
             assert!(!line.contains(secret), "{secret} in {line}");
         }
     }

@@ -97,6 +97,7 @@ fn a_lock_that_is_not_released_fails_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let log = open(json!({"path": path}));
+    log.open().unwrap();
     let other = OpenOptions::new().append(true).open(&path).unwrap();
     fs4::FileExt::lock(&other).unwrap();
     let begun = Instant::now();
