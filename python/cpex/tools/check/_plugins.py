@@ -167,7 +167,7 @@ def is_part_of_cpex(kind: object) -> bool:
 
 
 def _place(failure: LoadFailure, plugin: Plugin, hook: str | None) -> tuple[str | int, ...]:
-    if failure.phase == "construct" and is_builtin(plugin.config.kind):
+    if failure.phase in ("construct", "initialize") and is_builtin(plugin.config.kind):
         return location_of(failure.error.partition(": ")[0])
     if hook is not None:
         return ("hooks", plugin.config.hooks.index(hook))
