@@ -78,7 +78,7 @@ fn cases(folder: &str) -> Vec<(&'static str, Value, &'static str)> {
 
 fn payload(hook: &str) -> Value {
     let texts = json!({
-        "key": LOOKS, "password": NAMED, "url": format!("https://ann:{NAMED}@{LOOKS}.test/"),
+        "key": LOOKS, "password": NAMED, "url": format!("https://ann:{NAMED}@{LOOKS}.test/?page=2&t%6Fken={NAMED}"),
         LOOKS: 1, "note": format!("my password is {NAMED}, my key {LOOKS}"),
     });
     match hook {

@@ -202,14 +202,12 @@ impl AuditLog {
         // Deep nesting is found here, before anything descends.
         let masked = payload.map(|payload| inspect(payload, &[&self.secrets])).transpose()?;
         let payload = masked.as_ref().and_then(|masked| masked.changed.as_ref()).or(payload);
-        let hidden = payload.and_then(|payload| hide::hidden(payload, &self.hide));
-        let payload = hidden.as_ref().or(payload);
-
         let around = serde_json::to_value(Record { payload: None, ..record })?;
         let mut record = inspect(&around, &[&self.secrets])?.changed.unwrap_or(around);
         if let (Some(fields), Some(payload)) = (record.as_object_mut(), payload) {
             fields.insert("payload".to_owned(), payload.clone());
         }
+        let record = hide::hidden(&record, &self.hide).unwrap_or(record);
         if let Some(file) = &self.file {
             let time =
                 jiff::Timestamp::try_from(now).map_or_else(|_| String::new(), |time| format!("{time:.6}"));
