@@ -371,7 +371,12 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
         let (phase, on_error) = self.kind_of(record.entry);
         let merged = self.merge(host, record.entry);
         let ending = if reply.allow { Ending::Allowed } else { Ending::Denied };
-        match judge(phase, on_error, ending) {
+        let verdict = judge(phase, on_error, ending);
+        // The answer of most: there is nothing to take.
+        if verdict == Verdict::Proceed && reply.is_bare() {
+            return merged;
+        }
+        match verdict {
             // A denial stands, whatever else of the answer is unreadable.
             Verdict::Halt => {
                 host.observe(record.entry, Event::Denied(reply.violation.as_ref()));
