@@ -83,6 +83,13 @@ struct Found {
     lease: Guard<Option<Arc<Lease>>>,
 }
 
+/// What a hook is invoked with.
+enum Given<'a> {
+    /// A payload, and what is to come of it.
+    Typed(&'a dyn AnyPayload, Kind),
+    Json(Value),
+}
+
 /// A plugin that a hook would ask, or why it would not.
 ///
 /// ```
@@ -316,12 +323,7 @@ impl Manager {
         if self.inner.plan.lacks(hook.bit()) {
             return Ok(Outcome::allowed(Report::default()));
         }
-        let Some(found) = self.find(hook.name())? else { return Ok(Outcome::allowed(Report::default())) };
-        let types = &found.plan.hook(found.hook).types;
-        if types.payload != Kind::of::<P>() || types.reply != Kind::of::<R>() {
-            return Err(other_types::<P>(hook.name(), types.payload));
-        }
-        self.run(found, payload, context).await?.read(|made| {
+        self.run(hook.name(), Given::Typed(payload, Kind::of::<R>()), context).await?.read(|made| {
             let made = (made as Arc<dyn Any + Send + Sync>).downcast();
             Ok(made.unwrap_or_else(|_| unreachable!("the driver looked at its type")))
         })
@@ -349,16 +351,8 @@ impl Manager {
         payload: Value,
         context: &Context,
     ) -> Result<JsonOutcome, InvokeError> {
-        let Some(found) = self.find(hook)? else { return Ok(Outcome::allowed(Report::default())) };
-        let wrong = |path: String, error: serde_json::Error| InvokeError::Json {
-            hook: hook.to_owned(),
-            path,
-            message: error.to_string(),
-        };
-        let payload = (found.plan.hook(found.hook).types.read_payload)(payload)
-            .map_err(|error| wrong(error.path().to_string(), error.into_inner()))?;
-        self.run(found, &*payload, context).await?.read(|made| {
-            let json = made.to_json().map_err(|error| wrong(".".to_owned(), error))?;
+        self.run(hook, Given::Json(payload), context).await?.read(|made| {
+            let json = made.to_json().map_err(|error| wrong_json(hook, ".".to_owned(), &error))?;
             Ok(Arc::new(json))
         })
     }
@@ -384,13 +378,25 @@ impl Manager {
 
     async fn run(
         &self,
-        found: Found,
-        payload: &dyn AnyPayload,
+        hook: &str,
+        given: Given<'_>,
         context: &Context,
     ) -> Result<Outcome<dyn AnyPayload>, InvokeError> {
+        let Some(Found { plan, hook: index, lease }) = self.find(hook)? else {
+            return Ok(Outcome::allowed(Report::default()));
+        };
         let Inner { health, detached, .. } = &*self.inner;
-        let Found { plan, hook: index, lease } = found;
         let hook = plan.hook(index);
+        let read;
+        let payload = match given {
+            Given::Typed(payload, reply) if hook.carries(payload.kind(), reply) => payload,
+            Given::Typed(payload, _) => return Err(other_types(hook, payload.kind())),
+            Given::Json(value) => {
+                read = (hook.types.read_payload)(value)
+                    .map_err(|error| wrong_json(&hook.name, error.path().to_string(), error.inner()))?;
+                &*read
+            }
+        };
         let started = Moment::now();
         let mut journal = memory::take();
         let mut host = Hosted::new(hook, payload, context, health);
@@ -453,8 +459,13 @@ impl Outcome<dyn AnyPayload> {
 }
 
 #[cold]
-fn other_types<P: Payload>(hook: &str, expected: Kind) -> InvokeError {
-    InvokeError::Payload { hook: hook.to_owned(), expected: expected.name, found: Kind::of::<P>().name }
+fn other_types(hook: &HookPlan, found: Kind) -> InvokeError {
+    InvokeError::Payload { hook: hook.name.to_string(), expected: hook.types.payload.name, found: found.name }
+}
+
+#[cold]
+fn wrong_json(hook: &str, path: String, error: &serde_json::Error) -> InvokeError {
+    InvokeError::Json { hook: hook.to_owned(), path, message: error.to_string() }
 }
 
 #[cold]

@@ -22,6 +22,9 @@ pub(crate) fn hook_span(hook: &HookPlan) -> Span {
 
 /// The hook has ended.
 pub(crate) fn hook_ended(span: &Span, end: &cpex_core::End<RustValues>, started: Moment) {
+    if span.is_disabled() {
+        return;
+    }
     let decision = match end {
         cpex_core::End::Completed => "allowed",
         cpex_core::End::Halted { .. } => "denied",
@@ -38,6 +41,9 @@ pub(crate) fn plugin_span(hook: &str, slot: &Slot) -> Span {
 
 /// The plugin has answered or failed.
 pub(crate) fn plugin_ended(span: &Span, end: &End, started: Moment) {
+    if span.is_disabled() {
+        return;
+    }
     let decision = match end {
         Ok(None) => "allowed",
         Ok(Some(reply)) => match reply.decision {
@@ -50,11 +56,10 @@ pub(crate) fn plugin_ended(span: &Span, end: &End, started: Moment) {
     ended(span, decision, started);
 }
 
+#[cold]
 fn ended(span: &Span, decision: &'static str, started: Moment) {
-    if !span.is_disabled() {
-        span.record("decision", decision);
-        span.record("duration_seconds", started.elapsed().as_secs_f64());
-    }
+    span.record("decision", decision);
+    span.record("duration_seconds", started.elapsed().as_secs_f64());
 }
 
 /// Tells of one plugin of one invocation.
