@@ -147,7 +147,7 @@ async fn a_hook_that_only_a_configuration_names_is_told() {
     builder().start().await.unwrap();
     let told = warnings.of();
     let expected =
-        "plugins.yaml:1:63: plugins[0].hooks[0]: no hook \"before_all\" is known: `Builder::hook` makes";
+        "plugins.yaml:1:62: plugins[0].hooks[0]: no hook \"before_all\" is known: `Builder::hook` makes";
     assert!(told.len() == 1 && told[0].contains(expected), "{told:?}");
 }
 
