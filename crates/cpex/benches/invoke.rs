@@ -74,8 +74,10 @@ macro_rules! boxed {
 
 boxed!(Allows Waits Rewrites);
 
+type Make = fn() -> Arc<dyn Boxed>;
+
 /// So many of them, of which the compiler knows nothing.
-fn boxed(plugin: fn() -> Arc<dyn Boxed>, count: usize) -> Vec<Arc<dyn Boxed>> {
+fn boxed(plugin: Make, count: usize) -> Vec<Arc<dyn Boxed>> {
     black_box((0..count).map(|_| plugin()).collect())
 }
 
@@ -96,7 +98,9 @@ async fn beside_each_other(plugins: &[Arc<dyn Boxed>], call: &ToolPreInvoke, con
 /// What plugins are given, kept by one of them.
 fn plugin_context(context: &Context) -> PluginContext {
     let (keep, kept) = mpsc::channel();
-    let keeps = move |_: &ToolPreInvoke, context: &mut PluginContext| keep.send(context.clone());
+    let keeps = move |_: &ToolPreInvoke, context: &mut PluginContext| {
+        keep.send(context.clone()).ok();
+    };
     let manager = now(Manager::builder().on(&TOOL_PRE_INVOKE, "keeps", keeps).start());
     now(invoke(
         &manager.unwrap_or_else(|error| unreachable!("{error}")),
@@ -150,7 +154,7 @@ fn rows<'a>(
     context: &'a Context,
     runtime: &'a tokio::runtime::Runtime,
 ) -> Vec<Row<'a>> {
-    let floor = |plugin: fn() -> Arc<dyn Boxed>, count| -> Run<'a> {
+    let floor = |plugin: Make, count| -> Run<'a> {
         let (plugins, mut context) = (boxed(plugin, count), plugin_context(context));
         Box::new(move |count| (0..count).for_each(|_| now(in_a_row(&plugins, call, &mut context))))
     };
@@ -164,8 +168,8 @@ fn rows<'a>(
     );
     let trimming = Manager::builder().policy(&TOOL_PRE_INVOKE, ["args"]);
     let in_json = manager(Mode::Sequential, 5);
-    let (allows, waits, rewrites): (fn() -> Arc<dyn Boxed>, fn() -> _, fn() -> _) =
-        (|| Arc::new(Allows), || Arc::new(Waits) as Arc<dyn Boxed>, || Arc::new(Rewrites) as Arc<dyn Boxed>);
+    let (allows, waits, rewrites): (Make, Make, Make) =
+        (|| Arc::new(Allows), || Arc::new(Waits), || Arc::new(Rewrites));
     let (together, mut contexts) = (boxed(allows, 5), vec![plugin_context(context); 5]);
     let (waits_alone, mut its_context) = (boxed(waits, 1), plugin_context(context));
     let waiting = with(Manager::builder(), Mode::Sequential, 1, || Waits);
@@ -181,7 +185,7 @@ fn rows<'a>(
         row(
             "concurrent/5",
             Box::new(move |count| {
-                (0..count).for_each(|_| now(beside_each_other(&together, call, &mut contexts)))
+                (0..count).for_each(|_| now(beside_each_other(&together, call, &mut contexts)));
             }),
             typed(manager(Mode::Concurrent, 5)),
         ),

@@ -23,7 +23,7 @@ use crate::detached::{Background, Detached};
 use crate::driver::drive;
 use crate::error::{Error, Failure, InvokeError};
 use crate::health::Health;
-use crate::hook::Hook;
+use crate::hook::{self, Hook};
 use crate::host::{Handle, Hosted, RustValues};
 use crate::lease::Lease;
 use crate::lifecycle::{Entry, Leaving, LoadFailure, State, shut_down, unused};
@@ -32,7 +32,7 @@ use crate::payload::{AnyPayload, Kind, Payload, Subject};
 use crate::plan::{Current, HookPlan, Plan, Stage};
 use crate::planning::plan;
 use crate::report::Report;
-use crate::{memory, metrics, narrator};
+use crate::{memory, metrics, narrator, spelling};
 
 /// Knows the plugins, and runs those that answer a hook. Cheap to clone: all clones are the same manager.
 ///
@@ -162,7 +162,9 @@ impl Manager {
     /// Loads the plugins one after another, in the order in which they were added. Nothing if it has been called.
     ///
     /// A plugin that cannot be loaded is left out, and logged, and listed by [`load_failures`](Self::load_failures);
-    /// its hooks deny if its entry says `on_missing: deny`.
+    /// its hooks deny if its entry says `on_missing: deny`. One whose hook is nearly that of a known one is logged; it is an
+    /// error if the plugin is required or `PLUGINS_STRICT_CONFIG` is true. An application makes its own hooks known with
+    /// [`Builder::hook`].
     ///
     /// ```
     /// # tokio::runtime::Runtime::new()?.block_on(async {
@@ -173,8 +175,9 @@ impl Manager {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Load`] if a plugin cannot be loaded that is required; those loaded before are shut down again.
-    /// [`Error::PayloadType`] if two plugins take different payloads at one hook.
+    /// [`Error::Load`] if a plugin cannot be loaded that is required, or whose hook is misspelt;
+    /// [`Error::PayloadType`] if one takes another payload than its hook carries; [`Error::NoHandler`] if an entry
+    /// written in Rust names a hook that its plugin does not answer. Those loaded before are shut down again.
     pub async fn initialize(&self) -> Result<(), Error> {
         let mut loading = self.inner.loading.lock().await;
         match loading.stage {
@@ -390,7 +393,7 @@ impl Manager {
         let read;
         let payload = match given {
             Given::Typed(payload, reply) if hook.carries(payload.kind(), reply) => payload,
-            Given::Typed(payload, _) => return Err(other_types(hook, payload.kind())),
+            Given::Typed(payload, reply) => return Err(other_types(hook, payload.kind(), reply)),
             Given::Json(value) => {
                 read = (hook.types.read_payload)(value)
                     .map_err(|error| wrong_json(&hook.name, error.path().to_string(), error.inner()))?;
@@ -459,8 +462,16 @@ impl Outcome<dyn AnyPayload> {
 }
 
 #[cold]
-fn other_types(hook: &HookPlan, found: Kind) -> InvokeError {
-    InvokeError::Payload { hook: hook.name.to_string(), expected: hook.types.payload.name, found: found.name }
+fn other_types(hook: &HookPlan, payload: Kind, reply: Kind) -> InvokeError {
+    let types = hook.types;
+    let mut plugins = hook.line_up.entries().iter().map(|entry| &entry.plugin);
+    let attached = plugins.find(|slot| slot.handler.takes() == types.payload);
+    InvokeError::Payload {
+        hook: hook.name.to_string(),
+        plugin: attached.map(|slot| slot.plugin.name().to_owned()),
+        expected: types.names(),
+        found: hook::names(payload, reply),
+    }
 }
 
 #[cold]
@@ -479,9 +490,12 @@ fn raised(entry: Option<usize>, fault: Fault<RustValues>, report: Report) -> Inv
 }
 
 pub(crate) async fn load_all(entries: &mut [Entry], rules: &Rules) -> Result<Plan, Error> {
+    let comes: Vec<_> = entries.iter().map(Entry::comes_to_hooks).collect();
     for entry in entries.iter_mut() {
         entry.load(rules).await?;
     }
+    let came: Vec<_> = entries.iter().zip(comes).filter_map(|(entry, came)| came.then_some(entry)).collect();
+    spelling::check(entries, &came, rules)?;
     plan(entries, rules)
 }
 
