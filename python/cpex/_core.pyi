@@ -177,6 +177,16 @@ class Builtin:
     def kinds() -> list[str]:
         """All kinds, as configurations name them."""
 
+    def open(self) -> None:
+        """Opens what it writes to, so that a start fails where a call would."""
+
+    @property
+    def lingers(self) -> bool:
+        """Whether to close it may have to be waited for."""
+
+    def close(self) -> None:
+        """Ends it, after the last call. Blocks if it lingers, and lets others have the interpreter meanwhile."""
+
     @property
     def hooks(self) -> list[str]:
         """The names of its hooks."""

@@ -338,9 +338,32 @@ async def test_kept_between_hooks() -> None:
     assert [await called(manager, failed) for _ in range(4)] == [True, True, False, False]
 
 
-async def test_kept_only_if_contexts_are_handed_on() -> None:
+async def test_kept_by_request_if_contexts_are_not_handed_on() -> None:
     manager = manager_of(breaker())
-    assert all([await called(manager, {"isError": True}, hand_on=False) for _ in range(4)])
+    failed = {"isError": True}
+    assert [await called(manager, failed, hand_on=False) for _ in range(4)] == [True, True, False, False]
+
+
+async def test_kept_of_another_request() -> None:
+    manager = manager_of(breaker())
+    for number in range(4):
+        before, _ = await manager.invoke_hook(PRE, Payload(), GlobalContext(request_id=f"before-{number}"))
+        assert before.continue_processing
+        other = GlobalContext(request_id=f"after-{number}")
+        await manager.invoke_hook(POST, Answered(result={"isError": True}), other)
+
+
+async def test_kept_of_a_refused_call() -> None:
+    """A probe that another plugin refuses frees its place at once, though the request's identifier remembers it."""
+    probing = {"consecutive": 1, "open_for": "1us"}
+    words = builtin("deny_list", "words", [PRE], config={"words": ["forbidden"]}, priority=2)
+    manager = manager_of(builtin("circuit_breaker", "breaker", [PRE, POST], config=probing, priority=1), words)
+    assert await called(manager, {"isError": True}, hand_on=False)
+    for _ in range(3):
+        refused, _ = await manager.invoke_hook(PRE, Payload(note="forbidden"), request())
+        assert refused.violation is not None and refused.violation.code == "DENIED_WORD"
+    assert await called(manager, "fine", hand_on=False)
+    assert await called(manager, "fine", hand_on=False)
 
 
 async def test_kept_beside_the_fields() -> None:

@@ -72,7 +72,7 @@ class PackageIndex:
         return None
 
     def _files(self, name: str) -> dict[str, str]:
-        found = sorted(self.folder.glob(f"{name.replace('-', '_')}-*.whl"))
+        found = sorted(self.folder.glob(f"{name.replace('-', '_')}-*"))
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

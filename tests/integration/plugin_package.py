@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import tarfile
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import yaml
 
@@ -89,3 +91,17 @@ def sources(folder: Path, name: str, version: str = "1.0.0", kind: str = "native
 
 def _record_hash(text: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+def source_archive(folder: Path, name: str, prelude: str = "") -> Path:
+    """Packs the sources of a package, as an index publishes them; `prelude` is run by whoever builds them."""
+    stem = f"{name.replace('-', '_')}-1.0.0"
+    archive = folder / f"{stem}.tar.gz"
+    with TemporaryDirectory() as workplace:
+        unpacked = Path(workplace, stem)
+        sources(unpacked, name)
+        backend = unpacked / "backend.py"
+        backend.write_text(prelude + backend.read_text())
+        with tarfile.open(archive, "w:gz") as packed:
+            packed.add(unpacked, stem)
+    return archive

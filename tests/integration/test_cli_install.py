@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.integration.package_index import PackageIndex, Publishes
-from tests.integration.plugin_package import sources, wheel
+from tests.integration.plugin_package import source_archive, sources, wheel
 
 import cpex
 
@@ -164,6 +164,33 @@ def test_a_tampered_package_is_refused(machine: Machine, index: PackageIndex, ha
         assert "Failed to download my-guard" in refused.stdout
     assert machine.files() == files
     assert machine.packages() == packages
+
+
+def test_nothing_of_a_tampered_source_archive_is_run(machine: Machine, index: PackageIndex, tmp_path: Path) -> None:
+    """L8: a build backend is code of the package. pip does not know the hash here: CPEX says it."""
+    index.hashes = Publishes.PYPI_JSON
+    published = source_archive(index.folder, "my-guard")
+    ran = tmp_path / "ran"
+    forged = source_archive(tmp_path, "my-guard", f"import pathlib; pathlib.Path({str(ran)!r}).touch()\n")
+    index.tampered[published.name] = forged.read_bytes()
+    refused = machine.cpex("install", "my-guard", "-t", "pypi")
+    assert refused.returncode == 4
+    assert not ran.exists()
+    assert "DO NOT MATCH THE HASHES" in refused.stdout
+    index.tampered.clear()
+    done = machine.cpex("install", "my-guard@>=1,<2", "-t", "pypi", "--no-convert")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "my_guard" in machine.packages()
+    assert "without verification" not in done.stderr
+
+
+def test_a_source_archive_without_a_hash(machine: Machine, index: PackageIndex) -> None:
+    """B26: as for a wheel."""
+    index.hashes = Publishes.NOTHING
+    source_archive(index.folder, "my-guard")
+    refused = machine.cpex("install", "my-guard", "-t", "pypi", PLUGINS_STRICT_INTEGRITY_MODE="true")
+    assert refused.returncode == 4
+    assert "Failed to verify my-guard" in refused.stdout
 
 
 def test_a_package_without_a_hash(machine: Machine, index: PackageIndex) -> None:

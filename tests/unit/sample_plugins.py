@@ -11,6 +11,7 @@ from cpex.framework import (
     PluginResult,
     ToolPreInvokePayload,
     ToolPreInvokeResult,
+    hook,
 )
 
 
@@ -56,3 +57,16 @@ class RemoteLike(Plugin):
 
     async def invoke_hook(self, hook_type: str, payload: Any, context: PluginContext) -> PluginResult[Any]:
         return PluginResult[Any](metadata={"hook": hook_type})
+
+
+class OwnHooks(Plugin):
+    """Answers hooks of an application; one of them looks misspelt, and one has its types with it."""
+
+    async def tool_pre_invoke(self, payload: ToolPreInvokePayload, context: PluginContext) -> ToolPreInvokeResult:
+        return ToolPreInvokeResult()
+
+    tool_pre_invok = my_own_hook = tool_pre_invoke_v2 = tool_pre_invoke
+
+    @hook("tool_pre_invokee", ToolPreInvokePayload, ToolPreInvokeResult)
+    async def typed(self, payload: ToolPreInvokePayload, context: PluginContext) -> ToolPreInvokeResult:
+        return ToolPreInvokeResult()

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
+import logging
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from cpex.framework import GlobalContext, PluginResult, TenantPluginManager, get_hook_registry
+from cpex.framework import (
+    GlobalContext,
+    PluginConfig,
+    PluginContext,
+    PluginResult,
+    TenantPluginManager,
+    get_hook_registry,
+)
 from cpex.framework._loading import LoadFailure
 from cpex.framework.builtin import BuiltinPlugin
 from cpex.framework.extensions.extensions import Extensions
@@ -171,6 +184,99 @@ async def test_audit_log(tmp_path: Path) -> None:
     line = json.loads(log.read_text())
     assert (line["hook"], line["request_id"], line["user"], line["tenant_id"]) == (BEFORE, "r-1", "bob", "t")
     assert line["subject"] == "search" and "AKIA" not in log.read_text()
+
+
+async def test_audit_log_is_made_at_the_start(tmp_path: Path) -> None:
+    """`cpex check` makes none; a log that cannot be opened is an error at the start, with the name of the field."""
+    (tmp_path / "plugins.yaml").write_text(
+        yaml.safe_dump({"plugins": [entry("audit_log", {"path": str(tmp_path / "audit.jsonl")}, [BEFORE])]})
+    )
+    checked = await asyncio.to_thread(check, str(tmp_path / "plugins.yaml"))
+    assert not checked.findings
+    assert not (tmp_path / "audit.jsonl").exists()
+    await started(tmp_path, entry("audit_log", {"path": str(tmp_path / "audit.jsonl")}, [BEFORE]))
+    assert (tmp_path / "audit.jsonl").exists()
+    dangling = tmp_path / "dangling"
+    dangling.symlink_to(tmp_path / "nowhere" / "audit.jsonl")
+    with pytest.raises(RuntimeError, match=r"config\.path: it cannot be opened"):
+        await started(tmp_path, entry("audit_log", {"path": str(dangling)}, [BEFORE], required=True))
+
+
+class Receiver:
+    """A receiver of OpenTelemetry logs, which answers each request when it is told to."""
+
+    def __init__(self, status: int = 200) -> None:
+        self.bodies: list[bytes] = []
+        self.arrived, self.go_on = threading.Event(), threading.Event()
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                receiver.bodies.append(self.rfile.read(int(self.headers["content-length"])))
+                receiver.arrived.set()
+                receiver.go_on.wait(30)
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"otlp": {"endpoint": f"http://127.0.0.1:{self.server.server_port}/v1/logs", "timeout": "20s"}}
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.go_on.set()
+    receiver.server.shutdown()
+    receiver.server.server_close()
+
+
+async def test_audit_log_is_sent_at_the_end(tmp_path: Path, receiver: Receiver) -> None:
+    """The receiver answers only once the event loop, which waits for the shutdown, has told it to."""
+    manager = await started(tmp_path, entry("audit_log", receiver.config, [BEFORE]))
+    await ask(manager, BEFORE, call("hello"), user="bob")
+    ending = asyncio.create_task(manager.shutdown())
+    while not receiver.arrived.is_set():
+        await asyncio.sleep(0.001)
+    assert not ending.done()
+    receiver.go_on.set()
+    await ending
+    assert len(receiver.bodies) == 1 and b"r-1" in receiver.bodies[0] and b"bob" in receiver.bodies[0]
+
+
+async def test_audit_log_that_is_not_taken_is_said(
+    tmp_path: Path, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.go_on.set()
+    receiver.server.shutdown()
+    receiver.server.server_close()
+    manager = await started(tmp_path, entry("audit_log", receiver.config, [BEFORE]))
+    await ask(manager, BEFORE, call("hello"))
+    with caplog.at_level(logging.WARNING, "cpex.framework.builtin"):
+        await manager.shutdown()
+    said = [record.getMessage() for record in caplog.records if record.name == "cpex.framework.builtin"]
+    assert any(line.startswith("BatchLogProcessor.ExportError [error: ") for line in said), said
+
+
+async def test_audit_log_that_nobody_shuts_down(tmp_path: Path, receiver: Receiver) -> None:
+    """It sends what waits when it is dropped, and lets others have the interpreter meanwhile."""
+    config = PluginConfig(name="guard", kind="builtin.audit_log", hooks=[BEFORE], config=receiver.config)
+    plugin = BuiltinPlugin(config)
+    payload = get_hook_registry().json_to_payload(BEFORE, call("hello"))
+    context = PluginContext(global_context=GlobalContext(request_id="r-1"))
+    await getattr(plugin, BEFORE)(payload, context)
+    threading.Thread(target=lambda: receiver.arrived.wait(30) and receiver.go_on.set()).start()
+    del plugin
+    gc.collect()
+    assert len(receiver.bodies) == 1
 
 
 async def test_policy_sees_the_payload_as_json(tmp_path: Path) -> None:

@@ -68,7 +68,12 @@ class ArgsWriter(Plugin):
         return PluginResult(modified_payload=changed)
 
 class Custom(Plugin):
-    @hook("my_hook")
+    @hook(["my_hook", "tool_pre_invoke_v2"])
+    async def answer(self, payload, context):
+        return PluginResult()
+
+class Misspelt(Plugin):
+    @hook("tool_pre_invok")
     async def answer(self, payload, context):
         return PluginResult()
 
@@ -148,15 +153,22 @@ EXTERNAL = (
     "plugins:\n  - {name: a, kind: external, hooks: [tool_pre_invoke], mcp: {proto: STREAMABLEHTTP, url: %s}%s}\n"
 )
 
+BUILTIN = "plugins:\n  - {name: a, kind: builtin.deny_list, hooks: [%s], config: {words: [x]}}\n"
+
 # code, a config that has it, a near miss that has nothing
 CASES = [
     ("syntax", "plugins: [", "plugins: []"),
     ("template", "plugins: []\n# {{ env.", "plugins: []\n# {{ env.X }}"),
-    ("not-a-mapping", "- a", ""),
+    ("not-a-mapping", "- a", "plugins: []"),
     ("unknown-key", HEAD + "    conditons: []", HEAD + "    conditions: []"),
     ("duplicate-key", HEAD + "    mode: audit\n    mode: transform", HEAD + "    mode: transform"),
     ("missing-key", "plugins: [{name: a, hooks: [tool_pre_invoke]}]", HEAD),
-    ("invalid-value", HEAD + "    mode: sequental", HEAD + "    mode: enforce"),
+    ("invalid-value", HEAD + "    mode: sequental", HEAD + "    mode: sequential"),
+    ("no-plugins", "", "plugins: []"),
+    ("no-plugins", "# plugins: []", "plugins: []"),
+    ("no-plugins", "plugins:\n#  - name: a", "plugins: []"),
+    ("legacy-mode", HEAD + "    mode: enforce", HEAD + "    mode: sequential"),
+    ("legacy-mode", HEAD + "    mode: permissive", HEAD + "    mode: transform"),
     ("unquoted-version", HEAD + "    version: 1.0", HEAD + '    version: "1.0"'),
     ("unknown-capability", HEAD + "    capabilities: [read_label]", HEAD),
     (
@@ -190,6 +202,13 @@ CASES = [
     ),
     ("duplicate-name", HEAD + entry("a", mode="audit"), HEAD + entry("a", mode="disabled")),
     ("unknown-hook", entries(entry("a", hooks="tool_pre_invok")), entries(entry("a", "Custom", hooks="my_hook"))),
+    (
+        "unknown-hook",
+        entries(entry("a", "Misspelt", hooks="tool_pre_invok")),
+        entries(entry("a", "Custom", hooks="tool_pre_invoke_v2")),
+    ),
+    ("unknown-hook", BUILTIN % "tool_pre_invok", BUILTIN % "tool_pre_invoke"),
+    ("unknown-hook", BUILTIN % "a_hook_of_the_host", BUILTIN % "cmf.tool_pre_invoke"),
     ("no-hooks", entries(entry("a", hooks="")), HEAD),
     ("repeated-hook", entries(entry("a", hooks="tool_pre_invoke, tool_pre_invoke")), HEAD),
     ("plugin-import", entries(entry("a", "Missing")), HEAD),
@@ -291,13 +310,13 @@ def test_each_code_has_a_case_and_a_near_miss(write: Write, code: str, bad: str,
 
 
 def test_every_code_has_a_case() -> None:
-    elsewhere = {Code.UNREADABLE, Code.PLUGIN_INITIALIZE, Code.KIND_UNAVAILABLE, *ELSEWHERE}
+    elsewhere = {Code.UNREADABLE, Code.NOT_CHECKED, Code.PLUGIN_INITIALIZE, Code.KIND_UNAVAILABLE, *ELSEWHERE}
     assert {case[0] for case in CASES} | elsewhere == set(Code)
 
 
 def test_every_code_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs/reference/check.md").read_text()
-    documented = re.findall(r"^\| `([a-z-]+)` \| (error|warning) \|", page, re.MULTILINE)
+    documented = re.findall(r"^\| `([a-z-]+)` \| (error|warning|note) \|", page, re.MULTILINE)
     assert documented == [(code.value, code.severity.value) for code in Code]
 
 
@@ -315,6 +334,50 @@ def test_without_loading_nothing_is_imported(write: Write) -> None:
     assert codes(
         write(entries(entry("a", "Exits"), entry("b", "Missing", hooks="tool_pre_invok"))), Loading.NOTHING
     ) == ["unknown-hook"]
+
+
+OF_RUST = """\
+plugins:
+  - name: allow
+    kind: guards.Exits
+    hooks: [tool_pre_invoke, orders.create, tool_pre_invok]
+    required: true
+  - name: words
+    kind: builtin.deny_list
+    hooks: [tool_pre_invoke, orders.create, tool_pre_invok]
+    config: {word: [x]}
+"""
+
+
+def test_without_importing_only_plugins_of_cpex_are_loaded(write: Write) -> None:
+    path = write(OF_RUST)
+    found = [(finding.code.value, finding.line) for finding in check(str(path), Loading.BUILTIN).findings]
+    assert found == [
+        ("not-checked", 3),
+        ("unknown-hook", 4),
+        ("not-checked", 8),
+        ("unknown-hook", 8),
+        ("plugin-construct", 9),
+    ]
+
+
+def test_notes_are_no_problems(write: Write) -> None:
+    path = write(HEAD + "    mode: enforce_ignore_error\n")
+    done = run("--no-import", "--strict", path)
+    assert done.exit_code == 0
+    assert "mode 'enforce_ignore_error' is the old name of 'sequential'" in done.stdout
+    assert "= write mode: sequential and on_error: ignore" in done.stdout
+    assert done.stdout.endswith("1 file checked: nothing to mend, 2 notes\n")
+    assert "::notice file=" in run("--no-import", "--format", "github", path).stdout
+    report = json.loads(run("--no-import", "--format", "json", path).stdout)
+    assert (report["errors"], report["warnings"], report["notes"]) == (0, 0, 2)
+    assert run("--no-import", "--start", path).exit_code == 2
+
+
+def test_a_misspelt_method_is_named(write: Write) -> None:
+    (finding,) = check(str(write(entries(entry("a", "Misspelt"))))).findings
+    assert finding.code is Code.HOOK_METHOD
+    assert finding.hint == "Misspelt.answer answers 'tool_pre_invok'"
 
 
 RICH = """\

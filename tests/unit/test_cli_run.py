@@ -21,7 +21,7 @@ from cpex.tools.cli import app
 
 PLUGINS = """
 import os
-from cpex.framework import Plugin, PluginResult, PluginViolation
+from cpex.framework import HttpAuthCheckPermissionResultPayload, Plugin, PluginResult, PluginViolation
 
 class Gate(Plugin):
     async def tool_pre_invoke(self, payload, context):
@@ -58,6 +58,10 @@ class Native(Plugin):
     async def tool_pre_invoke(self, payload, context):
         os.write(1, b"native noise\\n")
         return PluginResult()
+
+class Permission(Plugin):
+    async def http_auth_check_permission(self, payload, context):
+        return PluginResult(modified_payload=HttpAuthCheckPermissionResultPayload(granted=True, reason="known"))
 
 class NoPlugin:
     pass
@@ -228,6 +232,32 @@ def test_sees_edits_in_place(config: Any, session: Any) -> None:
     (entry,) = entries(run(config("InPlace"), session(ALLOWED), "--json"), "invocation")
     assert entry["decision"] == "modified"
     assert entry["changes"] == [{"path": "args.added", "old": "", "new": "1"}]
+
+
+HEADERS = {"cookie": "a=b", "x-client": "mine"}
+
+
+def test_headers_are_compared_with_headers(config: Any, session: Any, tmp_path: Path) -> None:
+    """At the hooks of HTTP plugins return a part of the payload, or something else."""
+    plugins = tmp_path / "headers.yaml"
+    settings = "{headers: {X-Client: {value: cpex, overwrite: true}, X-New: {value: '1'}}, remove: [Cookie]}"
+    hooks = "[http_pre_request, http_post_request]"
+    plugins.write_text(f"plugins: [{{name: h, kind: builtin.header_injector, hooks: {hooks}, config: {settings}}}]")
+    request = {"path": "/", "method": "GET", "headers": HEADERS}
+    response = {**request, "headers": {"host": "h"}, "response_headers": {"x-client": "theirs"}}
+    lines = [{"hook": "http_pre_request", "payload": request}, {"hook": "http_post_request", "payload": response}]
+    results = entries(run("--json", plugins, session(*lines)), "invocation")
+    assert [sorted(change["path"] for change in result["changes"]) for result in results] == [
+        ["headers.X-Client", "headers.X-New", "headers.cookie", "headers.x-client"],
+        ["response_headers.X-Client", "response_headers.X-New", "response_headers.x-client"],
+    ]
+
+
+def test_what_is_no_part_of_the_payload_is_shown_as_new(config: Any, session: Any) -> None:
+    hook = "http_auth_check_permission"
+    asked = {"hook": hook, "payload": {"user_email": "a@b.c", "permission": "p"}}
+    (result,) = entries(run("--json", config("Permission", hooks=[hook]), session(asked)), "invocation")
+    assert [change["path"] for change in result["changes"]] == ["granted", "reason"]
 
 
 def test_lines_of_one_request_share_plugin_contexts(config: Any, session: Any) -> None:

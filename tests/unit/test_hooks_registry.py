@@ -131,3 +131,14 @@ def test_json_and_values(registry: HookRegistry) -> None:
     result = registry.json_to_result("tool_pre_invoke", '{"continue_processing": false}')
     assert type(result) is ToolPreInvokeResult
     assert result.continue_processing is False
+
+
+def test_hooks_are_known_before_they_are_registered() -> None:
+    script = (
+        "from cpex.framework.hooks.registry import hook_names, known_hooks, register_all_hooks\n"
+        "known = known_hooks()\n"
+        "assert known > set(hook_names())\n"
+        "register_all_hooks()\n"
+        "assert known == set(hook_names())\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -224,7 +224,7 @@ FOREIGN_SETTINGS = (
 def test_b6_a_setting_that_resembles_one_of_ours_is_suspicious(
     load: Load, path: str, caplog: pytest.LogCaptureFixture, written: str, meant: str
 ) -> None:
-    text = f"plugin_settings:\n  {written}: always\n"
+    text = f"plugin_settings:\n  {written}: always\nplugins: []\n"
     message = f'{path}:2:3: unknown key "{written}" in plugin_settings; did you mean "{meant}"?'
     load(text)
     assert [record.getMessage() for record in caplog.records] == [message]
@@ -233,7 +233,7 @@ def test_b6_a_setting_that_resembles_one_of_ours_is_suspicious(
 
 
 def test_b6_settings_of_hosts_are_not_suspicious(load: Load, caplog: pytest.LogCaptureFixture) -> None:
-    load(f"plugin_settings: {{{FOREIGN_SETTINGS}}}", PLUGINS_STRICT_CONFIG="true")
+    load(f"plugins: []\nplugin_settings: {{{FOREIGN_SETTINGS}}}", PLUGINS_STRICT_CONFIG="true")
     assert not caplog.records
 
 
@@ -292,11 +292,34 @@ def test_bad_choices_name_the_right_one(load: Load, path: str) -> None:
     assert "did you mean" not in notes["plugins[1].mode"]
 
 
-def test_hooks_that_are_nearly_right_are_warnings(load: Load, path: str, caplog: pytest.LogCaptureFixture) -> None:
-    load("plugins:\n- {name: a, kind: b.C, hooks: [tool_pre_invok, my_own_hook, tool_pre_invoke]}\n")
-    assert caplog.messages == [
-        f'{path}:2:3: unknown hook "tool_pre_invok" of plugin a; did you mean "tool_pre_invoke"?'
-    ]
+@pytest.mark.parametrize(
+    ("text", "at", "hint"),
+    [
+        ("", "1:1", '; write "plugins: []" if that is meant'),
+        ("# plugins:\n#  - name: a\n", "1:1", '; write "plugins: []" if that is meant'),
+        ("plugin_dirs: []\nplugins:\n", "2:8", '; write "plugins: []" if that is meant'),
+        ("plugin:\n- {name: a, kind: b.C}\n", "1:1", ""),
+    ],
+)
+def test_b6_a_file_without_plugins_is_suspicious(
+    load: Load, path: str, caplog: pytest.LogCaptureFixture, text: str, at: str, hint: str
+) -> None:
+    message = f"{path}:{at}: no plugins are named: everything is allowed{hint}"
+    assert not load(text).plugins
+    assert caplog.messages[-1] == message
+    with pytest.raises(ConfigKeyError, match=re.escape(message)):
+        load(text, PLUGINS_STRICT_CONFIG="true")
+
+
+def test_a_list_without_plugins_is_meant(load: Load, caplog: pytest.LogCaptureFixture) -> None:
+    assert load("plugins: []", PLUGINS_STRICT_CONFIG="true").plugins == []
+    assert not caplog.records
+
+
+def test_c30_a_missing_file_is_an_error_where_wanted(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUGINS_STRICT_CONFIG", "true")
+    with pytest.raises(FileNotFoundError, match=re.escape(path)):
+        ConfigLoader.load_config(path)
 
 
 def test_entries_know_their_place(load: Load, path: str) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from tests.unit.sample_plugins import Allow
@@ -195,3 +197,12 @@ class TestSearchPath:
     def test_b30_settings_add_roots(self, loader: PluginLoader, tmp_path: Path) -> None:
         loader.append_to_search_path([str(tmp_path / "more" / "a")], allowed_dirs=[str(tmp_path / "more")])
         assert loader.plugin_dirs == [str(tmp_path / "more" / "a")]
+
+
+async def test_tests_of_applications_can_replace_the_import() -> None:
+    """As in 0.1.4: `mock.patch` at the loader's module gives a plugin that nothing installs."""
+    fake = SimpleNamespace(Fake=Plugin)
+    with patch("cpex.framework.loader.plugin.import_module", return_value=fake) as replaced:
+        plugin = await PluginLoader().load_and_instantiate_plugin(PluginConfig(name="a", kind="not.installed.Fake"))
+    assert type(plugin) is Plugin
+    replaced.assert_called_once_with("not.installed")

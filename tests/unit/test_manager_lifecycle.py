@@ -20,7 +20,9 @@ from cpex.framework import (
     PluginManager,
     TenantPluginManager,
     ToolPreInvokePayload,
+    get_hook_registry,
 )
+from cpex.framework.hooks.tools import ToolPreInvokeResult
 from cpex.framework.loader.config import plugin_settings
 from cpex.framework.models import Config, ExecutionReport, PluginCondition
 
@@ -374,3 +376,61 @@ async def test_conditions_changed_in_place_count_when_a_plugin_is_registered_nex
     conditional.conditions.clear()
     manager._registry.register(Allow(entry("b")))
     assert (await manager.invoke_hook("tool_pre_invoke", PAYLOAD, REQUEST))[0].metadata == {"a": "ran", "b": "ran"}
+
+
+WORDS = {"words": ["x"]}
+
+
+async def test_c14_hooks_that_are_probably_misspelt(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One that a method answers may be the application's own, unless it nearly is a known one."""
+    path = tmp_path / "plugins.yaml"
+    path.write_text(
+        "plugins:\n"
+        "- {name: a, kind: tests.unit.sample_plugins.OwnHooks, hooks: [tool_pre_invok, my_own_hook,\n"
+        "   tool_pre_invoke_v2, tool_pre_invokee, tool_pre_invoke]}\n"
+        "- {name: w, kind: builtin.deny_list, config: {words: [x]}, hooks: [pre_tool_invoke, cmf.tool_pre_invoke,\n"
+        "   my.thing]}\n"
+        "- {name: idle, kind: b.C, hooks: [tool_pre_invok], mode: disabled}\n"
+        "- {name: gone, kind: no_such.Module, hooks: [tool_pre_invok]}\n"
+    )
+    manager = TenantPluginManager(str(path))
+    await manager.initialize()
+    assert [message for message in caplog.messages if "unknown hook" in message] == [
+        f'{path}:2:63: unknown hook "tool_pre_invok" of plugin a; did you mean "tool_pre_invoke"?',
+        f'{path}:4:68: unknown hook "pre_tool_invoke" of plugin w; nobody registered it'
+        '; did you mean "tool_pre_invoke"?',
+        f'{path}:5:4: unknown hook "my.thing" of plugin w; nobody registered it',
+        f'{path}:7:46: unknown hook "tool_pre_invok" of plugin gone; did you mean "tool_pre_invoke"?',
+    ]
+
+
+@pytest.mark.parametrize("guard", [{"required": True}, {"on_missing": "deny"}])
+@pytest.mark.parametrize(("kind", "config"), [("builtin.deny_list", WORDS), ("tests.unit.sample_plugins.OwnHooks", {})])
+async def test_b7_a_guard_at_a_misspelt_hook_ends_the_start(
+    guard: dict[str, Any], kind: str, config: dict[str, Any]
+) -> None:
+    manager = manager_of(entry("a", kind, hooks=["tool_pre_invok"], config=config, **guard))
+    wanted = '^Plugin initialization failed: a - unknown hook "tool_pre_invok"; did you mean "tool_pre_invoke"\\?$'
+    with pytest.raises(RuntimeError, match=wanted):
+        await manager.initialize()
+    assert not manager.initialized
+
+
+async def test_b6_strict_configuration_takes_no_misspelt_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    lenient = manager_of(entry("a", "builtin.deny_list", hooks=["tool_pre_invok"], config=WORDS))
+    await lenient.initialize()
+    monkeypatch.setenv("PLUGINS_STRICT_CONFIG", "true")
+    manager = manager_of(entry("a", "builtin.deny_list", hooks=["tool_pre_invok"], config=WORDS))
+    with pytest.raises(RuntimeError, match='unknown hook "tool_pre_invok"'):
+        await manager.initialize()
+
+
+async def test_hooks_that_an_application_has_registered_are_known(caplog: pytest.LogCaptureFixture) -> None:
+    registry = get_hook_registry()
+    registry.register_hook("tool_pre_invokation", ToolPreInvokePayload, ToolPreInvokeResult)
+    try:
+        own = entry("a", hooks=["tool_pre_invokation"], config=WORDS, required=True, cls="builtin.deny_list")
+        await manager_of(own).initialize()
+    finally:
+        del registry._hook_payloads["tool_pre_invokation"], registry._hook_results["tool_pre_invokation"]
+    assert not caplog.messages

@@ -187,6 +187,43 @@ def test_an_api_that_is_not_there(monkeypatch: pytest.MonkeyPatch, caplog: pytes
     assert not {"t0ken", "s3cret"} & set(caplog.text.replace("@", ":").split(":"))
 
 
+def test_credentials_of_a_repository_are_not_stored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stay in the environment: a manifest has the bare address, and installing puts them back."""
+    address = "https://bob:s3cret@github.example/owner/repo"
+    monkeypatch.setenv("PLUGINS_GITHUB_TOKEN", "t0ken")
+    monkeypatch.setenv("PLUGINS_REPO_URLS", f"https://github.example/other/one, {address}.git")
+    tree = {"tree": [{"path": f"guard/{file}", "type": "blob"} for file in ("pyproject.toml", "plugin-manifest.yaml")]}
+
+    def answer(url: str, **_: Any) -> httpx.Response:
+        request = httpx.Request("GET", url)
+        if "/other/one/" in url:
+            return httpx.Response(200, json={"tree": []}, request=request)
+        if "git/trees" in url:
+            return httpx.Response(200, json=tree, request=request)
+        return httpx.Response(200, text=yaml.safe_dump(manifest().model_dump(mode="json")), request=request)
+
+    monkeypatch.setattr(httpx, "get", answer)
+    catalog = PluginCatalog()
+    assert catalog.update_catalog_with_pyproject() is False
+    stored = [path.read_text() for path in folder.rglob("*") if path.is_file()]
+    assert any("https://github.example/owner/repo#subdirectory=guard" in text for text in stored)
+    assert not any("s3cret" in text or "bob" in text for text in stored)
+
+    wanted: list[str] = []
+
+    def download(_python: str, requirement: str, *_: Any) -> Path:
+        wanted.append(requirement)
+        raise RuntimeError("not today")
+
+    monkeypatch.setattr("cpex.tools.catalog.download", download)
+    catalog.load()
+    known = catalog.find("guard")
+    assert known is not None
+    with pytest.raises(RuntimeError, match="not today"):
+        catalog.install_folder_via_pip(known)
+    assert wanted == [f"git+{address}.git#subdirectory=guard"]
+
+
 def test_a_project_that_is_no_package(folder: Path) -> None:
     """L6: the message says what to do with one."""
     Path("native").mkdir()

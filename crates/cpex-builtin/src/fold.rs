@@ -1,6 +1,7 @@
 //! Texts as people read them: signs without width left out, digits and signs of other forms made plain.
 
 use std::borrow::Cow;
+use std::iter::from_fn;
 use std::ops::Range;
 
 use crate::finding::Finding;
@@ -14,18 +15,39 @@ pub(crate) struct Folded<'a> {
 
 /// Folds a text. One of ASCII is borrowed as it is.
 pub(crate) fn fold(text: &str) -> Folded<'_> {
-    if text.is_ascii() || text.chars().all(|character| plain(character) == Some(character)) {
-        return Folded { text: Cow::Borrowed(text), steps: Vec::new() };
-    }
-    let (mut folded, mut steps) = (String::with_capacity(text.len()), Vec::new());
-    for (at, character) in text.char_indices() {
+    let (mut folded, mut steps, mut end) = (String::new(), Vec::new(), 0);
+    for (at, character) in beyond_ascii(text) {
         let seen = plain(character);
-        folded.extend(seen);
         if seen != Some(character) {
-            steps.push((folded.len(), at + character.len_utf8()));
+            folded.push_str(&text[end..at]);
+            folded.extend(seen);
+            end = at + character.len_utf8();
+            steps.push((folded.len(), end));
         }
     }
+    if steps.is_empty() {
+        return Folded { text: Cow::Borrowed(text), steps };
+    }
+    folded.push_str(&text[end..]);
     Folded { text: Cow::Owned(folded), steps }
+}
+
+/// The signs of a text that are not ASCII, with their places.
+fn beyond_ascii(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let mut at = 0;
+    from_fn(move || {
+        at += ascii(&text.as_bytes()[at..]);
+        let (place, character) = (at, text[at..].chars().next()?);
+        at += character.len_utf8();
+        Some((place, character))
+    })
+}
+
+/// How many bytes of ASCII there are at the beginning. Most texts have nothing else: they are read by the block.
+fn ascii(bytes: &[u8]) -> usize {
+    const BLOCK: usize = 32;
+    let blocks = bytes.chunks_exact(BLOCK).take_while(|block| block.is_ascii()).count() * BLOCK;
+    blocks + bytes[blocks..].iter().take_while(|byte| byte.is_ascii()).count()
 }
 
 impl Folded<'_> {
@@ -57,6 +79,8 @@ fn plain(character: char) -> Option<char> {
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe63}' => '-',
         '\u{fe6b}' => '@',
         '\u{3002}' => '.',
+        // Letters of Europe are many, and before all other digits.
+        ..'\u{660}' => character,
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(character) - 0xfee0)?,
         _ => digit(character).unwrap_or(character),
     })

@@ -131,7 +131,7 @@ impl JsonSchema {
 impl Schema {
     fn compile(schema: &Value, field: &str, check_formats: bool) -> Result<Self, ConfigError> {
         let validator = options(check_formats).build(schema).map_err(|error| {
-            ConfigError::new(format!("{field}{}", error.instance_path()), error.to_string())
+            ConfigError::new(format!("{field}{}", error.instance_path()), error.masked().to_string())
         })?;
         let mut names = BTreeSet::new();
         collect_names(schema, &mut names);

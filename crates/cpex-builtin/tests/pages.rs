@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use cpex_builtin::plugin::{
-    Answer, Builtin, Call, Decision, Fact, KINDS, Keep, Power, Reply, Request, Site, User,
+    Answer, Builtin, Call, Decision, Fact, KINDS, Keep, Keeps, Power, Reply, Request, Site, User,
 };
 use cpex_builtin::text::TooDeep;
 use cpex_config::{Node, Templates};
@@ -100,7 +100,7 @@ impl Request for Context<'_> {
         Ok(None)
     }
 
-    fn keep(&self) -> Result<Keep, TooDeep> {
+    fn keep(&self, _: &Keeps) -> Result<Keep, TooDeep> {
         Ok(self.1.clone())
     }
 }
@@ -134,7 +134,7 @@ fn every_kind_has_a_page_whose_examples_hold() {
         let (mut current, mut outcomes, mut configs) = (Vec::new(), Vec::new(), 0);
         for block in blocks(&page) {
             match block.info.as_str() {
-                "yaml" => {
+                "yaml" | r#"yaml title="plugins.yaml""# => {
                     current = plugins(&block.text, name);
                     configs += 1;
                 }

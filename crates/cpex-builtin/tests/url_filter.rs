@@ -90,6 +90,31 @@ fn urls_are_read_as_browsers_do() {
         ("https://example.com/?next=javascript:alert(1)", Some("denied_scheme")),
         ("https://example.com/wiki/File:Map.svg", None),
         ("https://example.com/?next=https://example.org/", None),
+        ("https://example.com/?http://10.0.0.1/=1", Some("private_address")),
+        ("https://example.com/?http%3A%2F%2F10.0.0.1", Some("private_address")),
+        ("https://example.com/?a=1&//10.0.0.1", Some("private_address")),
+        ("https://example.com/?next=http%253A%252F%252F10.0.0.1", Some("private_address")),
+        ("https://example.com/?next=http%25253A%25252F%25252F10.0.0.1", Some("private_address")),
+        ("https://example.com/?next=%2525252525252525", Some("nested_url")),
+        ("https://example.com/?next=%252F%252F10%252e0.0.1", Some("private_address")),
+        ("https://example.com/#http://10.0.0.1/", Some("private_address")),
+        ("https://example.com/#http%3a//10%2e0.0.1/", Some("private_address")),
+        ("https://example.com/#a=b&url=http://10.0.0.1/", Some("private_address")),
+        ("https://example.com/#/open?url=http%3A%2F%2F10.0.0.1", Some("private_address")),
+        ("https://example.com/#javascript:alert(1)", Some("denied_scheme")),
+        ("https://example.com/#/docs/page", None),
+        ("https://example.com/a%20b?c=d%20e%2525#f%20g", None),
+        ("https://example.com/proxy/http%3A%2F%2F10.0.0.1%2F", Some("private_address")),
+        ("https://example.com/proxy/http%253a%252f%252f10.0.0.1", Some("private_address")),
+        ("https://example.com/proxy/http:/10.0.0.1/", Some("private_address")),
+        ("https://example.com/%2525252525252525", Some("nested_url")),
+        ("http://10%2e0%2e0%2e1/", Some("private_address")),
+        ("http://10%2E0.0.1%2e/", Some("private_address")),
+        ("http://metadata%2einternal/", Some("private_address")),
+        ("http://10.0.0.1#.example.com/", Some("private_address")),
+        ("http://10.0.0.1%23.example.com/", Some("malformed_url")),
+        ("http%3A%2F%2F10.0.0.1%2F", Some("private_address")),
+        ("https%3A%2F%2Fexample.com%2F", None),
         ("data:text/html;base64,PGI+", Some("denied_scheme")),
         ("file:///etc/passwd", Some("denied_scheme")),
     ] {
@@ -104,6 +129,14 @@ fn urls_are_read_as_browsers_do() {
         ("https://bad.example.org/", false),
         ("https://notexample.com/", false),
         ("https://example.com.evil.test/", false),
+        ("https://evil.test/#example.com", false),
+        ("https://evil.test%2fexample.com/", false),
+        ("https://evil%2etest/example.com", false),
+        ("https://bad%2eexample%2eorg/", false),
+        ("https://a%2eexample.org/", true),
+        ("https://example.com/?next=https%3A%2F%2Fevil.test", false),
+        ("https://example.com/https%3A%2F%2Fevil.test", false),
+        ("https://example.com/#https%3A%2F%2Fevil.test", false),
     ] {
         assert_eq!(narrow.objection(url).is_none(), allowed, "{url}");
     }
@@ -144,6 +177,15 @@ fn a_url_that_a_text_hides_is_found() {
         (json!({"href": "/docs/page#top"}), None),
         (json!({"href": "../page?x=1"}), None),
         (json!({"curl": "10.0.0.1"}), None),
+        (json!({"url": "10%2e0%2e0%2e1/x"}), Some("private_address")),
+        (json!({"url": "http%3A%2F%2F10.0.0.1"}), Some("private_address")),
+        (json!({"url": "https%3A%2F%2Fexample.com%2F"}), None),
+        (json!({"body": "a=1&next=http%3A%2F%2F10.0.0.1%2Fa&b=2"}), Some("private_address")),
+        (
+            json!({"body": "a=1&next=https%253A%252F%252Fexample.com&next=http%253a%252f%252f10.0.0.1"}),
+            Some("private_address"),
+        ),
+        (json!({"body": "a=1&next=https%3A%2F%2Fexample.com&b=2"}), None),
     ] {
         assert_eq!(found(&default, &payload).as_deref(), kind, "{payload}");
     }
@@ -158,6 +200,7 @@ fn a_url_that_a_text_hides_is_found() {
         ("https://example.com:6379/", Some("denied_port")),
         ("http://example.com/", Some("denied_port")),
         ("https://example.com/?next=http://10.0.0.1/", None),
+        ("https://example.com/http%3A%2F%2F10.0.0.1/?http://10.0.0.1/#http://10.0.0.1/", None),
     ] {
         assert_eq!(ports.objection(url), objection, "{url}");
     }
@@ -169,7 +212,19 @@ fn a_url_that_a_text_hides_is_found() {
 #[test]
 fn time_is_linear_in_the_text() {
     let default = filter(json!({"allow_userinfo": true, "action": "report", "fields": []}));
-    for part in ["http:a|", "http://a|", "a@", ")", "http://a/)", "_", "a:", "http://a\n"] {
+    for part in [
+        "http:a|",
+        "http://a|",
+        "a@",
+        ")",
+        "http://a/)",
+        "_",
+        "a:",
+        "http://a\n",
+        "%25",
+        "http%3a%2f%2f",
+        "http://a/%25",
+    ] {
         let payload = json!({"note": format!("x {}", part.repeat((1 << 18) / part.len()))});
         inspect(&payload, &[&default]).unwrap();
     }

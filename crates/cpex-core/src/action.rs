@@ -84,6 +84,15 @@ impl<V: Values> Reply<V> {
     /// Go on, and nothing else.
     pub const ALLOW: Self =
         Self { allow: true, violation: None, payload: None, extensions: None, retry_delay_ms: 0 };
+
+    /// Is its decision all that it says?
+    #[inline]
+    pub(crate) const fn is_bare(&self) -> bool {
+        self.violation.is_none()
+            && self.payload.is_none()
+            && self.extensions.is_none()
+            && self.retry_delay_ms == 0
+    }
 }
 
 impl<V: Values> Fault<V> {

@@ -195,17 +195,20 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
                     Err(error) => self.take_fault(host, record, Fault::Error(error)),
                 }
             }
-            Ended::Overtaken { duration_ns } => {
-                // It ran to its end before it could be stopped: what it wrote is kept, what it decided is not.
-                if !reply.allow && self.kind_of(entry).0.rules().may_block {
-                    host.observe(entry, Event::Denied(reply.violation.as_ref()));
-                }
-                let _ = self.merge(host, entry);
-                self.record(entry, Fate::Cancelled, duration_ns);
-            }
+            Ended::Overtaken { duration_ns } => self.pass_over(host, entry, &reply, duration_ns),
             Ended::Cancelled { duration_ns } => self.record(entry, Fate::Cancelled, duration_ns),
         }
         Ok(())
+    }
+
+    /// It ran to its end before it could be stopped: what it wrote is kept, what it decided is not.
+    #[cold]
+    fn pass_over(&mut self, host: &mut impl Host<V>, entry: usize, reply: &Reply<V>, duration_ns: u64) {
+        if !reply.allow && self.kind_of(entry).0.rules().may_block {
+            host.observe(entry, Event::Denied(reply.violation.as_ref()));
+        }
+        let _ = self.merge(host, entry);
+        self.record(entry, Fate::Cancelled, duration_ns);
     }
 
     /// A plugin ended without an answer.
@@ -332,6 +335,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
     }
 
     /// Notes that a running entry has ended, and whether its end still counts.
+    #[inline]
     fn end_of(&mut self, entry: usize, now_ns: u64) -> Result<Ended, Misuse> {
         let state = self.states.get_mut(entry).ok_or(Misuse::NotRunning(entry))?;
         let (since_ns, told) = match *state {
@@ -350,6 +354,8 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
         })
     }
 
+    // Of those that were stopped; the others are recorded where they are judged.
+    #[cold]
     fn record(&mut self, entry: usize, fate: Fate, duration_ns: u64) {
         self.outcome.records.push(Record { duration_ns, ..Record::new(entry, fate) });
     }
@@ -365,7 +371,12 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
         let (phase, on_error) = self.kind_of(record.entry);
         let merged = self.merge(host, record.entry);
         let ending = if reply.allow { Ending::Allowed } else { Ending::Denied };
-        match judge(phase, on_error, ending) {
+        let verdict = judge(phase, on_error, ending);
+        // The answer of most: there is nothing to take.
+        if verdict == Verdict::Proceed && reply.is_bare() {
+            return merged;
+        }
+        match verdict {
             // A denial stands, whatever else of the answer is unreadable.
             Verdict::Halt => {
                 host.observe(record.entry, Event::Denied(reply.violation.as_ref()));
@@ -404,6 +415,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
         Ok(())
     }
 
+    #[inline]
     fn merge(&mut self, host: &mut impl Host<V>, entry: usize) -> Result<(), V::Error> {
         let rules = self.kind_of(entry).0.rules();
         if rules.merges_state {
@@ -465,6 +477,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
         Ok(extensions)
     }
 
+    #[cold]
     fn take_fault(&mut self, host: &mut impl Host<V>, mut record: Record<V>, fault: Fault<V>) {
         let (phase, on_error) = self.kind_of(record.entry);
         let disabled = match judge(phase, on_error, fault.ending()) {
@@ -491,6 +504,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
     }
 
     /// A denial counts: what it leaves is the payload, and whom it leaves is the background.
+    #[cold]
     fn halt(&mut self) {
         self.outcome.extensions = None;
         self.outcome.retry_delay_ms = 0;
@@ -533,6 +547,7 @@ impl<V: Values, L: Deref<Target = LineUp<V::Plugin>>> Invocation<V, L> {
         Some(entry)
     }
 
+    #[inline]
     fn kind_of(&self, entry: usize) -> (Phase, crate::OnError) {
         let entry = &self.line_up.entries()[entry];
         (entry.phase, entry.on_error)

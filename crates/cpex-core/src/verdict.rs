@@ -51,6 +51,8 @@ pub enum Verdict {
 ///
 /// A detached plugin has nobody left to raise to: its `Fail` means `Ignore`, its violations are failures, and
 /// an interruption ends nothing but itself.
+// Where the ending is known beforehand, so is most of the verdict.
+#[inline(always)]
 #[must_use]
 pub const fn judge(phase: Phase, on_error: OnError, ending: Ending) -> Verdict {
     match (ending, phase, on_error) {

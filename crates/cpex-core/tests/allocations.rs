@@ -1,31 +1,7 @@
 //! An invocation allocates a fixed number of times, however many plugins take part.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use cpex_core::{Action, Facts, Invocation, Phase};
-use cpex_testkit::{Case, Payload, Plugin, Request, Sim};
-
-/// Counts what this thread allocates.
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is handed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller keeps to the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps to the contract of `dealloc`.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
+use cpex_testkit::{Case, Counting, Payload, Plugin, Request, Sim};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -39,7 +15,7 @@ fn allocations(phase: Phase, len: usize) -> usize {
     host.merged_state.reserve(len);
     host.merged_metadata.reserve(len);
 
-    let before = COUNT.get();
+    let before = Counting::allocations();
     let mut invocation = Invocation::<Sim>::start(line_up, settings, payload, None, &facts, |_| false, 0);
     loop {
         match invocation.poll(&mut host) {
@@ -53,7 +29,7 @@ fn allocations(phase: Phase, len: usize) -> usize {
     }
     let outcome = invocation.into_outcome();
     assert_eq!(outcome.records.len(), len);
-    COUNT.get() - before
+    Counting::allocations() - before
 }
 
 #[test]

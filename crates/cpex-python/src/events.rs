@@ -10,8 +10,9 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::log;
 
-/// The crate that is listened to; its modules are no concern of a reader of logs.
-const SPEAKER: &str = "cpex_builtin";
+/// Who is listened to, and from which level on: the built-in plugins, and what sends their OpenTelemetry logs. The
+/// modules are no concern of a reader of logs.
+const SPEAKERS: [(&str, Level); 2] = [("cpex_builtin", Level::INFO), ("opentelemetry", Level::WARN)];
 
 const LOGGER: &str = "cpex.framework.builtin";
 
@@ -26,14 +27,19 @@ struct Listener;
 
 impl Subscriber for Listener {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && *metadata.level() <= Level::INFO && metadata.target().starts_with(SPEAKER)
+        let heard = |(speaker, least): &(&str, Level)| {
+            metadata.target().starts_with(speaker) && metadata.level() <= least
+        };
+        metadata.is_event() && SPEAKERS.iter().any(heard)
     }
 
     fn event(&self, event: &Event<'_>) {
         let mut text = Text::default();
         event.record(&mut text);
         let level = if *event.metadata().level() == Level::INFO { "info" } else { "warning" };
-        Python::try_attach(|py| log::say(py, LOGGER, level, &format!("{}{}", text.message, text.fields)));
+        // Those of OpenTelemetry have a name, and a message only if the name does not say it.
+        let message = if text.message.is_empty() { event.metadata().name() } else { &text.message };
+        Python::try_attach(|py| log::say(py, LOGGER, level, &format!("{message}{}", text.fields)));
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -65,6 +71,7 @@ impl Visit for Text {
         // Writing to a string does not fail.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
+            "name" => Ok(()),
             name => write!(self.fields, " [{name}: {value:?}]"),
         };
     }

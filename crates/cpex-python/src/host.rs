@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::builtin::{Asked, Asking};
+use crate::builtin::{self, Asked, Asking};
 use crate::context::{Given, RequestContext};
 use crate::control::Control;
 use crate::engine::Engine;
@@ -99,6 +99,18 @@ impl Hosted {
             extensions: work.extensions.as_ref().map(|extensions| extensions.bind(py)),
         };
         builtin.get().ask(work.payload.bind(py), &asking, neighbours.get(), scans).map(Some)
+    }
+
+    /// No hook comes after one that was refused: built-in plugins give up what they have kept of it.
+    pub(crate) fn give_up(&self, py: Python<'_>) -> PyResult<()> {
+        for (entry, seat) in self.seats.iter().enumerate() {
+            if self.control(entry).builtin.is_some()
+                && let Some(Seat { given: Some(given), .. }) = seat
+            {
+                builtin::give_up(given.context.bind(py))?;
+            }
+        }
+        Ok(())
     }
 
     /// Calls a plugin's method with its payload, a context, and extensions if it takes them. What comes back

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use cpex_builtin::plugin::Scans;
-use cpex_core::Action;
+use cpex_core::{Action, End};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -268,6 +268,9 @@ impl Pipeline {
         let outcome = self.invocation.take_outcome();
         let background = self.background.take().map(|tasks| tasks.into_bound(py));
         self.hosted.end_chain_span(py, &outcome);
+        if !matches!(outcome.end, End::Completed) {
+            self.hosted.give_up(py)?;
+        }
         result::conclude(py, &self.hosted, outcome, background)
     }
 

@@ -14,6 +14,7 @@
 //! assert_eq!(run.ending(), "halted by guard: no");
 //! ```
 
+pub mod allocations;
 pub mod case;
 mod chain;
 mod decode;
@@ -31,6 +32,7 @@ pub mod values;
 pub mod when;
 pub mod world;
 
+pub use allocations::Counting;
 pub use case::Case;
 pub use extensions::{Edit, Extensions, Writing};
 pub use journal::Journal;

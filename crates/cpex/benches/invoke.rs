@@ -1,16 +1,20 @@
 //! What a hook costs beside its floor: the same boxed async functions, awaited in a row.
+//!
+//! The floor has what `#[plugin]` makes of a method, behind a trait of its own as the manager has it behind one, and a
+//! context that was made beforehand: what a person would write who keeps plugins of several types in one list.
 
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::pin;
+use std::sync::{Arc, mpsc};
 use std::task::{Context as Task, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cpex::config::{Mode, PluginConfig};
 use cpex::hooks::{TOOL_PRE_INVOKE, ToolPreInvoke};
-use cpex::plugin::BoxFuture;
-use cpex::{Builder, Context, Manager, Plugin, Reply, plugin};
+use cpex::plugin::{Answer, BoxFuture};
+use cpex::{Builder, Context, Manager, Plugin, PluginContext, Reply, plugin};
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -53,29 +57,57 @@ impl Rewrites {
     }
 }
 
-/// A method of a plugin, as an application would keep it that has no manager.
-type Boxed = fn(&ToolPreInvoke) -> BoxFuture<'_, Reply<ToolPreInvoke>>;
+/// A plugin, as an application would keep it that has no manager.
+trait Boxed: Send + Sync {
+    fn call<'a>(&'a self, call: &'a ToolPreInvoke, context: &'a mut PluginContext) -> BoxFuture<'a, Answer>;
+}
 
-const ALLOWS: Boxed = |call| Box::pin(Allows.check(call));
-const WAITS: Boxed = |call| Box::pin(Waits.check(call));
-const REWRITES: Boxed = |call| Box::pin(Rewrites.check(call));
+macro_rules! boxed {
+    ($($plugin:ident)+) => {$(
+        impl Boxed for $plugin {
+            fn call<'a>(&'a self, call: &'a ToolPreInvoke, _: &'a mut PluginContext) -> BoxFuture<'a, Answer> {
+                Box::pin(async move { Answer::of(self.check(call).await) })
+            }
+        }
+    )+};
+}
+
+boxed!(Allows Waits Rewrites);
+
+type Make = fn() -> Arc<dyn Boxed>;
 
 /// So many of them, of which the compiler knows nothing.
-fn functions(function: Boxed, count: usize) -> Vec<Boxed> {
-    black_box(vec![function; count])
+fn boxed(plugin: Make, count: usize) -> Vec<Arc<dyn Boxed>> {
+    black_box((0..count).map(|_| plugin()).collect())
 }
 
-async fn in_a_row(functions: &[Boxed], call: &ToolPreInvoke) {
-    for function in functions {
-        black_box(function(call).await);
+async fn in_a_row(plugins: &[Arc<dyn Boxed>], call: &ToolPreInvoke, context: &mut PluginContext) {
+    for plugin in plugins {
+        black_box(plugin.call(call, context).await);
     }
 }
 
-async fn beside_each_other(functions: &[Boxed], call: &ToolPreInvoke) {
-    let mut running: FuturesUnordered<_> = functions.iter().map(|function| function(call)).collect();
-    while let Some(reply) = running.next().await {
-        black_box(reply);
+async fn beside_each_other(plugins: &[Arc<dyn Boxed>], call: &ToolPreInvoke, contexts: &mut [PluginContext]) {
+    let started = plugins.iter().zip(contexts).map(|(plugin, context)| plugin.call(call, context));
+    let mut running: FuturesUnordered<_> = started.collect();
+    while let Some(answer) = running.next().await {
+        black_box(answer);
     }
+}
+
+/// What plugins are given, kept by one of them.
+fn plugin_context(context: &Context) -> PluginContext {
+    let (keep, kept) = mpsc::channel();
+    let keeps = move |_: &ToolPreInvoke, context: &mut PluginContext| {
+        keep.send(context.clone()).ok();
+    };
+    let manager = now(Manager::builder().on(&TOOL_PRE_INVOKE, "keeps", keeps).start());
+    now(invoke(
+        &manager.unwrap_or_else(|error| unreachable!("{error}")),
+        &ToolPreInvoke::new("search"),
+        context,
+    ));
+    kept.recv().unwrap_or_else(|error| unreachable!("{error}"))
 }
 
 async fn invoke(manager: &Manager, call: &ToolPreInvoke, context: &Context) {
@@ -88,7 +120,8 @@ async fn invoke_json(manager: &Manager, context: &Context) {
     assert!(black_box(outcome).is_ok_and(|outcome| outcome.is_allowed()));
 }
 
-/// For futures that need no runtime.
+/// For futures that need no runtime. They stay where they are, as in the future of who awaits them.
+#[inline(always)]
 fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Task::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
@@ -121,8 +154,9 @@ fn rows<'a>(
     context: &'a Context,
     runtime: &'a tokio::runtime::Runtime,
 ) -> Vec<Row<'a>> {
-    let floor = |functions: Vec<Boxed>| -> Run<'a> {
-        Box::new(move |count| (0..count).for_each(|_| now(in_a_row(&functions, call))))
+    let floor = |plugin: Make, count| -> Run<'a> {
+        let (plugins, mut context) = (boxed(plugin, count), plugin_context(context));
+        Box::new(move |count| (0..count).for_each(|_| now(in_a_row(&plugins, call, &mut context))))
     };
     let typed = |manager: Manager| -> Run<'a> {
         Box::new(move |count| (0..count).for_each(|_| now(invoke(&manager, call, context))))
@@ -130,24 +164,29 @@ fn rows<'a>(
     let another_hook = Manager::builder().on(
         &cpex::hooks::TOOL_POST_INVOKE,
         "another hook's",
-        |_: &cpex::hooks::ToolPostInvoke, _: &mut cpex::PluginContext| (),
+        |_: &cpex::hooks::ToolPostInvoke, _: &mut PluginContext| (),
     );
     let trimming = Manager::builder().policy(&TOOL_PRE_INVOKE, ["args"]);
     let in_json = manager(Mode::Sequential, 5);
-    let (together, waiting, waits_alone) =
-        (functions(ALLOWS, 5), with(Manager::builder(), Mode::Sequential, 1, || Waits), functions(WAITS, 1));
+    let (allows, waits, rewrites): (Make, Make, Make) =
+        (|| Arc::new(Allows), || Arc::new(Waits), || Arc::new(Rewrites));
+    let (together, mut contexts) = (boxed(allows, 5), vec![plugin_context(context); 5]);
+    let (waits_alone, mut its_context) = (boxed(waits, 1), plugin_context(context));
+    let waiting = with(Manager::builder(), Mode::Sequential, 1, || Waits);
     let row = |name, floor, ours| Row { name, floor: Some(floor), ours };
     let nobody = typed(with(another_hook, Mode::Sequential, 0, || Allows));
     vec![
         Row { name: "nobody", floor: None, ours: nobody },
-        row("sequential/1", floor(functions(ALLOWS, 1)), typed(manager(Mode::Sequential, 1))),
-        row("sequential/5", floor(functions(ALLOWS, 5)), typed(manager(Mode::Sequential, 5))),
-        row("sequential/10", floor(functions(ALLOWS, 10)), typed(manager(Mode::Sequential, 10))),
-        row("transform/5", floor(functions(ALLOWS, 5)), typed(manager(Mode::Transform, 5))),
-        row("audit/5", floor(functions(ALLOWS, 5)), typed(manager(Mode::Audit, 5))),
+        row("sequential/1", floor(allows, 1), typed(manager(Mode::Sequential, 1))),
+        row("sequential/5", floor(allows, 5), typed(manager(Mode::Sequential, 5))),
+        row("sequential/10", floor(allows, 10), typed(manager(Mode::Sequential, 10))),
+        row("transform/5", floor(allows, 5), typed(manager(Mode::Transform, 5))),
+        row("audit/5", floor(allows, 5), typed(manager(Mode::Audit, 5))),
         row(
             "concurrent/5",
-            Box::new(move |count| (0..count).for_each(|_| now(beside_each_other(&together, call)))),
+            Box::new(move |count| {
+                (0..count).for_each(|_| now(beside_each_other(&together, call, &mut contexts)));
+            }),
             typed(manager(Mode::Concurrent, 5)),
         ),
         row(
@@ -155,7 +194,7 @@ fn rows<'a>(
             Box::new(move |count| {
                 runtime.block_on(async {
                     for _ in 0..count {
-                        in_a_row(&waits_alone, call).await;
+                        in_a_row(&waits_alone, call, &mut its_context).await;
                     }
                 });
             }),
@@ -169,12 +208,12 @@ fn rows<'a>(
         ),
         row(
             "JSON/5",
-            floor(functions(ALLOWS, 5)),
+            floor(allows, 5),
             Box::new(move |count| (0..count).for_each(|_| now(invoke_json(&in_json, context)))),
         ),
         row(
             "policy that trims/5",
-            floor(functions(REWRITES, 5)),
+            floor(rewrites, 5),
             typed(with(trimming, Mode::Sequential, 5, || Rewrites)),
         ),
     ]
@@ -229,12 +268,15 @@ fn timed(run: &mut Run<'_>, count: u64) -> Duration {
 fn two_threads(_: &mut Criterion) {
     const ROUNDS: usize = 20;
     const ROUND: u64 = 50_000;
-    let (manager, functions) = (manager(Mode::Sequential, 5), functions(ALLOWS, 5));
-    let floor = |call: &ToolPreInvoke, _: &Context| now(in_a_row(&functions, call));
-    let ours = |call: &ToolPreInvoke, context: &Context| now(invoke(&manager, call, context));
+    let (manager, plugins) = (manager(Mode::Sequential, 5), boxed(|| Arc::new(Allows), 5));
+    let floor = |call: &ToolPreInvoke, _: &Context, plugins_context: &mut PluginContext| {
+        now(in_a_row(&plugins, call, plugins_context));
+    };
+    let ours =
+        |call: &ToolPreInvoke, context: &Context, _: &mut PluginContext| now(invoke(&manager, call, context));
     println!("two threads: {:.2} x one (floor: {:.2} x)", scaling(&ours), scaling(&floor));
 
-    fn scaling(run: &(impl Fn(&ToolPreInvoke, &Context) + Sync)) -> f64 {
+    fn scaling(run: &(impl Fn(&ToolPreInvoke, &Context, &mut PluginContext) + Sync)) -> f64 {
         let (mut one, mut two) = (Duration::MAX, Duration::MAX);
         for _ in 0..ROUNDS {
             (one, two) = (one.min(round(1, run)), two.min(round(2, run)));
@@ -242,13 +284,14 @@ fn two_threads(_: &mut Criterion) {
         one.as_secs_f64() / two.as_secs_f64()
     }
 
-    fn round(threads: u64, run: &(impl Fn(&ToolPreInvoke, &Context) + Sync)) -> Duration {
+    fn round(threads: u64, run: &(impl Fn(&ToolPreInvoke, &Context, &mut PluginContext) + Sync)) -> Duration {
         let begun = Instant::now();
         thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
                     let (call, context) = (ToolPreInvoke::new("search"), Context::new("req-1"));
-                    (0..ROUND / threads).for_each(|_| run(&call, &context));
+                    let mut plugins_context = plugin_context(&context);
+                    (0..ROUND / threads).for_each(|_| run(&call, &context, &mut plugins_context));
                 });
             }
         });

@@ -374,6 +374,7 @@ impl PluginContext {
     }
 
     /// Makes it the view of this plugin, which has seen and written nothing yet.
+    #[inline]
     pub(crate) fn begin(&mut self, plugin: u64, previous: Option<Arc<dyn crate::payload::AnyPayload>>) {
         self.plugin = plugin;
         self.shared.forget();
@@ -388,10 +389,16 @@ impl PluginContext {
     }
 
     /// Keeps what the plugin wrote for itself.
+    #[inline]
     pub(crate) fn keep_own(&mut self) {
-        if self.own.is_changed()
-            && let Some((before, after)) = self.own.take_changes()
-        {
+        if self.own.is_changed() {
+            self.write_own_back();
+        }
+    }
+
+    #[cold]
+    fn write_own_back(&mut self) {
+        if let Some((before, after)) = self.own.take_changes() {
             let mut memory = self.request.memory();
             crate::view::apply(&before, after, memory.own.entry(self.plugin).or_default());
             if memory.own[&self.plugin].is_empty() {
@@ -413,7 +420,15 @@ impl PluginContext {
     }
 
     /// Writes back what the plugin added, changed or deleted in the shared state.
+    #[inline]
     pub(crate) fn write_back(&mut self) {
+        if self.shared.is_changed() {
+            self.write_shared_back();
+        }
+    }
+
+    #[cold]
+    fn write_shared_back(&mut self) {
         if let Some((before, after)) = self.shared.take_changes() {
             crate::view::apply(&before, after, &mut self.request.memory().shared);
         }

@@ -63,9 +63,8 @@ pub(crate) async fn drive(
                 let Some(running) = &mut running else { unreachable!("there is nothing to wait for") };
                 let mut next = running.next().await;
                 now = Moment::now();
-                while let Some(Ended { entry, context, end }) = next {
-                    host.context = context;
-                    tell(invocation, host, entry, end, now.since(started));
+                while let Some(ended) = next {
+                    tell_of(invocation, host, ended, now.since(started));
                     next = running.next().now_or_never().flatten();
                 }
             }
@@ -109,6 +108,7 @@ pub(crate) fn or_none(extensions: Option<&Extensions>) -> &Extensions {
 }
 
 /// Tells the core how a plugin ended, whose context is the host's.
+#[inline]
 fn tell(
     invocation: &mut Invocation<RustValues, &LineUp<Slot>>,
     host: &mut Hosted<'_>,
@@ -119,20 +119,35 @@ fn tell(
     host.context.keep_own();
     let told = match end {
         Ok(None) => invocation.handle_reply(host, entry, Reply::ALLOW, now_ns),
-        Ok(Some(reply)) => tell_reply(invocation, host, entry, *reply, now_ns),
-        Err(fault) => invocation.handle_fault(host, entry, *fault, now_ns),
+        Ok(Some(reply)) => tell_more(invocation, host, entry, Ok(*reply), now_ns),
+        Err(fault) => tell_more(invocation, host, entry, Err(*fault), now_ns),
     };
     expect(told);
 }
 
-fn tell_reply(
+/// The same of one that ran beside others.
+#[inline(never)]
+fn tell_of(
+    invocation: &mut Invocation<RustValues, &LineUp<Slot>>,
+    host: &mut Hosted<'_>,
+    ended: Ended,
+    now_ns: u64,
+) {
+    let Ended { entry, context, end } = ended;
+    host.context = context;
+    tell(invocation, host, entry, end, now_ns);
+}
+
+// Apart from the common answer, which is told in the driver's loop.
+#[inline(never)]
+fn tell_more(
     invocation: &mut Invocation<RustValues, &LineUp<Slot>>,
     host: &mut Hosted<'_>,
     entry: usize,
-    reply: AnyReply,
+    end: Result<AnyReply, Fault<RustValues>>,
     now_ns: u64,
 ) -> Result<(), Misuse> {
-    match in_core_terms(host, entry, reply) {
+    match end.and_then(|reply| in_core_terms(host, entry, reply)) {
         Ok(reply) => invocation.handle_reply(host, entry, reply, now_ns),
         Err(fault) => invocation.handle_fault(host, entry, fault, now_ns),
     }

@@ -119,6 +119,14 @@ pub struct HookType {
 }
 
 /// Makes a payload of JSON, or says where it is none.
+/// What a hook carries and, if that is something else, what it returns.
+pub(crate) fn names(payload: Kind, reply: Kind) -> String {
+    match payload == reply {
+        true => payload.name.to_owned(),
+        false => format!("{} and returns {}", payload.name, reply.name),
+    }
+}
+
 type Reader = fn(Value) -> Result<Arc<dyn AnyPayload>, serde_path_to_error::Error<serde_json::Error>>;
 
 impl HookType {
@@ -129,6 +137,11 @@ impl HookType {
             read_payload: read::<P>,
             read_reply: read::<R>,
         }
+    }
+
+    /// What it carries and, if that is something else, what it returns.
+    pub(crate) fn names(&self) -> String {
+        names(self.payload, self.reply)
     }
 
     /// Does it return what it carries? If not, what one plugin makes is nothing the next could take.
@@ -165,6 +178,10 @@ impl HookTypes {
     /// The types of a hook; of one that nobody has named types for, those of a hook about JSON.
     pub(crate) fn get(&self, name: &str) -> HookType {
         self.known.get(name).copied().unwrap_or_else(HookType::of::<Json, Json>)
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.known.keys().map(String::as_str)
     }
 
     pub(crate) fn knows(&self, name: &str) -> bool {

@@ -118,11 +118,13 @@ impl Host<RustValues> for Hosted<'_> {
         Ok(Restriction { payload: payload.map(Handle::Made), trimmed })
     }
 
+    #[inline]
     fn merge_state(&mut self, _: usize) -> Result<(), Failure> {
         self.context.write_back();
         Ok(())
     }
 
+    #[inline]
     fn merge_metadata(&mut self, _: usize) -> Result<(), Failure> {
         if let Some(said) = &mut self.said {
             self.metadata.append(&mut said.metadata);

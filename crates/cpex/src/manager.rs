@@ -23,7 +23,7 @@ use crate::detached::{Background, Detached};
 use crate::driver::drive;
 use crate::error::{Error, Failure, InvokeError};
 use crate::health::Health;
-use crate::hook::Hook;
+use crate::hook::{self, Hook};
 use crate::host::{Handle, Hosted, RustValues};
 use crate::lease::Lease;
 use crate::lifecycle::{Entry, Leaving, LoadFailure, State, shut_down, unused};
@@ -32,7 +32,7 @@ use crate::payload::{AnyPayload, Kind, Payload, Subject};
 use crate::plan::{Current, HookPlan, Plan, Stage};
 use crate::planning::plan;
 use crate::report::Report;
-use crate::{memory, metrics, narrator};
+use crate::{memory, metrics, narrator, spelling};
 
 /// Knows the plugins, and runs those that answer a hook. Cheap to clone: all clones are the same manager.
 ///
@@ -81,6 +81,13 @@ struct Found {
     plan: Guard<Arc<Plan>>,
     hook: usize,
     lease: Guard<Option<Arc<Lease>>>,
+}
+
+/// What a hook is invoked with.
+enum Given<'a> {
+    /// A payload, and what is to come of it.
+    Typed(&'a dyn AnyPayload, Kind),
+    Json(Value),
 }
 
 /// A plugin that a hook would ask, or why it would not.
@@ -155,7 +162,9 @@ impl Manager {
     /// Loads the plugins one after another, in the order in which they were added. Nothing if it has been called.
     ///
     /// A plugin that cannot be loaded is left out, and logged, and listed by [`load_failures`](Self::load_failures);
-    /// its hooks deny if its entry says `on_missing: deny`.
+    /// its hooks deny if its entry says `on_missing: deny`. One whose hook is nearly that of a known one is logged; it is an
+    /// error if the plugin is required or `PLUGINS_STRICT_CONFIG` is true. An application makes its own hooks known with
+    /// [`Builder::hook`].
     ///
     /// ```
     /// # tokio::runtime::Runtime::new()?.block_on(async {
@@ -166,8 +175,9 @@ impl Manager {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Load`] if a plugin cannot be loaded that is required; those loaded before are shut down again.
-    /// [`Error::PayloadType`] if two plugins take different payloads at one hook.
+    /// [`Error::Load`] if a plugin cannot be loaded that is required, or whose hook is misspelt;
+    /// [`Error::PayloadType`] if one takes another payload than its hook carries; [`Error::NoHandler`] if an entry
+    /// written in Rust names a hook that its plugin does not answer. Those loaded before are shut down again.
     pub async fn initialize(&self) -> Result<(), Error> {
         let mut loading = self.inner.loading.lock().await;
         match loading.stage {
@@ -316,12 +326,7 @@ impl Manager {
         if self.inner.plan.lacks(hook.bit()) {
             return Ok(Outcome::allowed(Report::default()));
         }
-        let Some(found) = self.find(hook.name())? else { return Ok(Outcome::allowed(Report::default())) };
-        let types = &found.plan.hook(found.hook).types;
-        if types.payload != Kind::of::<P>() || types.reply != Kind::of::<R>() {
-            return Err(other_types::<P>(hook.name(), types.payload));
-        }
-        self.run(found, payload, context).await?.read(|made| {
+        self.run(hook.name(), Given::Typed(payload, Kind::of::<R>()), context).await?.read(|made| {
             let made = (made as Arc<dyn Any + Send + Sync>).downcast();
             Ok(made.unwrap_or_else(|_| unreachable!("the driver looked at its type")))
         })
@@ -349,16 +354,8 @@ impl Manager {
         payload: Value,
         context: &Context,
     ) -> Result<JsonOutcome, InvokeError> {
-        let Some(found) = self.find(hook)? else { return Ok(Outcome::allowed(Report::default())) };
-        let wrong = |path: String, error: serde_json::Error| InvokeError::Json {
-            hook: hook.to_owned(),
-            path,
-            message: error.to_string(),
-        };
-        let payload = (found.plan.hook(found.hook).types.read_payload)(payload)
-            .map_err(|error| wrong(error.path().to_string(), error.into_inner()))?;
-        self.run(found, &*payload, context).await?.read(|made| {
-            let json = made.to_json().map_err(|error| wrong(".".to_owned(), error))?;
+        self.run(hook, Given::Json(payload), context).await?.read(|made| {
+            let json = made.to_json().map_err(|error| wrong_json(hook, ".".to_owned(), &error))?;
             Ok(Arc::new(json))
         })
     }
@@ -384,13 +381,25 @@ impl Manager {
 
     async fn run(
         &self,
-        found: Found,
-        payload: &dyn AnyPayload,
+        hook: &str,
+        given: Given<'_>,
         context: &Context,
     ) -> Result<Outcome<dyn AnyPayload>, InvokeError> {
+        let Some(Found { plan, hook: index, lease }) = self.find(hook)? else {
+            return Ok(Outcome::allowed(Report::default()));
+        };
         let Inner { health, detached, .. } = &*self.inner;
-        let Found { plan, hook: index, lease } = found;
         let hook = plan.hook(index);
+        let read;
+        let payload = match given {
+            Given::Typed(payload, reply) if hook.carries(payload.kind(), reply) => payload,
+            Given::Typed(payload, reply) => return Err(other_types(hook, payload.kind(), reply)),
+            Given::Json(value) => {
+                read = (hook.types.read_payload)(value)
+                    .map_err(|error| wrong_json(&hook.name, error.path().to_string(), error.inner()))?;
+                &*read
+            }
+        };
         let started = Moment::now();
         let mut journal = memory::take();
         let mut host = Hosted::new(hook, payload, context, health);
@@ -453,8 +462,21 @@ impl Outcome<dyn AnyPayload> {
 }
 
 #[cold]
-fn other_types<P: Payload>(hook: &str, expected: Kind) -> InvokeError {
-    InvokeError::Payload { hook: hook.to_owned(), expected: expected.name, found: Kind::of::<P>().name }
+fn other_types(hook: &HookPlan, payload: Kind, reply: Kind) -> InvokeError {
+    let types = hook.types;
+    let mut plugins = hook.line_up.entries().iter().map(|entry| &entry.plugin);
+    let attached = plugins.find(|slot| slot.handler.takes() == types.payload);
+    InvokeError::Payload {
+        hook: hook.name.to_string(),
+        plugin: attached.map(|slot| slot.plugin.name().to_owned()),
+        expected: types.names(),
+        found: hook::names(payload, reply),
+    }
+}
+
+#[cold]
+fn wrong_json(hook: &str, path: String, error: &serde_json::Error) -> InvokeError {
+    InvokeError::Json { hook: hook.to_owned(), path, message: error.to_string() }
 }
 
 #[cold]
@@ -468,9 +490,12 @@ fn raised(entry: Option<usize>, fault: Fault<RustValues>, report: Report) -> Inv
 }
 
 pub(crate) async fn load_all(entries: &mut [Entry], rules: &Rules) -> Result<Plan, Error> {
+    let comes: Vec<_> = entries.iter().map(Entry::comes_to_hooks).collect();
     for entry in entries.iter_mut() {
         entry.load(rules).await?;
     }
+    let came: Vec<_> = entries.iter().zip(comes).filter_map(|(entry, came)| came.then_some(entry)).collect();
+    spelling::check(entries, &came, rules)?;
     plan(entries, rules)
 }
 

@@ -7,6 +7,7 @@ use tracing::field::Empty;
 use tracing::{Span, debug, debug_span, error, warn};
 
 use crate::clock::Moment;
+use crate::config::ConfigError;
 use crate::failure::LoadFailure;
 use crate::host::RustValues;
 use crate::plan::{HookPlan, Slot};
@@ -22,6 +23,9 @@ pub(crate) fn hook_span(hook: &HookPlan) -> Span {
 
 /// The hook has ended.
 pub(crate) fn hook_ended(span: &Span, end: &cpex_core::End<RustValues>, started: Moment) {
+    if span.is_disabled() {
+        return;
+    }
     let decision = match end {
         cpex_core::End::Completed => "allowed",
         cpex_core::End::Halted { .. } => "denied",
@@ -38,6 +42,9 @@ pub(crate) fn plugin_span(hook: &str, slot: &Slot) -> Span {
 
 /// The plugin has answered or failed.
 pub(crate) fn plugin_ended(span: &Span, end: &End, started: Moment) {
+    if span.is_disabled() {
+        return;
+    }
     let decision = match end {
         Ok(None) => "allowed",
         Ok(Some(reply)) => match reply.decision {
@@ -50,11 +57,10 @@ pub(crate) fn plugin_ended(span: &Span, end: &End, started: Moment) {
     ended(span, decision, started);
 }
 
+#[cold]
 fn ended(span: &Span, decision: &'static str, started: Moment) {
-    if !span.is_disabled() {
-        span.record("decision", decision);
-        span.record("duration_seconds", started.elapsed().as_secs_f64());
-    }
+    span.record("decision", decision);
+    span.record("duration_seconds", started.elapsed().as_secs_f64());
 }
 
 /// Tells of one plugin of one invocation.
@@ -112,6 +118,11 @@ pub(crate) fn tell(hook: &str, slot: &Slot, event: &Event<'_, RustValues>) {
             error!(hook, plugin, mode, outcome, error = cause, "failed: the pipeline ends");
         }
     }
+}
+
+/// Tells of a plugin at a hook that nobody seems to invoke.
+pub(crate) fn hook_unknown(plugin: &str, hook: &str, error: &ConfigError) {
+    warn!(plugin, hook, %error, "may never run");
 }
 
 /// Tells of a plugin that could not be loaded.

@@ -71,7 +71,9 @@ impl<R> Outcome<R> {
             None => Ok(self),
         }
     }
+}
 
+impl<R: ?Sized> Outcome<R> {
     pub(crate) fn allowed(report: Report) -> Self {
         Self {
             violation: None,

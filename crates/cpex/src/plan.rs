@@ -15,6 +15,7 @@ use crate::handler::Handler;
 use crate::hook::{self, HookType};
 use crate::lease::Lease;
 use crate::metrics::HookMetrics;
+use crate::payload::Kind;
 use crate::plugin::Plugin;
 
 /// The plan in force.
@@ -139,6 +140,13 @@ impl Plan {
 
     pub(crate) fn hook(&self, index: usize) -> &HookPlan {
         &self.hooks[index]
+    }
+}
+
+impl HookPlan {
+    /// Is it about such a payload, and does it return such a reply?
+    pub(crate) fn carries(&self, payload: Kind, reply: Kind) -> bool {
+        self.types.payload == payload && self.types.reply == reply
     }
 }
 

@@ -26,6 +26,7 @@ impl View {
         self.changed.get_or_insert_with(|| State::clone(snapshot))
     }
 
+    #[inline]
     pub(crate) fn forget(&mut self) {
         if self.snapshot.get().is_some() {
             *self = Self::default();

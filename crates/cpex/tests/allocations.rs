@@ -1,7 +1,5 @@
 //! An invocation allocates nothing beyond the plugins' own futures, once its buffers have grown.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context as Task, Poll, Waker};
@@ -9,27 +7,7 @@ use std::task::{Context as Task, Poll, Waker};
 use cpex::config::{Mode, PluginConfig};
 use cpex::hooks::{TOOL_PRE_INVOKE, ToolPreInvoke};
 use cpex::{Context, Manager, PluginContext, Reply, plugin};
-
-/// Counts what this thread allocates.
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is handed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller keeps to the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps to the contract of `dealloc`.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
+use cpex_testkit::Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -64,9 +42,9 @@ fn only_the_futures_of_the_plugins() {
             let invoke =
                 || assert!(now(manager.invoke(&TOOL_PRE_INVOKE, &call, &context)).unwrap().is_allowed());
             invoke();
-            let before = COUNT.get();
+            let before = Counting::allocations();
             invoke();
-            assert_eq!(COUNT.get() - before, plugins, "{mode:?}");
+            assert_eq!(Counting::allocations() - before, plugins, "{mode:?}");
         }
     }
 }

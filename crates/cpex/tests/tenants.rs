@@ -2,36 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cpex::config::Config;
 use cpex::plugin::Shared;
 use cpex::{BoxError, Builder, Context, Hook, Json, Manager, Reply, plugin};
+use cpex_testkit::Counting;
 use serde::Deserialize;
 
 const PING: Hook<Json> = Hook::new("ping");
-
-/// Knows how much is allocated.
-struct Counting;
-
-static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: all is left to the system's allocator; counting touches no memory of its.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed);
-        // SAFETY: as promised to this function.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as promised to this function.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -67,12 +47,12 @@ fn of(config: &Config) -> Builder {
 async fn a_manager_costs_kilobytes() {
     let config = config();
     drop(of(&config).start().await.unwrap());
-    let before = ALLOCATED.load(Ordering::Relaxed);
+    let before = Counting::held();
     let mut managers = Vec::with_capacity(500);
     for _ in 0..500 {
         managers.push(of(&config).start().await.unwrap());
     }
-    let each = (ALLOCATED.load(Ordering::Relaxed) - before) / managers.len();
+    let each = (Counting::held() - before) / managers.len();
     println!("{each} bytes a manager with 10 plugins at 2 hooks each");
     assert!(each < 48 * 1024, "{each} bytes");
     for manager in &managers {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -45,7 +46,7 @@ class BuiltinPlugin(Plugin):
             BuiltinConfigError: If there is no such kind, its configuration cannot be used, or it could do nothing, or
                 not all that it is asked for, at one of its hooks.
         """
-        builtin = _core.Builtin(
+        self._builtin = builtin = _core.Builtin(
             config.kind,
             config.name,
             config.config,
@@ -58,6 +59,19 @@ class BuiltinPlugin(Plugin):
             answering = AsyncHook(builtin, hook)
             method = answering.answer_with_extensions if builtin.takes_extensions else answering.answer
             self.__dict__[hook] = method
+
+    async def initialize(self) -> None:
+        """Open what the plugin writes to.
+
+        Raises:
+            BuiltinConfigError: If it cannot be opened.
+        """
+        self._builtin.open()
+
+    async def shutdown(self) -> None:
+        """End the plugin. An audit log sends what its receiver of OpenTelemetry logs has not got yet."""
+        if self._builtin.lingers:
+            await asyncio.to_thread(self._builtin.close)
 
 
 class AsyncHook(_core.BuiltinHook):

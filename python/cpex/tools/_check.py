@@ -20,6 +20,14 @@ EXIT_PROBLEMS = 1
 EXIT_UNUSABLE = 2
 
 NoLoad = Annotated[bool, typer.Option("--no-load", help="Do not import the plugins: look at the file alone.")]
+NoImport = Annotated[
+    bool,
+    typer.Option(
+        "--no-import",
+        help="Import nothing of the application: of the plugins, load only those of CPEX. For a config whose kinds are "
+        "those of a Rust application.",
+    ),
+]
 Start = Annotated[
     bool, typer.Option("--start", help="Also call initialize() of the plugins; it may connect and open files.")
 ]
@@ -40,6 +48,7 @@ def check(
         list[Code] | None, typer.Option(metavar="CODE", help="Leave a code out; may be repeated.")
     ] = None,
     no_load: NoLoad = False,
+    no_import: NoImport = False,
     start: Start = False,
     policies: Policies = "",
     verbose: Verbose = False,
@@ -55,15 +64,16 @@ def check(
     * `cpex check plugins.yaml`
     * `cpex check --strict --format github config/*.yaml`
     * `cpex check --policies my_gateway.policies:HOOK_POLICIES plugins.yaml`
+    * `cpex check --no-import plugins.yaml`
     * `render-config | cpex check --no-load -`
 
     Exit status:
 
-    * 0: nothing to mend; warnings alone count only with --strict
+    * 0: nothing to mend; warnings alone count only with --strict, notes never
     * 1: problems were found
     * 2: some CONFIG cannot be read as a config at all, or the command is misused
     """
-    loading = how_far(no_load, start)
+    loading = how_far(no_load, no_import, start)
     known = host_policies(policies)
     with shown_log(Console(stderr=True), verbose), private_stdout() as stdout:
         checked = [check_config(config, loading, known, ignore or ()) for config in configs]
@@ -71,11 +81,17 @@ def check(
     raise typer.Exit(_status(checked, strict))
 
 
-def how_far(no_load: bool, start: bool) -> Loading:
-    """Returns how far plugins are loaded, from the two options that say so."""
-    if no_load and start:
-        raise typer.BadParameter("--no-load and --start exclude each other")
-    return Loading.NOTHING if no_load else Loading.EVERYTHING if start else Loading.CLASSES
+def how_far(no_load: bool, no_import: bool, start: bool) -> Loading:
+    """Returns how far plugins are loaded, from the options that say so."""
+    options = {
+        "--no-load": (no_load, Loading.NOTHING),
+        "--no-import": (no_import, Loading.BUILTIN),
+        "--start": (start, Loading.EVERYTHING),
+    }
+    chosen = [name for name, (is_given, _) in options.items() if is_given]
+    if len(chosen) > 1:
+        raise typer.BadParameter(f"{' and '.join(chosen)} exclude each other")
+    return options[chosen[0]][1] if chosen else Loading.CLASSES
 
 
 def host_policies(reference: str) -> dict[str, HookPayloadPolicy]:

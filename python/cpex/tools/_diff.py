@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -41,17 +41,40 @@ def snapshot(value: Any) -> Any:
     return value
 
 
-def diff(before: Any, after: Any) -> list[Change]:
+def returned_part(model: type[BaseModel], returned: Any) -> str | None:
+    """Names the part of a payload that plugins return: at some hooks it is not the payload, but its headers.
+
+    Args:
+        model: What the hook is about.
+        returned: What a plugin returned.
+
+    Returns:
+        The last field of that type, which at a response is the response's; empty if it is something else altogether;
+        None if it is the whole payload.
+    """
+    if isinstance(returned, model):
+        return None
+    given = type(returned)
+    fields = [name for name, field in model.model_fields.items() if given in _types(field.annotation)]
+    return fields[-1] if fields and issubclass(given, BaseModel) else ""
+
+
+def _types(annotation: Any) -> tuple[Any, ...]:
+    return (annotation, *get_args(annotation))
+
+
+def diff(before: Any, after: Any, path: str = "") -> list[Change]:
     """Compares two snapshots.
 
     Args:
         before: The data that went in.
         after: The data that came out.
+        path: The field that both are; empty for the whole.
 
     Returns:
         The differences, in the order of the fields; empty if nothing changed.
     """
-    return list(_walk("", before, after))
+    return list(_walk(path, before, after))
 
 
 def _walk(path: str, before: Any, after: Any) -> Iterator[Change]:

@@ -7,12 +7,12 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from ._check import Policies, Start, Verbose, host_policies, how_far
+from ._check import Policies, Start, Verbose, host_policies
 from ._json import private_stdout
 from ._log import shown_log
 from ._problem import Problem, nearest
 from ._report import print_problems
-from .check._checked import opened
+from .check._checked import Loading, opened
 from .check._inspection import Inspection, Request, inspect_config
 from .check._inspection_formats import InspectFormat, write_inspection
 from .check._policies import misspelt_policies
@@ -68,7 +68,7 @@ def inspect(
         with (
             shown_log(errors, verbose),
             private_stdout() as stdout,
-            opened(config, how_far(no_load=False, start=start), known) as reading,
+            opened(config, Loading.EVERYTHING if start else Loading.CLASSES, known) as reading,
         ):
             inspection = _only(inspect_config(reading, request), hook)
             write_inspection(inspection, to, stdout)

@@ -9,14 +9,17 @@ from importlib.metadata import packages_distributions
 from itertools import zip_longest
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from cpex.framework import ConfigLoader, Plugin, PluginConfig, PluginMode, TenantPluginManager
 from cpex.framework._loading import LoadFailure
+from cpex.framework.decorator import get_hook_metadata
 from cpex.framework.hooks.registry import hook_names
 from cpex.framework.loader._special import SPECIAL_KINDS, is_builtin
+from cpex.framework.loader._suggest import misspelt_hook
 from cpex.framework.loader.plugin import no_plugin
 from cpex.framework.models import Config
 
@@ -199,13 +202,24 @@ def diagnose(plugin: PluginConfig, failure: LoadFailure) -> tuple[str, str]:
     if isinstance(found, type) and not issubclass(found, Plugin):
         return no_plugin(plugin.kind), f"write class {class_name}(Plugin)"
     said, hint = _PHASES.get(failure.phase, ("", ""))
-    return f"{said}{reason}", hint or _meant_hook(plugin)
+    return f"{said}{reason}", hint or _meant_hook(plugin) or _misspelt_method(plugin, found, reason)
 
 
 def _meant_hook(plugin: PluginConfig) -> str:
     known = hook_names()
     suggestions = (nearest(hook, known) for hook in plugin.hooks if hook not in known)
     return next(filter(None, suggestions), "")
+
+
+def _misspelt_method(plugin: PluginConfig, found: Any, reason: str) -> str:
+    """Names the method that was probably meant to answer the hook that has none."""
+    unanswered = [hook for hook in plugin.hooks if f"has no hook: {hook!r}" in reason]
+    for name, method in inspect.getmembers(found, inspect.isfunction):
+        metadata = get_hook_metadata(method)
+        for answered in metadata.hook_types if metadata else [name]:
+            if misspelt_hook(answered, unanswered):
+                return f"{found.__name__}.{name} answers {answered!r}"
+    return ""
 
 
 def _where_modules_are(missing: str) -> str:

@@ -16,7 +16,7 @@ from cpex.framework import (
     PluginViolationError,
 )
 
-from ._diff import Change, diff, snapshot
+from ._diff import Change, diff, returned_part, snapshot
 from ._session import Recorded
 
 _REQUESTS_REMEMBERED = 1024
@@ -115,7 +115,8 @@ class Replay:
         if not result.continue_processing:
             return _blocked(recorded, result.violation, runs, notes, elapsed)
         after = recorded.payload if result.modified_payload is None else result.modified_payload
-        changes = diff(before, snapshot(after))
+        part = returned_part(type(recorded.payload), after)
+        changes = diff(before if part is None else before.get(part) or {}, snapshot(after), part or "")
         decision = Decision.MODIFIED if changes else Decision.ALLOWED
         deciding = tuple(run.name for run in runs if run.outcome == "modified") if changes else ()
         return Outcome(recorded, decision, deciding, "", "", changes, notes, runs, elapsed)

@@ -4,7 +4,7 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from cpex.framework.utils import find_package_path as find_package_path
 from cpex.framework.utils import manifest_filename_for_class as manifest_filename_for_class
 
 from ._plugins.environment import Environment
-from ._plugins.index import PackageIndexes
+from ._plugins.index import Hashes, PackageIndexes, pinned_source
 from ._plugins.isolated import IsolatedPlugin
 from ._plugins.kinds import KIND_FQN as KIND_FQN
 from ._plugins.kinds import KIND_KNOWN as KIND_KNOWN
@@ -29,7 +29,7 @@ from ._plugins.kinds import classify_plugin_kind as classify_plugin_kind
 from ._plugins.kinds import convert_fqn_kind_in_place as convert_fqn_kind_in_place
 from ._plugins.kinds import supported_kinds_message as supported_kinds_message
 from ._plugins.manifests import MANIFEST, find_manifest, parse_manifest
-from ._plugins.packages import download, unpack
+from ._plugins.packages import download, download_source, unpack
 from ._plugins.refresh import RefreshedCatalog
 from ._plugins.rollback import files_restored_on_failure
 from ._plugins.sources import parse_git_source, project_name
@@ -53,6 +53,9 @@ __all__ = [
     "convert_fqn_kind_in_place",
     "supported_kinds_message",
 ]
+
+_NO_WHEEL = "No matching distribution found"
+"""What pip says where an index has none."""
 
 logger = logging.getLogger(__name__)
 
@@ -127,12 +130,8 @@ class PluginCatalog(RefreshedCatalog):
             PluginPackageInfo(pypi_package=name, version_constraint=version_constraint)
         indexes = PackageIndexes.configured(use_test=use_pytest)
         with _workplace() as (downloads, unpacked):
-            with _step(f"download {name}"):
-                archive = download(
-                    self.python_executable, f"{name}{version_constraint or ''}", downloads, indexes.pip_options
-                )
-            if verify_integrity:
-                self._verify(archive, name, indexes)
+            fetch = self._fetch_verified if verify_integrity else self._fetch
+            archive = fetch(name, version_constraint, downloads, indexes)
             origin = PyPiRepo(pypi_package=name, version_constraint=version_constraint)
             manifest = _manifest_of(archive, unpacked, name, convert, package_info=origin)
             return manifest, self._install(manifest, archive, name)
@@ -207,7 +206,8 @@ class PluginCatalog(RefreshedCatalog):
             raise RuntimeError(f"Failed to install {manifest.name}: its manifest names no repository")
         with _workplace() as (downloads, unpacked):
             with _step(f"install {manifest.name}"):
-                archive = download(self.python_executable, f"git+{manifest.monorepo.package_source}", downloads)
+                source = self._with_credentials(manifest.monorepo.package_source)
+                archive = download(self.python_executable, f"git+{source}", downloads)
                 unpack(archive, unpacked)
             if verify_integrity:
                 logger.info("SHA-256 of %s: %s", manifest.name, compute_file_hash(archive))
@@ -233,20 +233,40 @@ class PluginCatalog(RefreshedCatalog):
             return False
         return True
 
-    def _verify(self, archive: Path, name: str, indexes: PackageIndexes) -> None:
+    def _fetch(self, name: str, constraint: str | None, folder: Path, indexes: PackageIndexes, *options: str) -> Path:
+        with _step(f"download {name}"):
+            requirement = f"{name}{constraint or ''}"
+            return download(self.python_executable, requirement, folder, (*indexes.pip_options, *options))
+
+    def _fetch_verified(self, name: str, constraint: str | None, folder: Path, indexes: PackageIndexes) -> Path:
+        """Prefers a wheel, of which nothing is run. What is inside a source archive is run to learn what it is."""
         try:
-            published = find_matching_hash(archive, indexes.hashes(name), name)
-            reason = f"the index has no SHA-256 for {archive.name}"
+            archive = self._fetch(name, constraint, folder, indexes, "--only-binary", ":all:")
         except RuntimeError as error:
-            published, reason = None, str(error)
+            if _NO_WHEEL not in str(error):
+                raise
+            return self._fetch_source(name, constraint, folder, indexes)
+        published, reason = _asked(indexes, name, lambda hashes: find_matching_hash(archive, hashes, name))
         if published is not None:
             verify_package_integrity(archive, published, name)
-        elif self._refuses_unhashed:
+        else:
+            self._pass_unhashed(name, reason or f"the index has no SHA-256 for {archive.name}")
+        return archive
+
+    def _fetch_source(self, name: str, constraint: str | None, folder: Path, indexes: PackageIndexes) -> Path:
+        pinned, reason = _asked(indexes, name, lambda hashes: pinned_source(name, constraint, hashes))
+        if pinned is not None:
+            with _step(f"download {name}"):
+                return download_source(self.python_executable, pinned, folder, indexes.pip_options)
+        self._pass_unhashed(name, reason or "the index has neither a wheel nor a source archive with a SHA-256")
+        return self._fetch(name, constraint, folder, indexes)
+
+    def _pass_unhashed(self, name: str, reason: str) -> None:
+        if self._refuses_unhashed:
             raise RuntimeError(
                 f"Failed to verify {name}: {reason}, and PLUGINS_STRICT_INTEGRITY_MODE refuses a package without one"
             )
-        else:
-            logger.warning("%s: %s. Proceeding without verification.", name, reason)
+        logger.warning("%s: %s. Proceeding without verification.", name, reason)
 
     def _install(
         self, manifest: PluginManifest, package: Path, distribution: str, *, sources: Path | None = None
@@ -277,6 +297,14 @@ class PluginCatalog(RefreshedCatalog):
             self.create_catalog_folder(manifest.name)
             self.save_manifest(manifest, Path(manifest.name, MANIFEST))
         self.update_plugin_version_registry(manifest, folder, package)
+
+
+def _asked(indexes: PackageIndexes, name: str, choose: Callable[[Hashes], str | None]) -> tuple[str | None, str]:
+    """Asks for the hashes of a package, and says why there are none."""
+    try:
+        return choose(indexes.hashes(name)), ""
+    except RuntimeError as error:
+        return None, str(error)
 
 
 @contextmanager

@@ -65,6 +65,13 @@ def warnings_of(folder: Path, text: str) -> list[str]:
     return [message.replace(str(folder), "") for message in messages]
 
 
+async def warnings_at_the_start(folder: Path, text: str) -> list[str]:
+    """Returns what is logged while a file is loaded and its plugins are."""
+    with logged() as messages:
+        await TenantPluginManager(load(folder, text)).initialize()
+    return messages
+
+
 def absent_file(folder: Path) -> tuple[list[Any], list[str]]:
     """Returns the plugins of a file that does not exist, and what is logged meanwhile."""
     with logged() as messages:

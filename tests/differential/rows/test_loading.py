@@ -200,10 +200,14 @@ def test_secrets_in_load_errors(run_both: RunBoth) -> None:
 
 @row("C14")
 @pytest.mark.parametrize(
-    ("line", "meant"), [("mode: sequental", "sequential"), ("hooks: [tool_pre_invok]", "tool_pre_invoke")]
+    ("probe", "line", "meant"),
+    [
+        (loading.warnings_of, "mode: sequental", "sequential"),
+        (loading.warnings_at_the_start, "hooks: [tool_pre_invok]", "tool_pre_invoke"),
+    ],
 )
-def test_misspelt_values(run_both: RunBoth, line: str, meant: str) -> None:
-    ours, published = run_both(loading.warnings_of, f"{ENTRY}  {line}\n")
+def test_misspelt_values(run_both: RunBoth, probe: Probe, line: str, meant: str) -> None:
+    ours, published = run_both(probe, f"{ENTRY}  {line}\n")
     assert sum(f'did you mean "{meant}"?' in message for message in ours) == 1
     assert not any("did you mean" in message for message in published)
     refusals = run_both(loading.refusal, f"{ENTRY}  {line}\n")

@@ -20,42 +20,62 @@ const LOCKED_FOR: Duration = Duration::from_micros(50);
 /// numbered ones. A file that was moved away or deleted, by anyone, is noticed at the next line.
 pub(super) struct RotatingFile {
     path: PathBuf,
-    file: File,
+    /// Once it is open.
+    file: Option<File>,
     max_bytes: u64,
     keep: u32,
     sync: bool,
 }
 
 impl RotatingFile {
-    pub(super) fn open(path: PathBuf, max_bytes: u64, keep: u32, sync: bool) -> io::Result<Self> {
-        let file = append_to(&path)?;
-        Ok(Self { path, file, max_bytes, keep, sync })
+    /// Looks whether there can be such a file, and makes none.
+    pub(super) fn new(path: PathBuf, max_bytes: u64, keep: u32, sync: bool) -> io::Result<Self> {
+        match fs::metadata(&path) {
+            Ok(there) => regular(&there)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                fs::metadata(folder.unwrap_or(Path::new(".")))?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(Self { path, file: None, max_bytes, keep, sync })
+    }
+
+    /// Opens the file, and makes it if there is none. The first line does so, too.
+    pub(super) fn open(&mut self) -> io::Result<&File> {
+        match &mut self.file {
+            Some(file) => Ok(file),
+            closed => Ok(closed.insert(append_to(&self.path)?)),
+        }
     }
 
     /// Writes a line, which never spans two files. If it cannot be written, nothing of it stays.
     pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
         self.lock()?;
         let written = self.write_locked(line);
+        let sync = self.sync;
+        let file = self.open()?;
         // To close the file would unlock it, too: there is nothing to do about an error.
-        let _ = FileExt::unlock(&self.file);
+        let _ = FileExt::unlock(file);
         written?;
         // Others need not wait for the disk.
-        if self.sync { self.file.sync_data() } else { Ok(()) }
+        if sync { file.sync_data() } else { Ok(()) }
     }
 
     fn write_locked(&mut self, line: &[u8]) -> io::Result<()> {
-        let mut length = self.file.metadata()?.len();
+        let mut length = self.open()?.metadata()?.len();
         if length > 0 && length + line.len() as u64 > self.max_bytes {
             self.rotate()?;
             self.lock()?;
-            length = self.file.metadata()?.len();
+            length = self.open()?.metadata()?.len();
         }
+        let mut file = self.open()?;
         // Whoever wrote last may have been killed in the middle of a line.
-        if length > 0 && self.last_byte()? != b'\n' {
-            self.file.write_all(b"\n")?;
+        if length > 0 && last_byte(file)? != b'\n' {
+            file.write_all(b"\n")?;
         }
-        if let Err(error) = self.file.write_all(line) {
-            let _ = self.file.set_len(length);
+        if let Err(error) = file.write_all(line) {
+            let _ = file.set_len(length);
             return Err(error);
         }
         Ok(())
@@ -64,20 +84,12 @@ impl RotatingFile {
     /// Locks the file that the path names now.
     fn lock(&mut self) -> io::Result<()> {
         loop {
-            lock_in_time(&self.file)?;
-            if is_at(&self.file, &self.path)? {
+            lock_in_time(self.open()?)?;
+            if self.file.as_ref().map_or(Ok(false), |file| is_at(file, &self.path))? {
                 return Ok(());
             }
-            self.file = append_to(&self.path)?;
+            self.file = None;
         }
-    }
-
-    fn last_byte(&self) -> io::Result<u8> {
-        let mut file = &self.file;
-        let mut last = [0];
-        file.seek(SeekFrom::End(-1))?;
-        file.read_exact(&mut last)?;
-        Ok(last[0])
     }
 
     fn rotate(&mut self) -> io::Result<()> {
@@ -111,6 +123,13 @@ fn lock_in_time(file: &File) -> io::Result<()> {
     }
 }
 
+fn last_byte(mut file: &File) -> io::Result<u8> {
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last[0])
+}
+
 fn move_if_there(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -120,14 +139,21 @@ fn move_if_there(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Opens or makes the file. A pipe would block whoever opens it, and cannot be moved away.
 fn append_to(path: &Path) -> io::Result<File> {
-    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    if let Ok(there) = fs::metadata(path) {
+        regular(&there)?;
     }
     let mut options = OpenOptions::new();
     options.create(true).append(true).read(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+fn regular(there: &fs::Metadata) -> io::Result<()> {
+    match there.is_file() {
+        true => Ok(()),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
+    }
 }
 
 /// Whether the path names this very file.

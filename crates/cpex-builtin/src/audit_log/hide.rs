@@ -1,5 +1,10 @@
 //! What stands below a name that tells a secret is not written, whatever it looks like.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use percent_encoding::percent_decode_str;
+use regex::{Captures, Regex};
 use serde_json::{Map, Value};
 
 use crate::secrets::is_secret_name;
@@ -10,7 +15,7 @@ const HIDDEN: &str = "[HIDDEN]";
 /// would be mostly false alarms.
 const NAMES: [&str; 5] = ["auth", "authorization", "cookie", "credentials", "sessionid"];
 
-/// The value without its secrets by name; `None` if there are none.
+/// The value without its secrets by name, of fields and of `name=value` in texts; `None` if there are none.
 pub(super) fn hidden(value: &Value, names: &[String]) -> Option<Value> {
     match value {
         Value::Object(fields) => {
@@ -35,7 +40,23 @@ pub(super) fn hidden(value: &Value, names: &[String]) -> Option<Value> {
             }
             copy.map(Value::Array)
         }
-        _ => None,
+        Value::String(text) => match PAIR.replace_all(text, |pair: &Captures<'_>| unpaired(pair, names)) {
+            Cow::Owned(new) if new != *text => Some(Value::String(new)),
+            Cow::Owned(_) | Cow::Borrowed(_) => None,
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// A name and its value in the query of a URL, a form or a command line.
+static PAIR: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"([\w.%\[\]-]+)=([^\s&;#"'<>]+)"#).expect("a regular expression"));
+
+fn unpaired(pair: &Captures<'_>, names: &[String]) -> String {
+    let name = &pair[1];
+    match is_hidden(&percent_decode_str(name).decode_utf8_lossy(), names) {
+        true => format!("{name}={HIDDEN}"),
+        false => pair[0].to_owned(),
     }
 }
 

@@ -125,12 +125,12 @@ pub struct AuditLog {
 }
 
 impl AuditLog {
-    /// Opens the file, to write behind what is there.
+    /// Reads the configuration, and looks whether there can be such a file.
     ///
     /// # Errors
-    /// There is nowhere to write to, the file cannot be opened or would be full after every line, or the receiver's
-    /// address is none.
-    pub fn open(config: AuditLogConfig) -> Result<Self, ConfigError> {
+    /// There is nowhere to write to, there is no such folder, the file is none or would be full after every line, or
+    /// the receiver's address is none.
+    pub fn new(config: AuditLogConfig) -> Result<Self, ConfigError> {
         #[cfg(feature = "otlp")]
         let sender = config.otlp.map(otlp::Sender::new).transpose()?;
         #[cfg(feature = "otlp")]
@@ -147,10 +147,8 @@ impl AuditLog {
         let redact = RedactConfig { mask: "[{kind}]".to_owned(), ..RedactConfig::default() };
         let secrets = SecretsConfig { action: Action::Redact, redact, ..SecretsConfig::default() };
         let path = config.path.clone().unwrap_or_default();
-        let open =
-            |path| RotatingFile::open(path, config.max_bytes, config.keep, config.sync).map(Mutex::new);
-        let file = config.path.map(open).transpose();
-        let file = file.map_err(|error| ConfigError::new("path", format!("it cannot be opened: {error}")))?;
+        let file = |path| RotatingFile::new(path, config.max_bytes, config.keep, config.sync).map(Mutex::new);
+        let file = config.path.map(file).transpose().map_err(|error| unopened(&error))?;
         Ok(Self {
             file,
             path,
@@ -160,6 +158,34 @@ impl AuditLog {
             hide: config.hide,
             include_payload: config.include_payload,
         })
+    }
+
+    /// Opens the file, to write behind what is there. Without it the first record does so.
+    ///
+    /// # Errors
+    /// The file cannot be opened or made.
+    pub fn open(&self) -> Result<(), ConfigError> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.open().map(drop).map_err(|error| unopened(&error))
+    }
+
+    /// Whether [`close`](Self::close) has something to wait for.
+    #[must_use]
+    pub const fn is_sending(&self) -> bool {
+        #[cfg(feature = "otlp")]
+        return self.sender.is_some();
+        #[cfg(not(feature = "otlp"))]
+        return false;
+    }
+
+    /// Sends the records that wait for it, and nothing from then on. Blocks, at most twice as long as a batch may
+    /// take; what was not sent by then is lost, which the log says.
+    pub fn close(&self) {
+        #[cfg(feature = "otlp")]
+        if let Some(sender) = &self.sender {
+            sender.close();
+        }
     }
 
     /// Whether what a hook is about is written.
@@ -176,14 +202,12 @@ impl AuditLog {
         // Deep nesting is found here, before anything descends.
         let masked = payload.map(|payload| inspect(payload, &[&self.secrets])).transpose()?;
         let payload = masked.as_ref().and_then(|masked| masked.changed.as_ref()).or(payload);
-        let hidden = payload.and_then(|payload| hide::hidden(payload, &self.hide));
-        let payload = hidden.as_ref().or(payload);
-
         let around = serde_json::to_value(Record { payload: None, ..record })?;
         let mut record = inspect(&around, &[&self.secrets])?.changed.unwrap_or(around);
         if let (Some(fields), Some(payload)) = (record.as_object_mut(), payload) {
             fields.insert("payload".to_owned(), payload.clone());
         }
+        let record = hide::hidden(&record, &self.hide).unwrap_or(record);
         if let Some(file) = &self.file {
             let time =
                 jiff::Timestamp::try_from(now).map_or_else(|_| String::new(), |time| format!("{time:.6}"));
@@ -198,4 +222,8 @@ impl AuditLog {
         }
         Ok(())
     }
+}
+
+fn unopened(error: &std::io::Error) -> ConfigError {
+    ConfigError::new("path", format!("it cannot be opened: {error}"))
 }

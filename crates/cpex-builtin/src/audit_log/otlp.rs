@@ -4,7 +4,7 @@
 //! receiver. What a receiver that is away does not take is lost, and said in the log of the host.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use opentelemetry::logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity};
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
@@ -28,7 +28,7 @@ pub struct OtlpConfig {
     /// Headers of each request, such as a key of the receiver. Take them from the environment, not from the file.
     #[serde(default)]
     pub headers: BTreeMap<String, Secret>,
-    /// How long a batch may take.
+    /// How long a batch may take. A shutdown waits at most twice as long for the last ones.
     #[serde(default = "timeout")]
     pub timeout: Span,
     /// `service.name` of the records.
@@ -44,11 +44,11 @@ fn service_name() -> String {
     "cpex".to_owned()
 }
 
-/// Sends records until it is dropped, which sends those that wait.
+/// Sends records until it is closed, which sends those that wait.
 pub(super) struct Sender {
     logger: SdkLogger,
-    /// Shuts the thread down.
-    _provider: SdkLoggerProvider,
+    provider: SdkLoggerProvider,
+    patience: Duration,
 }
 
 impl Sender {
@@ -98,7 +98,14 @@ impl Sender {
         let resource = Resource::builder().with_service_name(service_name).build();
         let provider =
             SdkLoggerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
-        Ok(Self { logger: provider.logger("cpex.audit"), _provider: provider })
+        let patience = timeout.duration().saturating_mul(2);
+        Ok(Self { logger: provider.logger("cpex.audit"), provider, patience })
+    }
+
+    /// Sends what waits, and ends the thread.
+    pub(super) fn close(&self) {
+        // Whatever was not sent, the SDK says it.
+        let _ = self.provider.shutdown_with_timeout(self.patience);
     }
 
     /// Puts a record into the queue.

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use super::moment::Moment;
 
 /// State that time makes as good as new.
-pub(super) trait Fades {
+pub(crate) trait Fades {
     /// From when on the key might as well never have been seen.
     fn fades(&self) -> Moment;
 }
@@ -13,7 +13,7 @@ pub(super) trait Fades {
 /// State per key. Each new key looks at a few old ones and drops those that have faded, so that nothing ever sweeps
 /// the whole map; at the bound, the one among them that fades first makes room.
 #[derive(Debug)]
-pub(super) struct Keyed<V> {
+pub(crate) struct Keyed<V> {
     map: IndexMap<Box<[u8]>, V>,
     bound: usize,
     hand: usize,
@@ -23,20 +23,20 @@ pub(super) struct Keyed<V> {
 const LOOKS: usize = 4;
 
 impl<V: Fades> Keyed<V> {
-    pub(super) fn new(bound: usize) -> Self {
+    pub(crate) fn new(bound: usize) -> Self {
         Self { map: IndexMap::new(), bound, hand: 0 }
     }
 
-    pub(super) fn get(&self, key: &[u8]) -> Option<&V> {
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&V> {
         self.map.get(key)
     }
 
-    pub(super) fn get_mut(&mut self, key: &[u8]) -> Option<&mut V> {
+    pub(crate) fn get_mut(&mut self, key: &[u8]) -> Option<&mut V> {
         self.map.get_mut(key)
     }
 
     /// The state of a key, made if there is none.
-    pub(super) fn entry(&mut self, key: &[u8], now: Moment, make: impl FnOnce() -> V) -> &mut V {
+    pub(crate) fn entry(&mut self, key: &[u8], now: Moment, make: impl FnOnce() -> V) -> &mut V {
         let index = match self.map.get_index_of(key) {
             Some(index) => index,
             None => {

@@ -37,7 +37,7 @@ pub mod cost;
 pub mod cost_budget;
 pub mod decision;
 pub mod key;
-mod keyed;
+pub(crate) mod keyed;
 #[cfg(feature = "redis")]
 mod link;
 pub mod moment;

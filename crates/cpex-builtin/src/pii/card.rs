@@ -11,7 +11,7 @@ use crate::finding::Confidence;
 const SHAPES: [&[usize]; 7] =
     [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 4, 4, 1], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 2], &[4, 4, 4]];
 
-static LABEL: Label = Label::new(
+pub(super) static LABEL: Label = Label::new(
     r"card|credit|debit|pan|visa|mastercard|maestro|amex|cc|karte|kartennummer|carte|tarjeta|carta|karta|kort",
     r"card|(?:^|_)(?:pan|cc)(?:$|_)|karte|tarjeta",
 );

@@ -20,13 +20,18 @@ impl Label {
         Self { before, name, compiled: OnceLock::new() }
     }
 
-    /// Whether such a word stands shortly before `start`, with no other number between, or the text is called so.
-    pub(super) fn near(&self, text: &str, start: usize, name: Option<&str>) -> bool {
-        let (before, called) = self.compiled.get_or_init(|| {
+    /// Compiles the words, so that no text has to wait for it.
+    pub(super) fn compile(&self) -> &(Regex, Regex) {
+        self.compiled.get_or_init(|| {
             let before = format!(r"(?i)(?:^|[^\pL])(?:{})s?\b\.?[^0-9\n.;!?]{{0,24}}$", self.before);
             let called = format!("(?i)(?:{})", self.name);
             (compiled(&before), compiled(&called))
-        });
+        })
+    }
+
+    /// Whether such a word stands shortly before `start`, with no other number between, or the text is called so.
+    pub(super) fn near(&self, text: &str, start: usize, name: Option<&str>) -> bool {
+        let (before, called) = self.compile();
         before.is_match(tail(&text[..start], REACH)) || name.is_some_and(|name| called.is_match(name))
     }
 }

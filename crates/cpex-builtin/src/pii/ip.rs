@@ -8,7 +8,7 @@ use super::reader::{Found, ends_number};
 use crate::finding::Confidence;
 
 /// Words before four numbers that are no address.
-static VERSION: Label = Label::new(
+pub(super) static VERSION: Label = Label::new(
     r"v|ver|version|release|build|firmware|driver|upgrade(?:d)? to|section|chapter|clause|oid|revision",
     r"version|build|firmware|release|revision|section",
 );

@@ -135,6 +135,7 @@ impl Pii {
         if let Some(kind) = config.redact_kinds.keys().find(|kind| !known(kind)) {
             return Err(ConfigError::new(format!("redact_kinds.{kind}"), "there is no such kind"));
         }
+        reader::compile();
         Ok(Self {
             kinds: Entity::ALL.map(wanted),
             custom,

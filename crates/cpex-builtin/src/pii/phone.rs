@@ -24,7 +24,8 @@ static OTHER: Label = Label::new(
 
 /// The ways numbers are written, with how sure each is without a label and with one.
 static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
-    let form = |pattern: &str, digits, plain, labelled| Form {
+    let form = |begins, pattern: &str, digits, plain, labelled| Form {
+        begins,
         regex: Regex::new(pattern).expect("the forms are valid patterns"),
         digits,
         plain,
@@ -33,6 +34,7 @@ static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
     vec![
         // +1 (415) 555-2671, 001-415-555-2671
         form(
+            "+0",
             r"^(?:\+|00)1[ .-]?\(?[2-9][0-9]{2}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}(?:x[0-9]{2,6})?",
             11..=19,
             Some(High),
@@ -40,40 +42,58 @@ static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
         ),
         // +44 20 7946 0958, +49 (0)30 1234567
         form(
+            "+",
             r"^\+[2-9][0-9]{0,2}(?:[ .-]?\([0-9]{1,5}\))?(?:[ .-]?[0-9]{1,12}){1,6}",
             8..=15,
             Some(High),
             High,
         ),
         // 00420 606 847 381; in one group it may be any number with zeros before
-        form(r"^00[2-9][0-9]{0,2}(?:[ .-][0-9]{1,12}){1,6}", 10..=17, Some(Medium), High),
+        form("0", r"^00[2-9][0-9]{0,2}(?:[ .-][0-9]{1,12}){1,6}", 10..=17, Some(Medium), High),
         // (030) 1234567, (020) 7946 0958
-        form(r"^\(0[0-9]{1,5}\)[ -]?[0-9]{3,9}(?:[ -][0-9]{2,6}){0,4}", 8..=13, Some(Medium), High),
+        form("(", r"^\(0[0-9]{1,5}\)[ -]?[0-9]{3,9}(?:[ -][0-9]{2,6}){0,4}", 8..=13, Some(Medium), High),
         // (415) 555-2671, 415-555-2671x12, 1-800-555-0199
         form(
+            "(1",
             r"^(?:1[ .-])?\([2-9][0-9]{2}\)[ -]?[0-9]{3}[ .-][0-9]{4}(?:x[0-9]{2,6})?",
             10..=17,
             Some(High),
             High,
         ),
-        form(r"^(?:1-)?[2-9][0-9]{2}-[0-9]{3}-[0-9]{4}(?:x[0-9]{2,6})?", 10..=17, Some(Medium), High),
+        form(
+            "123456789",
+            r"^(?:1-)?[2-9][0-9]{2}-[0-9]{3}-[0-9]{4}(?:x[0-9]{2,6})?",
+            10..=17,
+            Some(Medium),
+            High,
+        ),
         // 415.555.2671, 415 555 2671
         form(
+            "123456789",
             r"^(?:1[ .])?[2-9][0-9]{2}(?:\.[2-9][0-9]{2}\.|[ -][2-9][0-9]{2}[ -])[0-9]{4}(?:x[0-9]{2,6})?",
             10..=17,
             Some(Medium),
             High,
         ),
         // 020 7946 0958, (030) 123456, 06 12 34 56 78, 0044 20 7946 0958
-        form(r"^\(?0[0-9]{1,5}\)?(?:[ ./-]?[0-9]{2,8}){1,6}", 8..=16, Some(Low), Medium),
+        form("(0", r"^\(?0[0-9]{1,5}\)?(?:[ ./-]?[0-9]{2,8}){1,6}", 8..=16, Some(Low), Medium),
         // 13812345678, 98765 43210, 602 751 826
-        form(r"^\(?[1-9][0-9]{1,11}\)?(?:[ .-][0-9]{2,6}){0,4}", 8..=12, None, Medium),
+        form("(123456789", r"^\(?[1-9][0-9]{1,11}\)?(?:[ .-][0-9]{2,6}){0,4}", 8..=12, None, Medium),
         // 555-0199
-        form(r"^[2-9][0-9]{2}[ .-][0-9]{4}", 7..=7, None, Medium),
+        form("23456789", r"^[2-9][0-9]{2}[ .-][0-9]{4}", 7..=7, None, Medium),
     ]
 });
 
+/// Compiles the patterns, so that no text has to wait for it.
+pub(super) fn compile() {
+    LazyLock::force(&FORMS);
+    LABEL.compile();
+    OTHER.compile();
+}
+
 struct Form {
+    /// The signs that it can begin with.
+    begins: &'static str,
     regex: Regex,
     digits: std::ops::RangeInclusive<usize>,
     /// `None`: it is no phone number without a label.
@@ -83,10 +103,15 @@ struct Form {
 
 /// A phone number that begins at `start`, in the first form that fits.
 pub(super) fn at(text: &str, start: usize, name: Option<&str>) -> Found {
-    if text.as_bytes()[start] == b'+' && text[..start].ends_with(|before: char| before.is_alphanumeric()) {
+    let (first, next) = (text.as_bytes()[start], text.as_bytes().get(start + 1));
+    // Brackets are common, and few of them are around a number.
+    if !first.is_ascii_digit() && !next.is_some_and(u8::is_ascii_digit)
+        || first == b'+' && text[..start].ends_with(|before: char| before.is_alphanumeric())
+    {
         return None;
     }
-    FORMS.iter().find_map(|form| form.at(text, start, name))
+    let mut forms = FORMS.iter().filter(|form| form.begins.as_bytes().contains(&first));
+    forms.find_map(|form| form.at(text, start, name))
 }
 
 impl Form {

@@ -20,6 +20,14 @@ static TRIGGERS: [bool; 256] = {
     triggers
 };
 
+/// Compiles all patterns, so that no text has to wait for it.
+pub(super) fn compile() {
+    phone::compile();
+    for label in [&card::LABEL, &ip::VERSION, &ssn::LABEL] {
+        label.compile();
+    }
+}
+
 /// Reads a text called `name`. `take` says whether it takes what is offered; if not, the next is tried.
 pub(super) fn read(
     text: &str,

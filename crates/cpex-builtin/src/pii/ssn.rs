@@ -5,7 +5,7 @@ use super::number::Groups;
 use super::reader::{Found, ends_number};
 use crate::finding::Confidence;
 
-static LABEL: Label =
+pub(super) static LABEL: Label =
     Label::new(r"ssn|social security|soc\.? sec|taxpayer id|itin|tin", r"ssn|social_?sec|tax_?id|itin");
 
 /// Numbers printed in advertisements, which were never anybody's.

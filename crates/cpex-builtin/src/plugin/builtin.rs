@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::attach::{Misplaced, Power};
+use super::keep::Keeps;
 use super::kind::{Kind, Machine, Make};
 use super::payload::Payload;
 use super::reply::{Answer, Failure, Reply};
@@ -21,6 +22,7 @@ pub struct Builtin {
     name: Box<str>,
     pub(super) machine: Machine,
     pub(super) settles: bool,
+    keeps: Keeps,
 }
 
 /// A call of a plugin.
@@ -37,7 +39,7 @@ impl Builtin {
     /// Makes a plugin of its kind (`builtin.deny_list`, or without the prefix), the name of its entry, and its
     /// configuration: an object, or `null` for an empty one. Limits of the same name share their counts in Redis.
     ///
-    /// Does no IO but opening the file of an audit log.
+    /// Does no IO but looking whether the file of an audit log can be there: see [`open`](Self::open).
     ///
     /// # Errors
     /// The path of the field below `config`, what is wrong with it and what would be right; the values of the
@@ -55,7 +57,7 @@ impl Builtin {
                 return Err(ConfigError::new("", problem));
             }
         };
-        Ok(Self { kind, name: name.into(), machine, settles: false })
+        Ok(Self { kind, name: name.into(), machine, settles: false, keeps: Keeps::default() })
     }
 
     /// Its kind.
@@ -103,6 +105,31 @@ impl Builtin {
         Ok(())
     }
 
+    /// Opens what it writes to, so that a start fails where a call would: the file of an audit log.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open(&self) -> Result<(), ConfigError> {
+        match &self.machine {
+            Machine::AuditLog(log) => log.open(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether to [`close`](Self::close) it may have to be waited for.
+    #[must_use]
+    pub fn lingers(&self) -> bool {
+        matches!(&self.machine, Machine::AuditLog(log) if log.is_sending())
+    }
+
+    /// Ends it, after the last call: what an audit log has not yet sent to a receiver of OpenTelemetry logs is sent.
+    /// If it [lingers](Self::lingers) this blocks, for at most twice the `timeout` of the receiver.
+    pub fn close(&self) {
+        if let Machine::AuditLog(log) = &self.machine {
+            log.close();
+        }
+    }
+
     /// Calls it.
     ///
     /// # Errors
@@ -118,8 +145,10 @@ impl Builtin {
             Machine::HeaderInjector(injector) => gates::inject(injector, call)?,
             Machine::AuditLog(log) => gates::audit(log, call)?,
             Machine::RateLimiter(limiter) => return Ok(limits::rate(limiter, call)?),
-            Machine::CostBudget(budget) => return Ok(limits::cost(budget, self.settles, call)?),
-            Machine::CircuitBreaker(breaker) => limits::circuit(breaker, call)?,
+            Machine::CostBudget(budget) => {
+                return Ok(limits::cost(budget, self.settles.then_some(&self.keeps), call)?);
+            }
+            Machine::CircuitBreaker(breaker) => limits::circuit(breaker, &self.keeps, call)?,
         };
         Ok(Answer::Now(reply))
     }

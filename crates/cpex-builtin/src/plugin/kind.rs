@@ -198,7 +198,7 @@ pub static KINDS: [Kind; 14] = [
         "Leaves a target alone that keeps failing."),
     optional!("url_filter", "url_filter", TEXTS, UrlFilterConfig => |_, config| scanner(UrlFilter::new(config)),
         "Which URLs may stand in a payload."),
-    kind!("audit_log", TEXTS, AuditLogConfig => |_, config| AuditLog::open(config).map(Box::new).map(Machine::AuditLog),
+    kind!("audit_log", TEXTS, AuditLogConfig => |_, config| AuditLog::new(config).map(Box::new).map(Machine::AuditLog),
         "Writes what happened, a JSON object a line."),
     optional!("policy", "policy", &[], PolicyConfig => |_, config| Policy::new(config).map(Machine::Policy),
         "Decides by rules in CEL."),

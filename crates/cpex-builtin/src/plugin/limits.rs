@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use serde_json::{Value, json};
 
 use super::builtin::Call;
+use super::keep::Keeps;
 use super::kind::Machine;
 use super::payload::Payload;
 use super::reply::{Answer, Reply};
@@ -56,21 +57,22 @@ fn counted(decision: Decision) -> Reply<Infallible> {
     }
 }
 
-/// Reserves what a call may cost, or settles what it has cost.
+/// Reserves what a call may cost, or settles what it has cost. Without a place to keep it nothing is settled.
 pub(super) fn cost<P: Payload>(
     budget: &Arc<CostBudget>,
-    settles: bool,
+    keeps: Option<&Keeps>,
     call: &Call<'_, P>,
 ) -> Result<Answer<P>, P::Error> {
-    match call.site.moment() {
-        Moment::After => settle(budget, call),
-        Moment::Before | Moment::Other => reserve(budget, settles, call),
+    match (call.site.moment(), keeps) {
+        (Moment::After, Some(keeps)) => settle(budget, keeps, call),
+        (Moment::After, None) => Ok(Answer::Now(Reply::allow())),
+        (Moment::Before | Moment::Other, keeps) => reserve(budget, keeps, call),
     }
 }
 
 fn reserve<P: Payload>(
     budget: &Arc<CostBudget>,
-    settles: bool,
+    keeps: Option<&Keeps>,
     call: &Call<'_, P>,
 ) -> Result<Answer<P>, P::Error> {
     let known = Known::of(budget.parts(), call)?;
@@ -83,7 +85,8 @@ fn reserve<P: Payload>(
             return Ok(Answer::Now(Reply::deny(denial)));
         }
     };
-    let place = settles.then(|| call.request.keep()).transpose()?.map(|keep| (keep, call.site.pair()));
+    let keep = keeps.map(|keeps| call.request.keep(keeps)).transpose()?;
+    let place = keep.map(|keep| (keep, call.site.pair()));
     let reserved = |known: &Known, decision: BudgetDecision| {
         let reply = reply_to(&decision);
         if let (Some((keep, pair)), Some(reservation)) = (place, decision.reservation) {
@@ -110,8 +113,13 @@ fn reply_to(decision: &BudgetDecision) -> Reply<Infallible> {
     if warnings.is_empty() { reply } else { reply.with("warnings", warnings) }
 }
 
-fn settle<P: Payload>(budget: &Arc<CostBudget>, call: &Call<'_, P>) -> Result<Answer<P>, P::Error> {
-    let kept = call.request.keep()?.take::<Reservation>(&call.site.pair(), call.subject()?.as_deref());
+fn settle<P: Payload>(
+    budget: &Arc<CostBudget>,
+    keeps: &Keeps,
+    call: &Call<'_, P>,
+) -> Result<Answer<P>, P::Error> {
+    let keep = call.request.keep(keeps)?;
+    let kept = keep.take::<Reservation>(&call.site.pair(), call.subject()?.as_deref());
     let Some(reservation) = kept else { return Ok(Answer::Now(Reply::allow())) };
     let result = if budget.looks_at_results() { call.payload.json(call.site.result())? } else { None };
     let result = result.as_deref().unwrap_or(&Value::Null);
@@ -143,18 +151,19 @@ fn settle<P: Payload>(budget: &Arc<CostBudget>, call: &Call<'_, P>) -> Result<An
 /// Asks to call a target, or tells what came of it.
 pub(super) fn circuit<P: Payload>(
     breaker: &Arc<CircuitBreaker>,
+    keeps: &Keeps,
     call: &Call<'_, P>,
 ) -> Result<Reply<P>, P::Error> {
-    let pair = call.site.pair();
+    let (pair, keep) = (call.site.pair(), call.request.keep(keeps)?);
     if call.site.moment() == Moment::After {
-        let admitted = call.request.keep()?.take::<Admitted>(&pair, call.subject()?.as_deref());
+        let admitted = keep.take::<Admitted>(&pair, call.subject()?.as_deref());
         if let Some(admitted) = admitted {
             let result = call.payload.json(call.site.result())?;
             admitted.report(breaker.outcome(result.as_deref().unwrap_or(&Value::Null)));
         }
         return Ok(Reply::allow());
     }
-    let (keep, known) = (call.request.keep()?, Known::of(breaker.parts(), call)?);
+    let known = Known::of(breaker.parts(), call)?;
     Ok(match breaker.admit(&known) {
         Ok(admission) => {
             let admitted = Admitted { breaker: breaker.clone(), admission: Some(admission) };

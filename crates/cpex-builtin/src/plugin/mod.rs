@@ -3,9 +3,10 @@
 //! A host
 //! 1. makes a [`Builtin`] of an entry whose kind begins with [`PREFIX`],
 //! 2. [attaches](Builtin::attach) it to the [`Site`]s of its hooks, which finds what could never work there,
-//! 3. [calls](Builtin::call) it with a [`Call`]: a [`Payload`], which is the host's own payload and is not converted,
+//! 3. [opens](Builtin::open) it before the first call, and [closes](Builtin::close) it after the last,
+//! 4. [calls](Builtin::call) it with a [`Call`]: a [`Payload`], which is the host's own payload and is not converted,
 //!    and a [`Request`], which is asked for the facts that the plugin needs,
-//! 4. carries out the [`Answer`]: at once, or after waiting for something outside.
+//! 5. carries out the [`Answer`]: at once, or after waiting for something outside.
 //!
 //! Everything that is read of a payload is read before an answer that waits is made, so payloads never live across an
 //! `await`. Neighbouring text scanners can share one walk over the payload: see [`Run`].
@@ -57,7 +58,7 @@ mod limits;
 
 pub use attach::{Misplaced, Power};
 pub use builtin::{Builtin, Call};
-pub use keep::Keep;
+pub use keep::{Keep, Keeps};
 pub use kind::{KINDS, Kind, PREFIX};
 pub use payload::{Headers, Payload, Shown};
 pub use reply::{Answer, Decision, Failure, Reply};

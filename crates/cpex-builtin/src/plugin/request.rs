@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use serde_json::{Map, Value};
 
-use super::keep::Keep;
+use super::keep::{Keep, Keeps};
 
 /// A fact about a request, or why it cannot be read.
 pub type Fact<'a, E> = Result<Option<Cow<'a, str>>, E>;
@@ -35,8 +35,8 @@ pub trait Request {
     fn header(&self, name: &str) -> Fact<'_, Self::Error>;
 
     /// What this plugin keeps while this request lasts: the same at each of its hooks. Asked only by plugins that
-    /// keep something, so make it then.
-    fn keep(&self) -> Result<Keep, Self::Error>;
+    /// keep something, so make it then: of `keeps`, the plugin's own, if callers may not carry it to the hook after.
+    fn keep(&self, keeps: &Keeps) -> Result<Keep, Self::Error>;
 }
 
 /// Who asks.
@@ -116,7 +116,7 @@ impl<E> Request for Nobody<E> {
         Ok(None)
     }
 
-    fn keep(&self) -> Result<Keep, E> {
+    fn keep(&self, _: &Keeps) -> Result<Keep, E> {
         Ok(self.keep.clone())
     }
 }

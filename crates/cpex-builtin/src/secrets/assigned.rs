@@ -75,6 +75,12 @@ static ABOUT: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is valid")
 });
 
+/// Compiles what names are known by, so that no text has to wait for it.
+pub(super) fn compile() {
+    LazyLock::force(&NAMES);
+    LazyLock::force(&ABOUT);
+}
+
 /// Whether a name is that of a secret, whatever its value.
 pub(super) fn is_secret_name(name: &str) -> bool {
     Nature::of(name.as_bytes()).is_some()

@@ -30,6 +30,11 @@ static PREFIXES: LazyLock<(AhoCorasick, Vec<&Format>)> = LazyLock::new(|| {
     (automaton.expect("the prefixes are few and short"), formats)
 });
 
+/// Compiles what keys are found by, so that no text has to wait for it.
+pub(super) fn compile() {
+    LazyLock::force(&PREFIXES);
+}
+
 /// Notes the keys of a text; with `random`, also the long words that look random.
 pub(super) fn read(text: &str, random: bool, note: &mut impl FnMut(&'static str, Range<usize>, Confidence)) {
     let prefixes = &*PREFIXES;

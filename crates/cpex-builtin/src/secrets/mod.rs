@@ -71,6 +71,10 @@ impl Secrets {
         if let Some(kind) = config.ignore.iter().find(|kind| !known.contains(kind.as_str())) {
             return Err(ConfigError::new("ignore", format!("there is no kind {kind:?}")));
         }
+        keys::compile();
+        spots::compile();
+        assigned::compile();
+        plausible::compile();
         Ok(Self {
             ignore: config.ignore,
             allow: config.allow,

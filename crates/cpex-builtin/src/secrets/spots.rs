@@ -43,6 +43,12 @@ static AUTOMATON: LazyLock<AhoCorasick> = LazyLock::new(|| {
         .expect("the texts are few and short")
 });
 
+/// Compiles what spots are found by, so that no text has to wait for it.
+pub(super) fn compile() {
+    LazyLock::force(&AUTOMATON);
+    LazyLock::force(&PRIVATE_KEY);
+}
+
 /// Notes what the fixed texts in a text give away.
 pub(super) fn read(text: &str, note: &mut impl FnMut(&'static str, Range<usize>, Confidence)) {
     for found in AUTOMATON.find_iter(text) {

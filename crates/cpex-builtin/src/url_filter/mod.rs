@@ -7,11 +7,13 @@
 mod host;
 
 use std::borrow::Cow;
+use std::iter::successors;
 use std::sync::LazyLock;
 
+use percent_encoding::percent_decode_str;
 use regex::{Match, Regex};
 use serde::Deserialize;
-use url::{Host, Url};
+use url::{Host, ParseError, Url, form_urlencoded};
 
 use crate::action::Action;
 use crate::error::ConfigError;
@@ -42,7 +44,8 @@ pub struct UrlFilterConfig {
     pub allow_userinfo: bool,
     /// Whether a host may have letters beyond ASCII, which can look like those of another host.
     pub allow_international: bool,
-    /// Whether URLs within a URL are not looked at, as in `https://example.com/?next=http://10.0.0.1`.
+    /// Whether URLs within a URL are not looked at, as in `https://example.com/?next=http://10.0.0.1`: in its path, its
+    /// fragment, and the names and values of its parameters.
     pub allow_inner: bool,
     /// Names of fields whose whole text is a URL or host even without a scheme, and the last words of such names:
     /// `url` is `image_url` and `imageUrl`, too.
@@ -82,13 +85,15 @@ pub struct UrlFilter {
 }
 
 /// Something with a scheme: `name://…`, or one of the schemes that do without slashes. What stands before the scheme
-/// does not matter to who opens `_http://…`.
+/// does not matter to who opens `_http://…`. One that is percent-encoded as a whole is the value of a parameter, and
+/// ends where the next begins.
 static WITH_SCHEME: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r#"(?ix)
         (?: [a-z][a-z0-9+.-]{0,30} : [/\\]{2} | (?:https?|ftp|wss?) : [/\\]?
           | \b(?:javascript|vbscript|data|file|blob|about) : )
-        [^\s"'<>`{}|^]+"#,
+        [^\s"'<>`{}|^]+
+        | [a-z][a-z0-9+.-]{0,30} %(?:25)*3a (?: [/\\] | %(?:25)*(?:2f|5c) ){2} [^\s"'<>`{}|^&]+"#,
     )
     .expect("the pattern is valid")
 });
@@ -97,11 +102,18 @@ static WITH_SCHEME: LazyLock<Regex> = LazyLock::new(|| {
 static SCHEME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^[A-Za-z][A-Za-z0-9+-]*:(?:[^0-9]|$)").expect("the pattern is valid"));
 
+/// The same with its colon percent-encoded.
+static ENCODED_SCHEME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("^[A-Za-z][A-Za-z0-9+-]*%(?:25)*3[Aa]").expect("the pattern is valid"));
+
 /// Schemes that have no host, and may have a digit behind the colon.
 const OPAQUE: [&str; 6] = ["about:", "blob:", "data:", "file:", "javascript:", "vbscript:"];
 
 /// How many URLs may stand in each other's parameters before nobody looks further.
 const NESTED: usize = 3;
+
+/// How often a part of a URL may be percent-encoded before nobody decodes it further.
+const ENCODED: usize = 3;
 
 impl UrlFilter {
     /// Compiles the configuration.
@@ -117,6 +129,10 @@ impl UrlFilter {
             let problem = format!("{:?} is no scheme: expected a name such as https", config.schemes[index]);
             return Err(ConfigError::new(format!("schemes[{index}]"), problem));
         }
+        // No text is to wait for this.
+        LazyLock::force(&WITH_SCHEME);
+        LazyLock::force(&SCHEME);
+        LazyLock::force(&ENCODED_SCHEME);
         Ok(Self {
             allow_hosts: HostPattern::all(&config.allow_hosts, "allow_hosts")?,
             deny_hosts: HostPattern::all(&config.deny_hosts, "deny_hosts")?,
@@ -132,7 +148,7 @@ impl UrlFilter {
     }
 
     fn nested_objection(&self, url: &str, nested: usize) -> Option<&'static str> {
-        let Ok(url) = Url::parse(url) else { return Some("malformed_url") };
+        let Some(url) = parsed(url) else { return Some("malformed_url") };
         let config = &self.config;
         if !config.schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case(url.scheme())) {
             return Some("denied_scheme");
@@ -172,19 +188,25 @@ impl UrlFilter {
         (international && !self.config.allow_international).then_some("international_host")
     }
 
-    /// What is wrong with a URL in a parameter or the path: who is asked may go there.
+    /// What is wrong with a URL in a parameter, the fragment or the path: who is asked may go there.
     fn inner_objection(&self, url: &Url, nested: usize) -> Option<&'static str> {
         if self.config.allow_inner {
             return None;
         }
-        let values = url.query_pairs().filter_map(|(_, value)| inner_url(&value, url.scheme()));
-        let path = WITH_SCHEME.find_iter(url.path()).map(|found| found.as_str());
-        let path = path.filter(|inner| inner.contains("://")).map(Cow::from);
-        let mut inner = values.chain(path.map(Cow::into_owned));
-        match nested.checked_sub(1) {
-            Some(nested) => inner.find_map(|url| self.nested_objection(&url, nested)),
-            None => inner.next().map(|_| "nested_url"),
-        }
+        let fragment = url.fragment().unwrap_or_default();
+        let pairs = url.query_pairs().chain(form_urlencoded::parse(fragment.as_bytes()));
+        let mut parts = pairs.flat_map(|(name, value)| [name, value]).chain([Cow::from(fragment)]);
+        let object = |inner: String| match nested.checked_sub(1) {
+            Some(nested) => self.nested_objection(&inner, nested),
+            None => Some("nested_url"),
+        };
+        let in_part =
+            |part: Cow<'_, str>| in_readings(&part, |read| inner_url(read, url.scheme()).and_then(&object));
+        let in_path = |path: &str| {
+            let inner = WITH_SCHEME.find_iter(path).map(|found| found.as_str());
+            inner.filter(|inner| inner.contains(":/")).map(str::to_owned).find_map(&object)
+        };
+        parts.find_map(in_part).or_else(|| in_readings(url.path(), in_path))
     }
 
     fn find(&self, text: &str, name: Option<&str>) -> Vec<Finding> {
@@ -222,7 +244,7 @@ impl UrlFilter {
         // What begins with one slash or a dot stays on its host.
         if url.is_empty() || slashes == 1 || url.starts_with(['#', '?', '.']) {
             None
-        } else if absolute {
+        } else if absolute || ENCODED_SCHEME.is_match(&url) {
             Some(url)
         } else {
             Some(format!("{}://{}", self.config.schemes[0], &url[slashes..]).into())
@@ -232,6 +254,27 @@ impl UrlFilter {
 
 fn trimmed(url: &str) -> &str {
     url.trim_matches(|sign: char| sign <= ' ' || sign.is_whitespace())
+}
+
+/// A URL; one whose scheme is percent-encoded is decoded before.
+fn parsed(url: &str) -> Option<Url> {
+    let mut parsed = readings(url).take(1 + ENCODED).map(|url| Url::parse(&url));
+    parsed.find(|parsed| !matches!(parsed, Err(ParseError::RelativeUrlWithoutBase)))?.ok()
+}
+
+/// A text as it stands there, and as those read it who decode it once, twice, and so on.
+fn readings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    successors(Some(Cow::from(text)), |text| {
+        let decoded = percent_decode_str(text).decode_utf8_lossy();
+        (decoded != *text).then(|| Cow::from(decoded.into_owned()))
+    })
+}
+
+/// What is wrong with any reading of a part of a URL, and with one that nobody reads to its end.
+fn in_readings(part: &str, objection: impl Fn(&str) -> Option<&'static str>) -> Option<&'static str> {
+    let mut readings = readings(part);
+    let found = readings.by_ref().take(1 + ENCODED).find_map(|read| objection(&read));
+    found.or_else(|| readings.next().map(|_| "nested_url"))
 }
 
 /// What the standard's parser reads of a URL: nothing around it, and no line breaks and tabs in it.

@@ -97,6 +97,7 @@ fn a_lock_that_is_not_released_fails_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let log = open(json!({"path": path}));
+    log.open().unwrap();
     let other = OpenOptions::new().append(true).open(&path).unwrap();
     fs4::FileExt::lock(&other).unwrap();
     let begun = Instant::now();
@@ -106,6 +107,21 @@ fn a_lock_that_is_not_released_fails_in_time() {
     drop(other);
     write(&log, 2).unwrap();
     assert_eq!(numbers(&lines(&path)), [2]);
+}
+
+/// `cpex check` makes plugins and starts none.
+#[test]
+fn the_file_is_made_when_the_log_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let log = open(json!({"path": path}));
+    assert!(!path.exists());
+    log.open().unwrap();
+    assert!(path.exists());
+    let late = open(json!({"path": path}));
+    fs::remove_dir_all(folder.path()).unwrap();
+    let error = late.open().unwrap_err();
+    assert!(error.to_string().starts_with("path: it cannot be opened: No such file"), "{error}");
 }
 
 #[test]

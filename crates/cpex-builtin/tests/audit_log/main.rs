@@ -20,7 +20,7 @@ fn open(config: Value) -> AuditLog {
 
 fn read(config: Value) -> Result<AuditLog, String> {
     let config = serde_json::from_value::<AuditLogConfig>(config).map_err(|error| error.to_string())?;
-    AuditLog::open(config).map_err(|error| error.to_string())
+    AuditLog::new(config).map_err(|error| error.to_string())
 }
 
 fn record<'a>(request_id: &'a str, payload: Option<&'a Value>) -> Record<'a> {

@@ -1,5 +1,6 @@
 //! A receiver of OpenTelemetry logs gets what the file would.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -57,8 +58,10 @@ async fn records_arrive_with_their_attributes_and_without_secrets() {
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(7);
     let payload = json!({"args": {"password": "hunter2", "list": [1, true]}});
     log.write(record("r1", Some(&payload)), at).unwrap();
-    // Dropping it sends what waits.
-    tokio::task::spawn_blocking(move || drop(log)).await.unwrap();
+    assert!(log.is_sending());
+    let log = Arc::new(log);
+    let closing = log.clone();
+    tokio::task::spawn_blocking(move || closing.close()).await.unwrap();
 
     let (headers, mut request) = received.recv().await.unwrap();
     assert_eq!(
@@ -97,6 +100,20 @@ fn a_receiver_that_is_away_stops_nobody() {
     super::write(&log, 1).unwrap();
     drop(log);
     assert_eq!(lines(&path).len(), 1);
+}
+
+/// One that takes connections and never answers does not hold a shutdown up for ever.
+#[test]
+fn a_receiver_that_hangs_is_not_waited_for() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}/v1/logs", listener.local_addr().unwrap());
+    let log = open(json!({"otlp": {"endpoint": endpoint, "timeout": "200ms"}}));
+    for number in 0..2000 {
+        super::write(&log, number).unwrap();
+    }
+    log.close();
+    log.close();
+    super::write(&log, 1).unwrap();
 }
 
 #[test]

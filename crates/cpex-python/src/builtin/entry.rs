@@ -69,6 +69,23 @@ impl Builtin {
         plugin::KINDS.iter().map(|kind| format!("{}{}", plugin::PREFIX, kind.name)).collect()
     }
 
+    /// Opens what it writes to, so that a start fails where a call would.
+    fn open(&self, py: Python<'_>) -> PyResult<()> {
+        let opened = py.detach(|| self.plugin.open());
+        opened.map_err(|error| config_error(py, &below("config", &error.field), &error.problem))
+    }
+
+    /// Whether to close it may have to be waited for.
+    #[getter]
+    fn lingers(&self) -> bool {
+        self.plugin.lingers()
+    }
+
+    /// Ends it, after the last call. Blocks if it lingers, and lets others have the interpreter meanwhile.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.plugin.close());
+    }
+
     /// The names of its hooks.
     #[getter]
     fn hooks(&self) -> Vec<&str> {
@@ -79,6 +96,16 @@ impl Builtin {
     #[getter]
     fn takes_extensions(&self) -> bool {
         self.takes_extensions
+    }
+}
+
+/// One that nobody has closed.
+impl Drop for Builtin {
+    fn drop(&mut self) {
+        // What it waits for may have to write a log, which takes the interpreter.
+        if self.plugin.lingers() {
+            Python::attach(|py| self.close(py));
+        }
     }
 }
 

@@ -13,5 +13,5 @@ mod texts;
 pub(crate) use answer::Answered;
 pub(crate) use entry::Builtin;
 pub(crate) use hook::{Asked, BuiltinHook, Neighbours};
-pub(crate) use keep::Kept;
+pub(crate) use keep::{Kept, give_up};
 pub(crate) use request::Asking;

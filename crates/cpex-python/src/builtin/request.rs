@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cpex_builtin::plugin::{Fact, Keep, Request, User};
+use cpex_builtin::plugin::{Fact, Keep, Keeps, Request, User};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -92,8 +92,9 @@ impl Request for Asking<'_, '_> {
         Ok(None)
     }
 
-    fn keep(&self) -> Result<Keep, Unreadable> {
-        Ok(keep::of(self.context)?)
+    /// That of the plugin's context, or else of the request: not all callers hand contexts on.
+    fn keep(&self, keeps: &Keeps) -> Result<Keep, Unreadable> {
+        keep::of(self.context, || Ok(self.id()?.map_or_else(Keep::default, |id| keeps.of(&id))))
     }
 }
 

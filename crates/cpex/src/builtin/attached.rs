@@ -28,6 +28,7 @@ use crate::violation::Violation;
 struct Hooked {
     builtin: Arc<Builtin>,
     sites: Vec<Arc<Site>>,
+    entry: PluginConfig,
 }
 
 /// A built-in plugin at one hook.
@@ -51,7 +52,7 @@ pub(crate) fn make(
 }
 
 fn hooked(config: &PluginConfig, types: &HookTypes) -> Result<Hooked, ConfigError> {
-    let problem = |Problem { field, problem }: Problem| config.problem(&below_config(&field), problem);
+    let problem = |problem| located(problem, config);
     let mut builtin =
         Builtin::new(&config.kind, &config.name, Value::Object(config.config.clone())).map_err(problem)?;
     let mut hooks: Vec<&str> = config.hooks.iter().map(String::as_str).collect();
@@ -71,7 +72,11 @@ fn hooked(config: &PluginConfig, types: &HookTypes) -> Result<Hooked, ConfigErro
         let path = named.map(|place| [Step::Key("hooks"), Step::Index(place)]);
         config.problem(path.as_ref().map_or(&[], |path| &path[..]), problem)
     })?;
-    Ok(Hooked { builtin: Arc::new(builtin), sites })
+    Ok(Hooked { builtin: Arc::new(builtin), sites, entry: config.clone() })
+}
+
+fn located(Problem { field, problem }: Problem, entry: &PluginConfig) -> ConfigError {
+    entry.problem(&below_config(&field), problem)
 }
 
 fn site(hook: &str, config: &PluginConfig, types: &HookTypes) -> Site {
@@ -108,6 +113,19 @@ impl Plugin for Hooked {
             let attached = Attached { builtin: self.builtin.clone(), site: site.clone(), run: None };
             handlers.register::<Json>(&site.hook(), Arc::new(attached));
         }
+    }
+
+    fn initialize(&self) -> BoxFuture<'_, Result<(), BoxError>> {
+        let opened = self.builtin.open().map_err(|problem| located(problem, &self.entry).into());
+        Box::pin(ready(opened))
+    }
+
+    fn shutdown(&self) -> BoxFuture<'_, Result<(), BoxError>> {
+        if !self.builtin.lingers() {
+            return Box::pin(ready(Ok(())));
+        }
+        let builtin = self.builtin.clone();
+        Box::pin(async { Ok(tokio::task::spawn_blocking(move || builtin.close()).await?) })
     }
 }
 

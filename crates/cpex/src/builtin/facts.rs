@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cpex_builtin::plugin::{Fact, Keep, Request, User};
+use cpex_builtin::plugin::{Fact, Keep, Keeps, Request, User};
 
 use super::texts::Unreadable;
 use crate::context::{self, PluginContext};
@@ -43,7 +43,8 @@ impl Request for Asked<'_> {
         Ok(named.next().map(|(_, value)| Cow::Borrowed(&**value)))
     }
 
-    fn keep(&self) -> Result<Keep, Unreadable> {
+    /// A context is handed from hook to hook by its type.
+    fn keep(&self, _: &Keeps) -> Result<Keep, Unreadable> {
         Ok(self.context.keep())
     }
 }

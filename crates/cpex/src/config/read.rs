@@ -36,7 +36,10 @@ pub(crate) fn read_json<T: DeserializeOwned>(json: serde_json::Value, base: &str
         // Serde's text shows the value that it found; what it expected comes after it.
         let message = match text.strip_prefix("invalid ").and_then(|text| text.rsplit_once(", expected ")) {
             Some((_, expected)) => format!("expected {expected}"),
-            None => text,
+            None => match text.strip_prefix("missing field `").and_then(|text| text.strip_suffix('`')) {
+                Some(field) => format!("{field:?} is missing"),
+                None => text,
+            },
         };
         ConfigError { place: None, path, message }
     })

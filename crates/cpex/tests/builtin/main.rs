@@ -1,6 +1,7 @@
 //! The built-in plugins in this host: a YAML file in, verdicts out.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod audit;
 mod kinds;
 mod mistakes;
 mod pairs;

@@ -14,10 +14,11 @@ from cpex.framework.extensions.tiers import Capability
 
 logger = logging.getLogger("cpex.framework.models")
 
-_LEGACY_MODES = {
+LEGACY_IGNORE = "enforce_ignore_error"
+LEGACY_MODES = {
     "enforce": PluginMode.SEQUENTIAL,
     "permissive": PluginMode.TRANSFORM,
-    "enforce_ignore_error": PluginMode.SEQUENTIAL,
+    LEGACY_IGNORE: PluginMode.SEQUENTIAL,
 }
 _KNOWN_CAPABILITIES = frozenset(capability.value for capability in Capability)
 
@@ -183,10 +184,10 @@ class PluginConfig(BaseModel, defer_build=True):
     @classmethod
     def _migrate_legacy_modes(cls, data: Any) -> Any:
         mode = data.get("mode") if isinstance(data, dict) else None
-        if not isinstance(mode, str) or mode not in _LEGACY_MODES:
+        if not isinstance(mode, str) or mode not in LEGACY_MODES:
             return data
-        migrated = {**data, "mode": _LEGACY_MODES[mode]}
-        if mode == "enforce_ignore_error":
+        migrated = {**data, "mode": LEGACY_MODES[mode]}
+        if mode == LEGACY_IGNORE:
             migrated.setdefault("on_error", OnError.IGNORE)
         return migrated
 

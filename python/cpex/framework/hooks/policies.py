@@ -11,9 +11,6 @@ from cpex import _core
 
 logger = logging.getLogger(__name__)
 
-CUSTOM_HOOK_CLOSENESS = 0.85
-"""How alike a hook must be to a registered one to be taken for a slip: it may be an application's own."""
-
 
 class DefaultHookPolicy(str, Enum):
     """What happens to payload changes on a hook without a policy."""
@@ -64,14 +61,14 @@ def policy_problems(policies: Mapping[str, HookPayloadPolicy], answered: Collect
         For each hook that nearly is one that is known, and each field that its hook's payload does not have, what is
         wrong and what was probably meant.
     """
-    from cpex.framework.hooks.registry import get_hook_registry, hook_names
-    from cpex.framework.loader._suggest import did_you_mean
+    from cpex.framework.hooks.registry import get_hook_registry, known_hooks
+    from cpex.framework.loader._suggest import did_you_mean, misspelt_hook
 
-    known = {*hook_names(), *answered}
+    known = {*known_hooks(), *answered}
     for hook, policy in policies.items():
         name = str.__str__(hook)
         if name not in known:
-            probably = did_you_mean(name, known, CUSTOM_HOOK_CLOSENESS)
+            probably = misspelt_hook(name, known)
             if probably:
                 yield f'unknown hook "{name}"{probably}'
             continue

@@ -10,7 +10,21 @@ from typing import Dict as Dict  # noqa: UP035 - a public name of 0.1.x
 from cpex.framework.models import PluginPayload, PluginResult
 
 _BUILTIN_HOOKS = ("tools", "prompts", "resources", "agents", "http")
-_ON_DEMAND_HOOKS = ("message", "identity")
+_ON_DEMAND_HOOKS = {
+    "message": (
+        "evaluate",
+        "cmf.tool_pre_invoke",
+        "cmf.tool_post_invoke",
+        "cmf.llm_input",
+        "cmf.llm_output",
+        "cmf.resource_pre_fetch",
+        "cmf.resource_post_fetch",
+        "cmf.prompt_pre_fetch",
+        "cmf.prompt_post_fetch",
+    ),
+    "identity": ("identity_resolve", "token_delegate"),
+}
+"""Modules that register hooks only when somebody imports them, and the names of these hooks."""
 
 
 @cache
@@ -179,3 +193,12 @@ def hook_names() -> list[str]:
         Their names, in the order of registration.
     """
     return [str.__str__(hook) for hook in _global_registry.get_registered_hooks()]
+
+
+def known_hooks() -> set[str]:
+    """Lists the hooks a plugin can be meant for, without registering any.
+
+    Returns:
+        The registered ones, and those of CPEX that register themselves only when somebody imports them.
+    """
+    return {*hook_names(), *(hook for hooks in _ON_DEMAND_HOOKS.values() for hook in hooks)}

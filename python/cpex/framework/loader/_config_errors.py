@@ -4,7 +4,7 @@ ValueError
  └─ ConfigError                 a configuration its author has to mend; path, line, column say where
      ├─ ConfigSyntaxError       not YAML (also a `yaml.YAMLError`)
      ├─ ConfigTemplateError     a template that does not parse or render
-     └─ ConfigKeyError          unknown or duplicate keys, under `PLUGINS_STRICT_CONFIG`
+     └─ ConfigKeyError          unknown or duplicate keys, or no plugins, under `PLUGINS_STRICT_CONFIG`
 """
 
 from __future__ import annotations
@@ -64,4 +64,4 @@ class ConfigTemplateError(ConfigError):
 
 
 class ConfigKeyError(ConfigError):
-    """Keys that nothing reads, or that stand twice in a mapping."""
+    """Keys that nothing reads, that stand twice in a mapping, or no plugins at all."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
 
@@ -22,10 +22,11 @@ KnownKeys: TypeAlias = "dict[str, KnownKeys] | list[KnownKeys] | None"
 
 _SETTINGS = dict.fromkeys((*SWITCHES, ALLOWED_DIRS))
 _SUGGESTION = "; did you mean "
+_PLUGINS_MEANT = f'{_SUGGESTION}"plugins"'
 
 
 def suspicious_keys(data: Mapping[Any, Any], positions: _core.PositionIndex) -> list[tuple[str, int, int, str]]:
-    """Find the keys that nothing reads.
+    """Find the keys that nothing reads, and a file without plugins: it guards nothing.
 
     Hosts keep settings of their own under `plugin_settings`: there, only what resembles one of ours is suspicious. A
     protection whose name is misspelt would otherwise be off without a word.
@@ -40,7 +41,17 @@ def suspicious_keys(data: Mapping[Any, Any], positions: _core.PositionIndex) -> 
     top = {key: None for key in data if isinstance(key, str)}
     settings = positions.unknown_keys({**top, "plugin_settings": _SETTINGS}) if "plugin_settings" in top else []
     misspelt = [problem for problem in settings if _SUGGESTION in problem[-1]]
-    return [*positions.unknown_keys(_model_keys()), *misspelt]
+    unknown = positions.unknown_keys(_model_keys())
+    return [*unknown, *misspelt, *_no_plugins(data, positions, any(_PLUGINS_MEANT in text for *_, text in unknown))]
+
+
+def _no_plugins(
+    data: Mapping[Any, Any], positions: _core.PositionIndex, is_misspelt: bool
+) -> Iterator[tuple[str, int, int, str]]:
+    if data.get("plugins") is None:
+        line, column = positions.locate(("plugins",) if "plugins" in data else ()) or (1, 1)
+        hint = "" if is_misspelt else '; write "plugins: []" if that is meant'
+        yield "no_plugins", line, column, f"no plugins are named: everything is allowed{hint}"
 
 
 @cache

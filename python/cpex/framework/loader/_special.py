@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections.abc import Callable
 from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from cpex.framework._signature import plugin_error
@@ -89,11 +91,12 @@ def _warn_of_namesake(kind: str) -> None:
         logger.warning("kind '%s' is the built-in plugin, not the class of the module 'builtin': rename that one", kind)
 
 
-def class_of(kind: str) -> Any:
+def class_of(kind: str, import_module: Callable[[str], ModuleType] = import_module) -> Any:
     """Import what makes plugins of a kind.
 
     Args:
         kind: `module.Class`, or `builtin.<name>`.
+        import_module: Imports the module.
 
     Returns:
         The class.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from cpex.framework.extensions.tiers import Capability
 
 _QUOTED = re.compile(r"'([^']*)'")
+_HOOK_CLOSENESS = 0.85
 _CAPABILITIES = [capability.value for capability in Capability]
 
 
@@ -44,6 +45,21 @@ def did_you_mean(word: object, known: Iterable[str], closeness: float = 0.6) -> 
     words = list(known)
     close = closest(word, words, closeness=closeness) if isinstance(word, str) and word not in words else []
     return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def misspelt_hook(hook: str, known: Collection[str]) -> str:
+    """Suggest the hook that a name nearly is. A name that adds whole words to one is an application's own.
+
+    Args:
+        hook: What was written.
+        known: The hooks there are.
+
+    Returns:
+        As `did_you_mean`.
+    """
+    close = closest(hook, known, closeness=_HOOK_CLOSENESS) if hook not in known else []
+    is_own = any(re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", hook) for name in close)
+    return "" if is_own or not close else f'; did you mean "{close[0]}"?'
 
 
 def suggestion(error: Any) -> str:

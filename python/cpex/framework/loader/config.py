@@ -46,12 +46,11 @@ class ConfigLoader:
         an expression prints becomes part of a value, byte for byte; it can't add keys or items. With
         `PLUGINS_COMPAT=0.1.4` it is escaped for HTML and becomes YAML text, as in that release.
 
-        Keys that nothing reads and keys given twice are logged as warnings with file, line and column, or raised if
-        `PLUGINS_STRICT_CONFIG` is true. Hooks that nobody registered may be an application's own: those that are nearly
-        one of the registered are logged.
+        Keys that nothing reads, keys given twice and a file without plugins are logged as warnings with file, line and
+        column, or raised if `PLUGINS_STRICT_CONFIG` is true. Its hooks are looked at when the plugins are loaded.
 
         Args:
-            config: Path of the file. A file that does not exist is an empty configuration.
+            config: Path of the file. A file that does not exist is an empty configuration, with a warning.
             use_jinja: Whether the text is a template.
 
         Returns:
@@ -60,7 +59,8 @@ class ConfigLoader:
         Raises:
             ConfigTemplateError: If a template does not parse or render.
             ConfigSyntaxError: If the text is not YAML; also a `yaml.YAMLError`.
-            ConfigKeyError: If there are suspicious keys and `PLUGINS_STRICT_CONFIG` is true.
+            ConfigKeyError: If there are suspicious keys, or no plugins, and `PLUGINS_STRICT_CONFIG` is true.
+            FileNotFoundError: If there is no such file and `PLUGINS_STRICT_CONFIG` is true.
             UnicodeDecodeError: If the file is not UTF-8.
             TypeError: If the text is not a mapping with strings as keys.
             pydantic.ValidationError: If a value is not what its key takes. Its notes say where each one stands.
@@ -70,6 +70,8 @@ class ConfigLoader:
             with open(path, encoding="utf-8") as file:
                 text = file.read()
         except FileNotFoundError:
+            if is_strict():
+                raise
             logger.warning("%s: there is no such file; the configuration is empty, and no plugin will run", path)
             return Config(plugins=[], plugin_dirs=[])
         except UnicodeDecodeError as error:
@@ -78,8 +80,7 @@ class ConfigLoader:
             raise
         env = os.environ if use_jinja else None
         data, problems, positions = _core.load_config(text, path, env, is_compatible())
-        if not data:
-            return Config()
+        data = data or {}
         _check_top(data, path, positions)
         _report([*problems, *suspicious_keys(data, positions)], path)
         try:
@@ -87,14 +88,12 @@ class ConfigLoader:
         except ValidationError as error:
             _annotate(error, path, positions)
             raise
-        places = _places(loaded, path, positions)
         # Beside the fields: it is nothing that the author wrote.
-        loaded.__dict__[_PLACES_ATTRIBUTE] = places
+        loaded.__dict__[_PLACES_ATTRIBUTE] = _places(loaded, path, positions)
         settings = SWITCHES.keys() & plugin_settings(loaded).keys()
         loaded.__dict__[SETTING_PLACES] = {
             name: _place(path, positions, ("plugin_settings", name)) for name in settings
         }
-        _warn_of_hooks(places)
         return loaded
 
 
@@ -127,7 +126,7 @@ def place_of(entry: PluginConfig, config: Config, field: str = "") -> str | None
     Args:
         entry: One of the plugins of the configuration.
         config: The configuration.
-        field: The path of a field in the entry of a built-in plugin, such as `config.rules[2].pattern`.
+        field: The path of a field in the entry: `hooks[1]`, or in that of a built-in plugin `config.rules[2].pattern`.
 
     Returns:
         File, line and column, separated by colons; None if the entry was not read from a file.
@@ -206,10 +205,10 @@ def _places(config: Config, path: str, positions: _core.PositionIndex) -> _Place
 
 
 def _parts(entry: PluginConfig) -> Iterator[_Location]:
-    """The entry itself, and the fields of it that a built-in plugin may complain about."""
+    """The entry itself, its hooks, and the fields that a built-in plugin may complain about."""
     yield ()
+    yield from _nested(("hooks",), entry.hooks)
     if is_builtin(entry.kind):
-        yield from _nested(("hooks",), entry.hooks)
         yield from _nested(("config",), entry.config)
 
 
@@ -223,21 +222,6 @@ def _nested(at: _Location, value: Any) -> Iterator[_Location]:
 def _place(path: str, positions: _core.PositionIndex, loc: Iterable[str | int]) -> str:
     line, column = positions.locate(loc) or (1, 1)
     return f"{path}:{line}:{column}"
-
-
-def _warn_of_hooks(places: _Places) -> None:
-    """Log the hooks that are probably misspelt."""
-    from cpex.framework.hooks.policies import CUSTOM_HOOK_CLOSENESS
-    from cpex.framework.hooks.registry import hook_names
-    from cpex.framework.loader._suggest import did_you_mean
-
-    registered = hook_names()
-    for entry, known in places:
-        place = known[()]
-        for hook in entry.hooks:
-            probably = did_you_mean(hook, registered, CUSTOM_HOOK_CLOSENESS)
-            if probably:
-                logger.warning('%s: unknown hook "%s" of plugin %s%s', place, hook, entry.name, probably)
 
 
 def _name(loc: tuple[int | str, ...]) -> str:

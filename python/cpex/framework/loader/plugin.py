@@ -118,7 +118,8 @@ class PluginLoader:
             Exception: Whatever importing raised, after logging it.
         """
         try:
-            return cast(type[Plugin], class_of(kind))
+            # The name of this module: tests of applications replace it.
+            return cast(type[Plugin], class_of(kind, import_module))
         except Exception as error:
             if "." not in kind:
                 add_hint(error, f"a kind is 'module.Class', not '{kind}'")

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote, urljoin, urlsplit
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -108,6 +109,31 @@ class PackageIndexes:
         if not found:
             raise RuntimeError(f"Package '{package}' not found on PyPI")
         return {name: hashes for name, hashes in found.items() if version is None or _is_version(name, version)}
+
+
+def pinned_source(package: str, constraint: str | None, hashes: Hashes) -> str | None:
+    """Chooses the newest source archive, and pins it to its hash.
+
+    Args:
+        package: The package.
+        constraint: E.g. ``>=1,<2``; None takes the newest.
+        hashes: The hashes of its files.
+
+    Returns:
+        What a requirements file says of it; None if there is none with a SHA-256.
+    """
+    known: dict[Version, list[str]] = {}
+    for filename, digests in hashes.items():
+        try:
+            version = parse_sdist_filename(filename)[1]
+        except (InvalidSdistFilename, InvalidVersion):
+            continue
+        if "sha256" in digests:
+            known.setdefault(version, []).append(digests["sha256"])
+    newest = max(SpecifierSet(constraint or "").filter(known), default=None)
+    if newest is None:
+        return None
+    return " ".join([f"{package}=={newest}", *(f"--hash=sha256:{digest}" for digest in known[newest])])
 
 
 def _pip_settings() -> dict[str, str]:

@@ -4,6 +4,7 @@ import stat
 import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
+from tempfile import NamedTemporaryFile
 
 from .environment import Environment
 
@@ -23,7 +24,32 @@ def download(python: str, requirement: str, folder: Path, options: tuple[str, ..
     Raises:
         RuntimeError: If it cannot be had.
     """
-    Environment(python).pip("download", "--no-deps", *options, "--dest", str(folder), requirement)
+    return _downloaded(python, folder, *options, requirement)
+
+
+def download_source(python: str, pinned: str, folder: Path, options: tuple[str, ...] = ()) -> Path:
+    """Downloads one source archive whose hash is known. It is compared before anything in it is run.
+
+    Args:
+        python: The interpreter whose pip does it.
+        pinned: What a requirements file says of it: ``name==1.0 --hash=sha256:…``.
+        folder: Where the file goes; empty.
+        options: Further options of pip.
+
+    Returns:
+        The file.
+
+    Raises:
+        RuntimeError: If it cannot be had, or has another hash.
+    """
+    with NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as requirements:
+        requirements.write(pinned)
+        requirements.flush()
+        return _downloaded(python, folder, *options, "--require-hashes", "-r", requirements.name)
+
+
+def _downloaded(python: str, folder: Path, *arguments: str) -> Path:
+    Environment(python).pip("download", "--no-deps", "--dest", str(folder), *arguments)
     files = [path for path in folder.iterdir() if path.is_file()]
     if len(files) != 1:
         raise RuntimeError(f"pip left {len(files)} files, not one")

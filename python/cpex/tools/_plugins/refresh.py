@@ -93,6 +93,21 @@ class RefreshedCatalog(CatalogFolder):
             return {}
         return texts
 
+    def _with_credentials(self, source: str) -> str:
+        """Puts back what `PLUGINS_REPO_URLS` says of who may read a repository.
+
+        Args:
+            source: Where a plugin of the catalog is, as its manifest says.
+
+        Returns:
+            The same, with the credentials of the repository if it has any.
+        """
+        address, mark, member = source.partition("#")
+        for configured in map(httpx.URL, self.monorepos):
+            if configured.userinfo and _web_address(configured) == address:
+                return f"{str(configured).rstrip('/')}{mark}{member}"
+        return source
+
     def find_and_save_plugin_manifest(
         self, member: str, name: str, repo_url: httpx.URL, headers: dict[str, str], gh_repo: GitHubRepository
     ) -> PluginManifest | None:
@@ -200,10 +215,15 @@ class RefreshedCatalog(CatalogFolder):
 
 
 def _manifest_of(text: str, member: str, repo_url: httpx.URL) -> PluginManifest:
-    address = str(repo_url).rstrip("/").removesuffix(".git")
+    address = _web_address(repo_url)
     source = f"{address}#subdirectory={member}"
     monorepo = Monorepo(repo_url=address, package_source=source, package_folder=member)
     return parse_manifest(text, PurePosixPath(member).name, monorepo=monorepo)
+
+
+def _web_address(repo_url: httpx.URL) -> str:
+    """Writes an address as manifests keep it: without credentials, they would be stored and shown."""
+    return str(repo_url.copy_with(userinfo=b"")).rstrip("/").removesuffix(".git")
 
 
 def _versions_of(text: str) -> str:

@@ -20,7 +20,9 @@ from ._plugins import (
     disabled_required,
     duplicate_names,
     hook_lists,
+    is_part_of_cpex,
     load_failures,
+    not_checked,
     unavailable_kinds,
     unknown_hooks,
     unused_capabilities,
@@ -29,7 +31,7 @@ from ._policies import misspelt_policies
 from ._reading import Reading, UnusableConfigError, read
 from ._secrets import secrets_in_clear
 from ._survey import dismiss, import_path, survey
-from ._values import capabilities_form, invalid_settings, invalid_values, plugin_dirs
+from ._values import capabilities_form, invalid_settings, invalid_values, legacy_modes, plugin_dirs
 
 Rule = Callable[[Reading], Iterator[Finding]]
 
@@ -37,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     suspicious_keys,
     invalid_values,
     capabilities_form,
+    legacy_modes,
     invalid_settings,
     invalid_variables,
     unknown_variables,
@@ -47,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     hook_lists,
     unknown_hooks,
     unavailable_kinds,
+    not_checked,
     load_failures,
     unused_capabilities,
     disabled_required,
@@ -66,6 +70,7 @@ class Loading(StrEnum):
     """How far plugins are loaded."""
 
     NOTHING = "nothing"
+    BUILTIN = "builtin"
     CLASSES = "classes"
     EVERYTHING = "everything"
 
@@ -95,7 +100,8 @@ def opened(path: str, loading: Loading, policies: Mapping[str, HookPayloadPolicy
     Args:
         path: The file; `-` is standard input.
         loading: How far plugins are loaded: not at all; imported and constructed, so that nothing is started or
-            contacted; or everything, `initialize()` included, as in an application.
+            contacted, and of these either all or only those that are part of CPEX; or everything, `initialize()`
+            included, as in an application.
         policies: The host's hook policies.
 
     Yields:
@@ -108,7 +114,9 @@ def opened(path: str, loading: Loading, policies: Mapping[str, HookPayloadPolicy
     register_all_hooks()
     with import_path(reading.folder), asyncio.Runner() as loop:
         if loading is not Loading.NOTHING:
-            entries = [(plugin.entry.index, plugin.config) for plugin in reading.plugins]
+            reading.imports = loading is not Loading.BUILTIN
+            loadable = [plugin for plugin in reading.plugins if reading.imports or is_part_of_cpex(plugin.config.kind)]
+            entries = [(plugin.entry.index, plugin.config) for plugin in loadable]
             start = loading is Loading.EVERYTHING
             with suppress(ValueError):  # a misspelt switch; its rule names it
                 reading.survey = loop.run(survey(reading.config, entries, dict(policies), start))

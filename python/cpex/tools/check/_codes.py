@@ -9,16 +9,17 @@ class Severity(StrEnum):
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
-_ERROR, _WARNING = Severity.ERROR, Severity.WARNING
+_ERROR, _WARNING, _NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
 
 class Code(StrEnum):
     """The stable name of a kind of finding; `docs/reference/check.md` explains each.
 
     Attributes:
-        severity: Whether it is an error or a warning.
+        severity: Whether it is an error, a warning, or only worth a note.
         summary: What it means, in one line.
     """
 
@@ -52,11 +53,15 @@ class Code(StrEnum):
     UNSET_ENV = "unset-env", _WARNING, "a template names a variable that is not set"
     HOOK_POLICY = "hook-policy", _WARNING, "a policy of the host names an unknown hook or field"
 
+    NO_PLUGINS = "no-plugins", _WARNING, "the file names no plugins: everything is allowed"
+    LEGACY_MODE = "legacy-mode", _NOTE, "a mode under the name it had in older files"
+
     DUPLICATE_NAME = "duplicate-name", _ERROR, "two plugins have the same name; only the first is loaded"
-    UNKNOWN_HOOK = "unknown-hook", _ERROR, "a hook that nobody registered, or that the plugin does not answer"
+    UNKNOWN_HOOK = "unknown-hook", _ERROR, "a hook that nobody registered, and that is probably misspelt"
     NO_HOOKS = "no-hooks", _WARNING, "a plugin without hooks never runs"
     REPEATED_HOOK = "repeated-hook", _WARNING, "a hook is listed twice; it runs once"
 
+    NOT_CHECKED = "not-checked", _NOTE, "with --no-import: what only the plugin's own code can tell"
     KIND_UNAVAILABLE = "kind-unavailable", _ERROR, "a kind of plugin that cannot be run here"
     PLUGIN_IMPORT = "plugin-import", _ERROR, "the class of a plugin cannot be imported"
     PLUGIN_CONSTRUCT = "plugin-construct", _ERROR, "the constructor of a plugin raises"

@@ -14,7 +14,8 @@ from ._checked import Checked
 from ._codes import Code, Severity
 from ._finding import Finding
 
-_STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "yellow"}
+_STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+_GITHUB = {Severity.NOTE: "notice"}
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -49,14 +50,14 @@ def _write_text(checked: Sequence[Checked], stream: TextIO) -> None:
         for finding in item.findings:
             console.print(Text("\n").join(_lines(item, finding)), soft_wrap=True, highlight=False)
             console.print()
-    errors, warnings = count(checked, Severity.ERROR), count(checked, Severity.WARNING)
-    files = _number(len(checked), "file")
-    if not errors and not warnings:
-        console.print(Text.assemble((f"{files} checked: ", ""), ("nothing to mend", "green")), highlight=False)
-        return
-    parts = [(_number(errors, "error"), "bold red" if errors else ""), (", ", "")]
-    parts.append((_number(warnings, "warning"), "yellow" if warnings else ""))
-    console.print(Text.assemble(f"{files} checked: ", *parts), highlight=False)
+    errors, warnings, notes = (count(checked, severity) for severity in Severity)
+    parts = [("nothing to mend", "green")]
+    if errors or warnings:
+        parts = [(_number(errors, "error"), "bold red" if errors else ""), (", ", "")]
+        parts.append((_number(warnings, "warning"), "yellow" if warnings else ""))
+    if notes:
+        parts += [(", ", ""), (_number(notes, "note"), "cyan")]
+    console.print(Text.assemble(f"{_number(len(checked), 'file')} checked: ", *parts), highlight=False)
 
 
 def _lines(checked: Checked, finding: Finding) -> Iterator[Text]:
@@ -87,6 +88,7 @@ def _write_json(checked: Sequence[Checked], stream: TextIO) -> None:
         ],
         "errors": count(checked, Severity.ERROR),
         "warnings": count(checked, Severity.WARNING),
+        "notes": count(checked, Severity.NOTE),
     }
     _dump(report, stream)
 
@@ -109,7 +111,8 @@ def _write_github(checked: Sequence[Checked], stream: TextIO) -> None:
             place = f"file={_property(item.source.name)},line={finding.line},col={finding.column}"
             text = f"{finding.message}\n{finding.hint}" if finding.hint else finding.message
             title = _property(f"cpex {finding.code}")
-            stream.write(f"::{finding.code.severity} {place},title={title}::{_data(text)}\n")
+            level = _GITHUB.get(finding.code.severity, finding.code.severity)
+            stream.write(f"::{level} {place},title={title}::{_data(text)}\n")
 
 
 def _data(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Keys that nothing reads, and keys that stand twice."""
+"""Keys that nothing reads, keys that stand twice, and a file without plugins."""
 
 from collections.abc import Iterator
 
@@ -8,11 +8,11 @@ from ._codes import Code
 from ._finding import Finding
 from ._reading import Reading
 
-_CODES = {"unknown_key": Code.UNKNOWN_KEY, "duplicate_key": Code.DUPLICATE_KEY}
+_CODES = {"unknown_key": Code.UNKNOWN_KEY, "duplicate_key": Code.DUPLICATE_KEY, "no_plugins": Code.NO_PLUGINS}
 
 
 def suspicious_keys(reading: Reading) -> Iterator[Finding]:
-    """Finds both, as the loader of an application does."""
+    """Finds all of them, as the loader of an application does."""
     for kind, line, column, text in [*reading.suspicious, *loader.suspicious_keys(reading.data, reading.positions)]:
         message, _, hint = text.partition("; ")
         yield Finding(_CODES[kind], line, column, message, hint)

@@ -1,12 +1,12 @@
 """Names, hooks and the loading of plugins."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator
 
 from cpex.framework import PluginError, get_hook_registry
 from cpex.framework._loading import LoadFailure
 from cpex.framework.hooks.registry import hook_names
 from cpex.framework.loader._special import SPECIAL_KINDS, is_builtin, special_type
+from cpex.framework.loader._suggest import misspelt_hook
 from cpex.framework.loader.config import location_of
 
 from .._load import diagnose
@@ -39,7 +39,7 @@ def duplicate_names(reading: Reading) -> Iterator[Finding]:
 def hook_lists(reading: Reading) -> Iterator[Finding]:
     """Finds plugins without hooks, and hooks listed twice."""
     for entry in reading.enabled:
-        if not entry.written("hooks") and not _gets_hooks(entry.written("kind")):
+        if not entry.written("hooks") and not is_part_of_cpex(entry.written("kind")):
             hint = "name the hooks it answers: hooks: [tool_pre_invoke]"
             message = f"{entry.name!r} has no hooks: it never runs"
             yield reading.finding(Code.NO_HOOKS, entry.at("hooks"), message, hint, entry.name)
@@ -50,16 +50,30 @@ def hook_lists(reading: Reading) -> Iterator[Finding]:
 
 
 def unknown_hooks(reading: Reading) -> Iterator[Finding]:
-    """Finds hooks that nobody registered and that the plugin, as far as it is known, does not answer."""
+    """Finds hooks that nobody registered and that the plugin does not answer, or that nearly are registered ones."""
     known = sorted(hook_names())
     for entry in reading.enabled:
-        answered = reading.survey.hook_refs(entry.name) if reading.survey else {}
+        own = _own_hooks(entry, reading)
         for index, hook in enumerate(entry.hooks):
-            if not hook or hook in known or hook in answered or hook in entry.hooks[:index]:
+            if not hook or hook in known or hook in entry.hooks[:index]:
                 continue
-            hint = nearest(hook, known) or "if the application registers it, the plugin needs a method of that name"
-            at, message = entry.at("hooks", index), f"unknown hook {hook!r}"
-            yield reading.finding(Code.UNKNOWN_HOOK, at, message, hint, entry.name)
+            at, is_misspelt = entry.at("hooks", index), bool(misspelt_hook(hook, known))
+            if is_misspelt or (reading.imports and hook not in own):
+                hint = nearest(hook, known) or _if_it_is_registered(entry)
+                yield reading.finding(Code.UNKNOWN_HOOK, at, f"unknown hook {hook!r}", hint, entry.name)
+            elif hook not in own:
+                message = f"hook {hook!r} is none of CPEX: whether the application has it is not checked"
+                yield reading.finding(Code.NOT_CHECKED, at, message, nearest(hook, known), entry.name)
+
+
+def not_checked(reading: Reading) -> Iterator[Finding]:
+    """Notes the plugins that are not part of CPEX, if nothing else may be imported."""
+    for plugin in reading.plugins:
+        if reading.imports or is_part_of_cpex(plugin.config.kind):
+            continue
+        at, kind = plugin.entry.at("kind"), plugin.config.kind
+        message = f"kind {kind!r} is not imported: that it exists, its hooks and its config are not checked"
+        yield reading.finding(Code.NOT_CHECKED, at, message, "", plugin.name)
 
 
 def unavailable_kinds(reading: Reading) -> Iterator[Finding]:
@@ -128,12 +142,32 @@ def _hook_of(failure: LoadFailure, plugin: Plugin) -> str | None:
     return next(named, None)
 
 
-def _gets_hooks(kind: Any) -> bool:
-    return kind in SPECIAL_KINDS or (isinstance(kind, str) and is_builtin(kind))
+def _own_hooks(entry: Entry, reading: Reading) -> Collection[str]:
+    """The hooks that a plugin has methods for, or may have. A built-in one has none: it answers what it is told to."""
+    if _is_builtin(entry.written("kind")):
+        return ()
+    if not reading.imports and not is_part_of_cpex(entry.written("kind")):
+        return entry.hooks
+    return reading.survey.hook_refs(entry.name) if reading.survey else ()
+
+
+def _if_it_is_registered(entry: Entry) -> str:
+    if _is_builtin(entry.written("kind")):
+        return "if the application registers it, leave this out with `# cpex: ignore[unknown-hook]`"
+    return "if the application registers it, the plugin needs a method of that name"
+
+
+def _is_builtin(kind: object) -> bool:
+    return isinstance(kind, str) and is_builtin(kind)
+
+
+def is_part_of_cpex(kind: object) -> bool:
+    """Tells whether nothing of the application is imported for a kind."""
+    return kind in SPECIAL_KINDS or _is_builtin(kind)
 
 
 def _place(failure: LoadFailure, plugin: Plugin, hook: str | None) -> tuple[str | int, ...]:
-    if failure.phase == "construct" and is_builtin(plugin.config.kind):
+    if failure.phase in ("construct", "initialize") and is_builtin(plugin.config.kind):
         return location_of(failure.error.partition(": ")[0])
     if hook is not None:
         return ("hooks", plugin.config.hooks.index(hook))

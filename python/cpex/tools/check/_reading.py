@@ -114,6 +114,7 @@ class Reading:
         entries: The items of `plugins:`.
         settings: The config without its plugins; None if that part is not valid.
         policies: What plugins may write, per hook, if the host's policies are known.
+        imports: Whether code of the application may be imported.
         survey: What came of loading the plugins; None if they were not loaded.
         behaviours: What the methods of plugins may do, by plugin and hook, as far as it was asked for.
     """
@@ -127,6 +128,7 @@ class Reading:
     entries: list[Entry]
     settings: Config | None
     policies: Mapping[str, HookPayloadPolicy] = field(default_factory=dict)
+    imports: bool = True
     survey: Survey | None = None
     behaviours: dict[tuple[str, str], Behaviour] = field(default_factory=dict)
 

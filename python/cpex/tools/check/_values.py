@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from cpex.framework import OnError, PluginMode
+from cpex.framework._models.config import LEGACY_IGNORE, LEGACY_MODES
 from cpex.framework._switches import ALLOWED_DIRS, SWITCHES, allowed_dirs, switch
 from cpex.framework.extensions.tiers import Capability
 from cpex.framework.loader.plugin import PluginLoader
@@ -75,6 +76,19 @@ def capabilities_form(reading: Reading) -> Iterator[Finding]:
         hint = f"write a list: capabilities: [{given}]" if isinstance(given, str) else "write a list"
         at = plugin.entry.at("capabilities")
         yield reading.finding(Code.CAPABILITIES_FORM, at, f"capabilities is not a list: {meaning}", hint, plugin.name)
+
+
+def legacy_modes(reading: Reading) -> Iterator[Finding]:
+    """Notes modes under the names of older files. They are taken, and mean what they meant."""
+    for entry in reading.entries:
+        written = entry.written("mode")
+        modern = LEGACY_MODES.get(written) if isinstance(written, str) else None
+        if modern is None:
+            continue
+        ignores = written == LEGACY_IGNORE and entry.written("on_error") is None
+        hint = f"write mode: {modern}{' and on_error: ignore' if ignores else ''}"
+        message = f"mode {written!r} is the old name of {modern.value!r}"
+        yield reading.finding(Code.LEGACY_MODE, entry.at("mode"), message, hint, entry.name)
 
 
 def invalid_settings(reading: Reading) -> Iterator[Finding]:
