@@ -55,7 +55,7 @@ impl<P> LineUp<P> {
     /// Puts entries, given in the order of their registration, into the order of their running.
     #[must_use]
     pub fn new(mut entries: Vec<Entry<P>>) -> Self {
-        entries.sort_by_key(|entry| (entry.phase, entry.priority));
+        in_running_order(&mut entries);
         let conditional = entries.iter().any(|entry| !entry.conditions.is_empty());
         Self { entries: entries.into(), conditional }
     }
@@ -77,6 +77,11 @@ impl<P> LineUp<P> {
     pub fn has(&self, phase: Phase) -> bool {
         self.entries.iter().any(|entry| entry.phase == phase)
     }
+}
+
+/// Puts entries, given in the order of their registration, into the order of their running.
+pub fn in_running_order<P>(entries: &mut [Entry<P>]) {
+    entries.sort_by_key(|entry| (entry.phase, entry.priority));
 }
 
 /// Every hook's line-up. Immutable: a change makes a new one.

@@ -31,7 +31,7 @@ use crate::builtin::Texts;
 /// let after = Mail { recipient: "eve@example.com".into(), body: "Hi".into() };
 /// let left = before.restrict(&after, &|field| field == "body");
 /// assert_eq!(left.payload.unwrap().recipient, "ann@example.com");
-/// assert_eq!(left.trimmed, ["recipient".into()]);
+/// assert_eq!(&*left.trimmed[0], "recipient");
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a payload",

@@ -39,6 +39,7 @@ mod texts;
 mod view;
 
 pub use cpex_builtin::plugin::{KINDS, Kind, PREFIX};
+use cpex_core::plan::in_running_order;
 use cpex_core::{Entry, Phase};
 
 pub(crate) use self::attached::{Attached, make};
@@ -48,7 +49,7 @@ use crate::plan::Slot;
 
 /// Lets text scanners that follow one another share their walks. Puts the entries into the order of their running.
 pub(crate) fn link(entries: &mut [Entry<Slot>]) {
-    entries.sort_by_key(|entry| (entry.phase, entry.priority));
+    in_running_order(entries);
     for stretch in entries.chunk_by_mut(|one, next| is_shared(one) && is_shared(next)) {
         let scanners = stretch.iter().filter_map(|entry| entry.plugin.handler.builtin());
         let Some(run) = Attached::run(scanners) else { continue };

@@ -390,57 +390,30 @@ impl<'w> Serializer for Walk<'w> {
     }
 }
 
-impl SerializeSeq for Items<'_> {
-    type Ok = Value;
-    type Error = Unreadable;
+/// The traits that a list has of serde, which differ in names only.
+macro_rules! items {
+    ($($list:ident :: $add:ident),*) => {$(
+        impl $list for Items<'_> {
+            type Ok = Value;
+            type Error = Unreadable;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unreadable> {
-        self.item(value)
-    }
+            fn $add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unreadable> {
+                self.item(value)
+            }
 
-    fn end(self) -> Result<Value, Unreadable> {
-        Ok(self.finish())
-    }
+            fn end(self) -> Result<Value, Unreadable> {
+                Ok(self.finish())
+            }
+        }
+    )*};
 }
 
-impl SerializeTuple for Items<'_> {
-    type Ok = Value;
-    type Error = Unreadable;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unreadable> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<Value, Unreadable> {
-        Ok(self.finish())
-    }
-}
-
-impl SerializeTupleStruct for Items<'_> {
-    type Ok = Value;
-    type Error = Unreadable;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unreadable> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<Value, Unreadable> {
-        Ok(self.finish())
-    }
-}
-
-impl SerializeTupleVariant for Items<'_> {
-    type Ok = Value;
-    type Error = Unreadable;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unreadable> {
-        self.item(value)
-    }
-
-    fn end(self) -> Result<Value, Unreadable> {
-        Ok(self.finish())
-    }
-}
+items!(
+    SerializeSeq::serialize_element,
+    SerializeTuple::serialize_element,
+    SerializeTupleStruct::serialize_field,
+    SerializeTupleVariant::serialize_field
+);
 
 impl SerializeMap for Entries<'_> {
     type Ok = Value;
@@ -459,39 +432,29 @@ impl SerializeMap for Entries<'_> {
     }
 }
 
-impl SerializeStruct for Entries<'_> {
-    type Ok = Value;
-    type Error = Unreadable;
+/// The same for fields.
+macro_rules! fields {
+    ($($fields:ident),*) => {$(
+        impl $fields for Entries<'_> {
+            type Ok = Value;
+            type Error = Unreadable;
 
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), Unreadable> {
-        self.field(name, value)
-    }
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), Unreadable> {
+                self.field(name, value)
+            }
 
-    fn end(self) -> Result<Value, Unreadable> {
-        Ok(self.finish())
-    }
+            fn end(self) -> Result<Value, Unreadable> {
+                Ok(self.finish())
+            }
+        }
+    )*};
 }
 
-impl SerializeStructVariant for Entries<'_> {
-    type Ok = Value;
-    type Error = Unreadable;
-
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), Unreadable> {
-        self.field(name, value)
-    }
-
-    fn end(self) -> Result<Value, Unreadable> {
-        Ok(self.finish())
-    }
-}
+fields!(SerializeStruct, SerializeStructVariant);
 
 impl Error for Unreadable {
     fn custom<T: Display>(message: T) -> Self {
