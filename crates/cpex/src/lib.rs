@@ -209,6 +209,8 @@ pub mod builder;
 #[cfg(feature = "builtin")]
 pub mod builtin;
 pub mod config;
+#[cfg(feature = "external")]
+pub mod external;
 mod factory;
 mod handler;
 

@@ -158,7 +158,7 @@ impl Instance {
     /// The same instance under another configuration.
     fn under(&self, config: &Arc<PluginConfig>, rules: &Rules) -> Result<Self, (LoadPhase, BoxError)> {
         let Registered { id, plugin, .. } = &*self.registered;
-        let registered = Registered { id: *id, config: config.clone(), plugin: plugin.clone() };
+        let registered = Registered { id: *id, config: plugin.complete(config), plugin: plugin.clone() };
         let instance = Self { registered: Arc::new(registered), in_use: self.in_use.clone() };
         check(&instance, &mut rules.types.clone()).map_err(|error| (LoadPhase::Register, error.into()))?;
         Ok(instance)
@@ -179,8 +179,8 @@ async fn load(
         }
     };
     guarded(|| plugin.initialize()).await.map_err(|error| (LoadPhase::Initialize, error))?;
-    let registered =
-        Registered { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), config: config.clone(), plugin };
+    let (id, config) = (NEXT_ID.fetch_add(1, Ordering::Relaxed), plugin.complete(config));
+    let registered = Registered { id, config: config.clone(), plugin };
     let instance = Instance { registered: Arc::new(registered), in_use: InUse::new() };
     match check(&instance, &mut rules.types.clone()) {
         Ok(()) => {

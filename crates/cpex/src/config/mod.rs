@@ -32,6 +32,8 @@ use serde::Deserialize;
 pub use error::ConfigError;
 pub(crate) use origin::Origin;
 pub use plugin::{Condition, Mode, OnError, PluginConfig};
+#[cfg(feature = "external")]
+pub(crate) use read::{expected, read_json};
 pub use settings::{PluginSettings, Tiers};
 
 use crate::error::Error;
