@@ -57,6 +57,7 @@ impl Backend for Probe {
                 let args = &payload["args"];
                 result(json!({"modified_payload": {"name": "t", "args": [args, args, args]}}))
             }
+            "context" => result(json!({"metadata": {"context": context}})),
             "exit" => std::process::exit(1),
             "print" => {
                 println!("printed by a plugin");
