@@ -70,7 +70,7 @@ async fn a_slow_server_is_not_waited_for() {
 
         let section = place.section();
         let (name, _) = section.as_object().unwrap().iter().next().unwrap();
-        let manager = place.host(json!({ (name): {"timeout_ms": 200} })).await.unwrap();
+        let manager = place.host(json!({ (name): {"timeout": 0.2} })).await.unwrap();
         let failed = failure(ask(&manager, "sleep", json!({"seconds": 120})).await);
         assert_eq!(failed.to_string(), "request timed out after 0.2s", "{transport:?}");
         assert!(
@@ -125,9 +125,8 @@ async fn a_dead_replica_is_gone_around() {
     let (dead, alive) = (Place::new(Transport::Unix), Place::new(Transport::Unix));
     let _server = alive.serve().await;
     let endpoints = json!([dead.socket(), alive.socket()]);
-    let reconnect = json!({"attempts": 0});
     let manager =
-        host(json!({"unix_socket": {"endpoints": endpoints, "reconnect": reconnect}})).await.unwrap();
+        host(json!({"unix_socket": {"endpoints": endpoints, "reconnect_attempts": 0}})).await.unwrap();
     for _ in 0..12 {
         assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed());
     }
@@ -136,7 +135,7 @@ async fn a_dead_replica_is_gone_around() {
     let first = both[0].serve().await;
     let endpoints = both.each_ref().map(target);
     let manager =
-        host(json!({"grpc": {"endpoints": endpoints, "reconnect": {"attempts": 0}}})).await.unwrap();
+        host(json!({"grpc": {"endpoints": endpoints, "reconnect_attempts": 0}})).await.unwrap();
     assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed());
     let _second = both[1].serve().await;
     first.stop().await;
@@ -150,8 +149,8 @@ async fn a_breaker_leaves_a_dead_server_alone() {
     let place = Place::new(Transport::Unix);
     let server = place.serve().await;
     let section = json!({"unix_socket": {
-        "reconnect": {"attempts": 0},
-        "breaker": {"failures": 2, "wait_ms": 600_000, "longest_wait_ms": 600_000},
+        "reconnect_attempts": 0,
+        "breaker": {"failures": 2, "wait": 600, "longest_wait": 600},
     }});
     let manager = place.host(section).await.unwrap();
     server.stop().await;

@@ -1,8 +1,8 @@
 //! The section `mcp`.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cpex_config::Step;
 use cpex_remote::mcp::{ClientConfig, Endpoint, Http, Launch, Program};
@@ -10,7 +10,7 @@ use cpex_remote::tls::{ClientTls, Verify};
 use cpex_remote::{RemoteConfig, Secret};
 use serde::Deserialize;
 
-use super::common::{Breaker, Reconnect, addresses, socket, timeout_or, token};
+use super::common::{Breaker, above_zero, not_negative};
 use super::tls::{self, Tls};
 use super::{Reach, Section, url};
 use crate::config::{ConfigError, environment};
@@ -28,11 +28,12 @@ pub(super) struct Mcp {
     cmd: Option<Vec<String>>,
     env: Option<BTreeMap<String, String>>,
     cwd: Option<PathBuf>,
-    timeout_ms: Option<NonZeroU64>,
-    #[serde(default)]
-    reconnect: Reconnect,
-    #[serde(default)]
-    breaker: Breaker,
+    #[serde(default, deserialize_with = "above_zero")]
+    timeout: Option<Duration>,
+    reconnect_attempts: Option<usize>,
+    #[serde(default, deserialize_with = "not_negative")]
+    reconnect_delay: Option<Duration>,
+    breaker: Option<Breaker>,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]
@@ -44,7 +45,6 @@ enum Proto {
 }
 
 pub(super) fn read(mut written: Mcp, section: Section<'_>) -> Result<Reach, ConfigError> {
-    let (timeout, reconnect, breaker) = (written.timeout_ms, written.reconnect, written.breaker);
     let endpoints = match written.proto {
         Proto::Http => over_http(&mut written, section)?,
         Proto::Stdio => vec![Endpoint::Stdio(program(&mut written, section)?)],
@@ -52,15 +52,15 @@ pub(super) fn read(mut written: Mcp, section: Section<'_>) -> Result<Reach, Conf
     let client = |endpoint| {
         let usual = ClientConfig::new(endpoint);
         RemoteConfig::Mcp(ClientConfig {
-            timeout: timeout_or(timeout, usual.timeout),
-            reconnect_attempts: reconnect.attempts_or(usual.reconnect_attempts),
-            reconnect_delay: reconnect.delay_or(usual.reconnect_delay),
+            timeout: section.timeout(written.timeout, usual.timeout),
+            reconnect_attempts: written.reconnect_attempts.unwrap_or(usual.reconnect_attempts),
+            reconnect_delay: written.reconnect_delay.unwrap_or(usual.reconnect_delay),
             ..usual
         })
     };
     Ok(Reach {
         endpoints: endpoints.into_iter().map(client).collect(),
-        breaker: breaker.into(),
+        breaker: Breaker::of(written.breaker),
         absent: Absent::IsTold,
         first: First::Patient,
     })
@@ -74,7 +74,7 @@ fn over_http(written: &mut Mcp, section: Section<'_>) -> Result<Vec<Endpoint>, C
         ("cwd", written.cwd.is_some()),
     ];
     only_for(&of_program, "STDIO", section)?;
-    let socket = written.uds.take().map(|path| socket(&path, &[Step::Key("uds")], section)).transpose()?;
+    let socket = written.uds.take().map(|path| section.socket(&path)).transpose()?;
     if socket.is_some() && written.endpoints.is_some() {
         return Err(section.problem("uds", "a socket is one server: leave endpoints out"));
     }
@@ -86,8 +86,8 @@ fn over_http(written: &mut Mcp, section: Section<'_>) -> Result<Vec<Endpoint>, C
         Some(written) => tls::read(written, section)?,
         None => of_environment()?,
     };
-    let token = token(written.token.take(), section)?;
-    let addresses = addresses(written.url.take(), "url", written.endpoints.take(), section)?;
+    let token = section.token(written.token.take(), "PLUGINS_CLIENT_TOKEN")?;
+    let addresses = section.addresses(written.url.take(), "url", written.endpoints.take())?;
     let is_guarded = environment::flag("PLUGINS_SSRF_PROTECTION_ENABLED")?.unwrap_or(true);
     let endpoint = |(path, url): (Vec<Step<'_>>, String)| {
         url::check(&url, is_guarded).map_err(|problem| section.problem_at(&path, problem))?;
