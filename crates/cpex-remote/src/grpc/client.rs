@@ -145,17 +145,17 @@ fn authorization(token: &Secret) -> Result<MetadataValue<Ascii>, RemoteError> {
     Ok(value)
 }
 
-/// The request, as JSON text as well if that fits.
+/// The request, with texts of what other fields say as well if they fit.
 fn sized(call: &Call, server: Features) -> Result<InvokeHookRequest, RemoteError> {
-    let request = InvokeHookRequest::from_call(call, server)?;
-    if request.encoded_len() <= MAX_MESSAGE {
-        return Ok(request);
+    let mut size = 0;
+    for features in server.down_to_size() {
+        let request = InvokeHookRequest::from_call(call, features)?;
+        size = request.encoded_len();
+        if size <= MAX_MESSAGE {
+            return Ok(request);
+        }
     }
-    let request = InvokeHookRequest::from_call(call, Features::default())?;
-    match request.encoded_len() {
-        size if size > MAX_MESSAGE => Err(RemoteError::TooLarge { size, limit: MAX_MESSAGE }),
-        _ => Ok(request),
-    }
+    Err(RemoteError::TooLarge { size, limit: MAX_MESSAGE })
 }
 
 /// Why there was no connection to send the call on, if that is what the status is about.

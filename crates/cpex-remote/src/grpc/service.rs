@@ -72,7 +72,7 @@ impl<B: Backend> Plugins<B> {
     /// The reply, as JSON text as well if that fits; an error if it cannot be sent.
     fn message(&self, reply: &Reply, peer: Features) -> InvokeHookResponse {
         let mut problem = String::new();
-        for peer in [peer, Features::default()] {
+        for peer in peer.down_to_size() {
             match InvokeHookResponse::from_reply(reply, peer) {
                 Ok(message) if message.encoded_len() <= self.limit => return message,
                 Ok(message) => {

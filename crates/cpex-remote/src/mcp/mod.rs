@@ -25,6 +25,7 @@ mod events;
 mod link;
 mod pool;
 mod program;
+mod question;
 
 pub use client::Client;
 pub use config::{ClientConfig, Endpoint, Http, ServerConfig, Sessions, StdioConfig};
