@@ -221,8 +221,16 @@ impl Inner {
         self.memory().shared.clone()
     }
 
-    fn own(&self, plugin: u64) -> Arc<Map<String, Value>> {
+    pub(crate) fn own(&self, plugin: u64) -> Arc<Map<String, Value>> {
         self.memory().own.get(&plugin).cloned().unwrap_or_default()
+    }
+
+    /// What a plugin has kept so far.
+    #[cfg(feature = "external")]
+    pub(crate) fn put_own(&self, plugin: u64, state: Map<String, Value>) {
+        if !state.is_empty() {
+            self.memory().own.insert(plugin, Arc::new(state));
+        }
     }
 
     /// One that plugins of the background, which hold on to this one, do not see change.

@@ -236,6 +236,9 @@ pub mod error;
 pub mod outcome;
 pub mod report;
 
+#[cfg(feature = "external")]
+pub mod serve;
+
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(not(feature = "metrics"))]

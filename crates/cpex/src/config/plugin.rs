@@ -119,7 +119,7 @@ pub enum OnError {
 /// let entry = PluginConfig::new("guard").when(only_search);
 /// assert_eq!(entry.conditions.len(), 1);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Condition {
     /// Servers of the request.
@@ -421,7 +421,7 @@ struct Entry {
     priority: Option<i64>,
     conditions: Option<Vec<Condition>>,
     #[serde(default, deserialize_with = "capabilities")]
-    capabilities: Option<Capabilities>,
+    capabilities: Capabilities,
     #[serde(default, deserialize_with = "or_nothing")]
     config: Map<String, Value>,
     #[serde(default)]
@@ -470,7 +470,6 @@ impl From<Entry> for PluginConfig {
                     || matches!(entry.mode, Some(WrittenMode::EnforceIgnoreError)),
                 priority: entry.priority.is_some(),
                 conditions: entry.conditions.is_some(),
-                capabilities: entry.capabilities.is_some(),
             },
             mcp: entry.mcp,
             grpc: entry.grpc,
@@ -493,7 +492,7 @@ impl From<Entry> for PluginConfig {
             on_error: entry.on_error.unwrap_or(on_error),
             priority: entry.priority.unwrap_or(100),
             conditions: entry.conditions.unwrap_or_default(),
-            capabilities: entry.capabilities.unwrap_or(Capabilities::NONE),
+            capabilities: entry.capabilities,
             config: entry.config,
             required: entry.required,
             denies_if_missing: entry.on_missing.is_some(),
@@ -516,7 +515,7 @@ fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(reader: D) -> Result<Opt
 }
 
 /// A list, or one text, which is taken for a list of one.
-fn capabilities<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Capabilities>, D::Error> {
+fn capabilities<'de, D: Deserializer<'de>>(reader: D) -> Result<Capabilities, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged, expecting = "expected a list of capabilities")]
     enum Written {
@@ -525,7 +524,7 @@ fn capabilities<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Capabilit
         Many(Vec<String>),
     }
     let names = match Written::deserialize(reader)? {
-        Written::Nothing(()) => return Ok(None),
+        Written::Nothing(()) => Vec::new(),
         Written::One(name) => vec![name],
         Written::Many(names) => names,
     };
@@ -537,5 +536,5 @@ fn capabilities<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Capabilit
             D::Error::custom(format!("unknown capability{hint}; known: {}", all.join(", ")))
         })
     };
-    names.into_iter().map(known).collect::<Result<_, _>>().map(Some)
+    names.into_iter().map(known).collect()
 }

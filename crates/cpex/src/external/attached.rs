@@ -29,7 +29,7 @@ impl Handler for Attached {
     }
 
     fn sees(&self) -> Sees {
-        Sees::PayloadOnly
+        Sees::Extensions
     }
 
     /// What it sends is the JSON of whatever the hook carries, and what comes back is read as what the hook returns.
@@ -42,11 +42,11 @@ impl Handler for Attached {
         &'a self,
         payload: &'a dyn AnyPayload,
         context: &'a mut PluginContext,
-        _: &'a Extensions,
+        extensions: &'a Extensions,
     ) -> BoxFuture<'a, Answer> {
         let Self { server, hook, types } = self;
         Box::pin(async move {
-            let call = match request::call(hook, &server.plugin, payload, context) {
+            let call = match request::call(hook, &server.plugin, payload, context, extensions) {
                 Ok(call) => call,
                 Err(error) => return Answer::failed(error),
             };

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::attached::Attached;
 use super::config;
 use super::server::Server;
+use super::written::Said;
 use crate::config::{ConfigError, PluginConfig, read_json};
 use crate::error::BoxError;
 use crate::failure::LoadPhase;
@@ -19,7 +20,7 @@ struct External {
     /// Those that its entry names.
     hooks: Vec<String>,
     /// What its server says of it, once it was asked.
-    said: OnceLock<PluginConfig>,
+    said: OnceLock<Said>,
 }
 
 /// Makes the external plugin of an entry. It connects when it is initialized.
@@ -46,10 +47,10 @@ impl External {
             }
             None => {
                 tracing::warn!(plugin = self.server.plugin, "its server says nothing of it");
-                PluginConfig::new(&*self.server.plugin)
+                Said::default()
             }
         };
-        if self.hooks.is_empty() && said.hooks.is_empty() {
+        if self.hooks.is_empty() && said.hooks.as_ref().is_none_or(Vec::is_empty) {
             return Err("neither its entry nor its server names a hook".into());
         }
         // It is initialized once.
@@ -60,8 +61,8 @@ impl External {
 
 impl Plugin for External {
     fn handlers(self: Arc<Self>, handlers: &mut Handlers) {
-        let of_server = || self.said.get().map_or(&[][..], |said| &said.hooks);
-        let hooks = if self.hooks.is_empty() { of_server() } else { &self.hooks };
+        let of_server = self.said.get().and_then(|said| said.hooks.as_deref()).unwrap_or_default();
+        let hooks = if self.hooks.is_empty() { of_server } else { &self.hooks };
         for hook in hooks {
             handlers.register::<Json>(&hook.as_str(), Arc::new(Attached::new(&self.server, hook)));
         }

@@ -38,6 +38,16 @@ pub(super) fn read(
     if let Some(Value::Object(metadata)) = fields.remove("metadata") {
         reply.more.get_or_insert_default().metadata = metadata;
     }
+    if let Some(extensions) = fields.remove("modified_extensions").filter(|written| !written.is_null()) {
+        match serde_json::from_value(extensions) {
+            Ok(extensions) => reply = reply.extensions(extensions),
+            // A denial drops them anyway.
+            Err(_) if matches!(reply.decision, Decision::Deny(_)) => {}
+            Err(error) => {
+                return Err(format!("the server's modified_extensions are none: {}", expected(&error)).into());
+            }
+        }
+    }
     if let Some(wait) = fields.get("retry_delay_ms").and_then(Value::as_u64).filter(|wait| *wait > 0) {
         reply = reply.retry_after(Duration::from_millis(wait));
     }

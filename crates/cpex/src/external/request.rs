@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::context::{PluginContext, Request, User};
 use crate::error::BoxError;
+use crate::extensions::{Extensions, NONE};
 use crate::payload::AnyPayload;
 
 /// A context, in the words of the Python host's model. What is not known is left out.
@@ -44,6 +45,7 @@ pub(super) fn call(
     plugin: &str,
     payload: &dyn AnyPayload,
     context: &PluginContext,
+    extensions: &Extensions,
 ) -> Result<Call, BoxError> {
     let Request { id, user, tenant_id, server_id, content_type, metadata } = context.request();
     let text = ContextText {
@@ -64,5 +66,6 @@ pub(super) fn call(
         plugin: plugin.to_owned(),
         payload: payload.to_json_text()?,
         context: Json::of(&text)?,
+        extensions: if *extensions == NONE { None } else { Some(Json::of(extensions)?) },
     })
 }

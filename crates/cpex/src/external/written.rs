@@ -1,8 +1,9 @@
 //! What an entry says of an external plugin, and what its server says where the entry does not.
 
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::config::PluginConfig;
+use crate::config::{Condition, Mode, OnError, PluginConfig};
 
 /// Where an entry says that its plugin is, and which of its fields it gives at all.
 #[derive(Clone, Default, PartialEq)]
@@ -20,7 +21,16 @@ pub(crate) struct Given {
     pub(crate) on_error: bool,
     pub(crate) priority: bool,
     pub(crate) conditions: bool,
-    pub(crate) capabilities: bool,
+}
+
+/// What a server says of its plugin. Not its capabilities: no server gives itself a right to what this host knows.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Said {
+    pub(crate) hooks: Option<Vec<String>>,
+    mode: Option<Mode>,
+    on_error: Option<OnError>,
+    priority: Option<i64>,
+    conditions: Option<Vec<Condition>>,
 }
 
 impl Written {
@@ -38,30 +48,26 @@ impl PluginConfig {
         given.on_error |= self.on_error != before.on_error;
         given.priority |= self.priority != before.priority;
         given.conditions |= self.conditions != before.conditions;
-        given.capabilities |= self.capabilities != before.capabilities;
         self
     }
 
     /// The same, with what the server says where the entry says nothing.
-    pub(crate) fn completed_by(&self, server: &Self) -> Self {
+    pub(crate) fn completed_by(&self, said: &Said) -> Self {
         let (mut whole, given) = (self.clone(), self.external.given);
-        if whole.hooks.is_empty() {
-            whole.hooks.clone_from(&server.hooks);
+        if let (true, Some(hooks)) = (whole.hooks.is_empty(), &said.hooks) {
+            whole.hooks.clone_from(hooks);
         }
-        if !given.mode {
-            whole.mode = server.mode;
+        if let (false, Some(mode)) = (given.mode, said.mode) {
+            whole.mode = mode;
         }
-        if !given.on_error {
-            whole.on_error = server.on_error;
+        if let (false, Some(on_error)) = (given.on_error, said.on_error) {
+            whole.on_error = on_error;
         }
-        if !given.priority {
-            whole.priority = server.priority;
+        if let (false, Some(priority)) = (given.priority, said.priority) {
+            whole.priority = priority;
         }
-        if !given.conditions {
-            whole.conditions.clone_from(&server.conditions);
-        }
-        if !given.capabilities {
-            whole.capabilities = server.capabilities;
+        if let (false, Some(conditions)) = (given.conditions, &said.conditions) {
+            whole.conditions.clone_from(conditions);
         }
         whole
     }

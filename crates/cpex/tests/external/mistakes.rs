@@ -23,7 +23,11 @@ async fn mistakes_are_told_with_the_path_of_the_field() {
         ("grpc: {endpoints: ['a:1', b]}", "plugins[0].grpc.endpoints[1]: ", "host:port"),
         ("grpc: {endpoints: []}", "plugins[0].grpc.endpoints: ", "at least one"),
         ("grpc: {target: 'a:1', timeout: 0}", "plugins[0].grpc.timeout: ", "more than 0"),
-        ("grpc: {target: 'a:1', reconnect_attempts: -1}", "plugins[0].grpc.reconnect_attempts: ", "not negative"),
+        (
+            "grpc: {target: 'a:1', reconnect_attempts: -1}",
+            "plugins[0].grpc.reconnect_attempts: ",
+            "not negative",
+        ),
         (
             "grpc: {target: 'a:1', breaker: {failures: no}}",
             "plugins[0].grpc.breaker.failures: ",

@@ -134,8 +134,7 @@ async fn a_dead_replica_is_gone_around() {
     let target = |place: &Place| place.section()["grpc"]["target"].clone();
     let first = both[0].serve().await;
     let endpoints = both.each_ref().map(target);
-    let manager =
-        host(json!({"grpc": {"endpoints": endpoints, "reconnect_attempts": 0}})).await.unwrap();
+    let manager = host(json!({"grpc": {"endpoints": endpoints, "reconnect_attempts": 0}})).await.unwrap();
     assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed());
     let _second = both[1].serve().await;
     first.stop().await;

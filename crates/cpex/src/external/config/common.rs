@@ -62,7 +62,11 @@ impl Section<'_> {
     }
 
     /// What is shown to the server: the token of the section, or of this variable.
-    pub(super) fn token(self, written: Option<String>, variable: &str) -> Result<Option<Secret>, ConfigError> {
+    pub(super) fn token(
+        self,
+        written: Option<String>,
+        variable: &str,
+    ) -> Result<Option<Secret>, ConfigError> {
         match written {
             Some(token) if token.trim().is_empty() => {
                 Err(self.problem("token", "expected a token: leave it out if the server asks for none"))
