@@ -1,6 +1,7 @@
 //! Whatever a plugin can answer arrives, over every transport. W81.
 
 use cpex::config::Mode;
+use cpex::extensions::{Extensions, Http};
 use cpex::external::RemoteFailure;
 use cpex::hooks::TOOL_PRE_INVOKE;
 use cpex::{Context, Failure, Manager};
@@ -15,7 +16,8 @@ fn remote(failure: Failure) -> RemoteFailure {
     }
 }
 
-async fn answers(manager: &Manager) {
+/// Goes through the script; `details` are those that an error comes with, `largest` a number that is not rounded.
+pub(crate) async fn answers(manager: &Manager, details: Value, largest: i64) {
     let ask = async |name: &str, args: Value| ask(manager, name, args).await;
 
     let allowed = ask("allow", json!({})).await.unwrap();
@@ -27,7 +29,7 @@ async fn answers(manager: &Manager) {
     assert_eq!((&*payload.name, Value::from(payload.args.clone().unwrap())), ("modified", args));
     assert_eq!(changed.metadata["modified"], true);
 
-    let big = json!({"text": "ä".repeat(400_000), "list": (0..1000).collect::<Vec<_>>(), "max": i64::MAX});
+    let big = json!({"text": "ä".repeat(400_000), "list": (0..1000).collect::<Vec<_>>(), "max": largest});
     let echoed = ask("echo", big.clone()).await.unwrap();
     let unchanged = echoed.payload.is_none_or(|payload| payload.args.clone().map(Value::from) == Some(big));
     assert!(unchanged, "between our peers no number is rounded (W29)");
@@ -45,7 +47,7 @@ async fn answers(manager: &Manager) {
     assert_eq!(raised.message, "RuntimeError('kaboom')");
     let coded = remote(failure(ask("error", json!({})).await));
     assert_eq!((&*coded.code, coded.mcp_error_code), ("PERR", -32603));
-    assert_eq!(Value::Object(coded.details), json!({"k": 1}));
+    assert_eq!(Value::Object(coded.details), details);
 }
 
 #[tokio::test]
@@ -54,7 +56,7 @@ async fn every_answer_arrives_over_every_transport() {
         let place = Place::new(transport);
         let _server = place.serve().await;
         let manager = place.host(json!({})).await.unwrap_or_else(|error| panic!("{transport:?}: {error}"));
-        answers(&manager).await;
+        answers(&manager, json!({"k": 1}), i64::MAX).await;
         manager.shutdown().await;
     }
 }
@@ -119,4 +121,25 @@ async fn the_server_says_what_the_entry_does_not() {
 
     let (_, none) = eligible(json!({"hooks": ["tool_post_invoke"]})).await;
     assert!(none.is_empty(), "the entry names its hooks");
+}
+
+#[tokio::test]
+async fn a_plugin_is_shown_the_extensions_that_its_entry_grants_and_may_write_some() {
+    for transport in Transport::ALL {
+        let place = Place::new(transport);
+        let _server = place.serve().await;
+        let http = Http { headers: [("x-secret".to_owned(), "1".to_owned())].into() };
+        let custom = Some([("n".to_owned(), json!(u64::MAX))].into());
+        let extensions =
+            || Extensions { http: Some(http.clone()), custom: custom.clone(), ..Extensions::default() };
+        for (capabilities, headers) in [(json!([]), false), (json!(["read_headers"]), true)] {
+            let manager = place.host(json!({"capabilities": capabilities})).await.unwrap();
+            let context = context().extensions(extensions());
+            let outcome =
+                manager.invoke(&TOOL_PRE_INVOKE, &tool("shown", json!({})), &context).await.unwrap();
+            let shown = &outcome.metadata["extensions"];
+            assert_eq!(shown["custom"], json!({"n": u64::MAX}), "{transport:?}");
+            assert_eq!(shown["http"].is_object(), headers, "{transport:?}: {shown}");
+        }
+    }
 }

@@ -10,3 +10,7 @@ mod world;
 mod answers;
 mod mistakes;
 mod outages;
+
+mod process;
+mod published;
+mod served;
