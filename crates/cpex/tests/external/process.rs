@@ -21,7 +21,10 @@ impl Drop for Process {
 }
 
 fn binary() -> PathBuf {
-    std::env::current_exe().unwrap().parent().unwrap().join("../examples/plugin_server")
+    let test = std::env::current_exe().unwrap();
+    let path = test.ancestors().nth(2).unwrap().join("examples/plugin_server");
+    assert!(path.exists(), "{} is not built: `cargo test -p cpex --features external` builds it", path.display());
+    path
 }
 
 fn config(directory: &tempfile::TempDir) -> PathBuf {
