@@ -7,13 +7,10 @@ use tonic::{Request, Response, Status};
 
 use crate::backend::{Backend, Failure, Running};
 use crate::message::{Call, PluginError, Reply};
-use crate::wire::health_check_response::ServingStatus;
-use crate::wire::health_server::Health;
 use crate::wire::plugin_service_server::PluginService;
 use crate::wire::{
     Features, GetPluginConfigRequest, GetPluginConfigResponse, GetPluginConfigsRequest,
-    GetPluginConfigsResponse, HealthCheckRequest, HealthCheckResponse, InvokeHookRequest, InvokeHookResponse,
-    NotEncodable, Numbers,
+    GetPluginConfigsResponse, InvokeHookRequest, InvokeHookResponse, NotEncodable, Numbers,
 };
 
 pub(super) struct Plugins<B> {
@@ -22,9 +19,6 @@ pub(super) struct Plugins<B> {
     /// Bytes of one reply.
     pub(super) limit: usize,
 }
-
-/// Serves as long as it answers.
-pub(super) struct Alive;
 
 #[tonic::async_trait]
 impl<B: Backend> PluginService for Plugins<B> {
@@ -84,13 +78,6 @@ impl<B: Backend> Plugins<B> {
         }
         let error = Reply::failed(PluginError::internal(&*reply.plugin, problem));
         InvokeHookResponse::from_reply(&error, Features::default()).unwrap_or_default()
-    }
-}
-
-#[tonic::async_trait]
-impl Health for Alive {
-    async fn check(&self, _: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
-        Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() }))
     }
 }
 

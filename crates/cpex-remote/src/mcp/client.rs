@@ -118,6 +118,19 @@ impl Client {
         Ok(read_reply(&said.text, &call.plugin)?)
     }
 
+    /// Asks the server for a sign of life (`ping`), without waiting behind calls.
+    ///
+    /// # Errors
+    /// If it gives none.
+    pub async fn health(&self) -> Result<(), RemoteError> {
+        let answer = self.in_time(self.ask_now(Question::Ping)).await?;
+        match Message::read(&answer) {
+            Ok(Message::Answer { outcome: Ok(_), .. }) => Ok(()),
+            Ok(Message::Answer { outcome: Err(fault), .. }) => Err(refused(fault)),
+            _ => Err(RemoteError::Malformed("the answer is no message".to_owned())),
+        }
+    }
+
     /// Ends the session, and a server that is a child of this process.
     pub async fn close(&self) {
         match &self.server {
@@ -139,36 +152,41 @@ impl Client {
 
     /// Asks in time, and again as long as no server has taken the request.
     async fn ask(&self, question: Question<'_>) -> Result<Vec<u8>, RemoteError> {
-        let mut delays = reconnect::delays(self.config.reconnect_attempts, self.config.reconnect_delay);
         let asking = async {
             let _permit = self.permits.acquire().await;
-            let mut begun_again = false;
-            loop {
-                let asked = match &self.server {
-                    Server::Http(link) => link.ask(question).await,
-                    Server::Stdio(offspring) => offspring.ask(question).await,
-                };
-                let source = match asked {
-                    Ok(answer) => return Ok(answer),
-                    Err(Failed::Remote(error)) => return Err(error),
-                    Err(Failed::Unsent(source)) => source,
-                    Err(Failed::Gone) if !std::mem::replace(&mut begun_again, true) => continue,
-                    Err(Failed::Gone) => io::Error::other("the server does not know the session"),
-                };
-                match delays.next() {
-                    Some(delay) => sleep(delay).await,
-                    None => {
-                        let attempts = self.config.reconnect_attempts + 1;
-                        return Err(RemoteError::Reconnect {
-                            target: self.config.endpoint.to_string(),
-                            attempts,
-                            source,
-                        });
-                    }
+            self.ask_now(question).await
+        };
+        self.in_time(asking).await
+    }
+
+    async fn ask_now(&self, question: Question<'_>) -> Result<Vec<u8>, RemoteError> {
+        let mut delays = reconnect::delays(self.config.reconnect_attempts, self.config.reconnect_delay);
+        let mut begun_again = false;
+        loop {
+            let asked = match &self.server {
+                Server::Http(link) => link.ask(question).await,
+                Server::Stdio(offspring) => offspring.ask(question).await,
+            };
+            let source = match asked {
+                Ok(answer) => return Ok(answer),
+                Err(Failed::Remote(error)) => return Err(error),
+                Err(Failed::Unsent(source)) => source,
+                Err(Failed::Gone) if !std::mem::replace(&mut begun_again, true) => continue,
+                Err(Failed::Gone) => io::Error::other("the server does not know the session"),
+            };
+            match delays.next() {
+                Some(delay) => sleep(delay).await,
+                None => {
+                    let attempts = self.config.reconnect_attempts + 1;
+                    let target = self.config.endpoint.to_string();
+                    return Err(RemoteError::Reconnect { target, attempts, source });
                 }
             }
-        };
-        timeout(self.config.timeout, asking).await.unwrap_or(Err(RemoteError::TimedOut(self.config.timeout)))
+        }
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {
+        timeout(self.config.timeout, work).await.unwrap_or(Err(RemoteError::TimedOut(self.config.timeout)))
     }
 }
 
