@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cpex_remote::balance::{BalanceError, Balanced};
+use cpex_remote::balance::{BalanceConfig, BalanceError, Balanced, HealthCheck};
 use cpex_remote::{Delivery, Json};
 
 use super::config::Reach;
@@ -39,7 +39,10 @@ const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 impl Server {
     pub(super) fn new(plugin: &str, reach: Reach) -> Self {
         let Reach { endpoints, breaker, absent, first } = reach;
-        let balanced = Balanced::new(plugin, endpoints, breaker);
+        // One server of several is missed by nobody until it is needed; the only one is missed by the next call.
+        let health = (endpoints.len() > 1).then(HealthCheck::default);
+        let balance = BalanceConfig { breaker, health, ..BalanceConfig::default() };
+        let balanced = Balanced::with(plugin, endpoints, balance);
         Self { plugin: plugin.to_owned(), balanced, absent, first }
     }
 

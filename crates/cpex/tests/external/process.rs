@@ -73,8 +73,9 @@ async fn a_process_serves_rust_plugins_over_all_transports_until_it_is_told_to_e
             assert_eq!(seen["deny"]["continue_processing"], false);
             assert_eq!(seen["allow"]["modified_payload"]["args"]["checked"], true);
             assert_eq!(seen["allow"]["modified_payload"]["args"]["text"], "hi");
-            assert_eq!(seen["allow"]["metadata"], json!({"calls": 1}));
-            assert_eq!(seen["state"]["contexts"][0]["state"], json!({"state": 1}));
+            // A published host makes a float of every number that comes over gRPC or a Unix socket.
+            assert_eq!(seen["allow"]["metadata"]["calls"].as_f64(), Some(1.0));
+            assert_eq!(seen["state"]["contexts"][0]["state"]["state"].as_f64(), Some(1.0));
         }
     }
     let id = i32::try_from(process.0.id()).unwrap();
@@ -84,7 +85,7 @@ async fn a_process_serves_rust_plugins_over_all_transports_until_it_is_told_to_e
 }
 
 #[tokio::test]
-async fn a_host_starts_its_server_and_starts_it_again() {
+async fn a_host_starts_its_server() {
     let directory = tempfile::tempdir().unwrap();
     let words =
         [binary().display().to_string(), config(&directory).display().to_string(), "--stdio".to_owned()];
