@@ -106,7 +106,7 @@ impl Balanced {
     /// # Errors
     /// If no server answers properly.
     pub async fn plugin_config(&self) -> Result<Option<Json>, BalanceError> {
-        self.ask(async |remote: &Remote| remote.plugin_config().await).await
+        self.ask(|remote| async move { remote.plugin_config().await }).await
     }
 
     /// Runs a hook of the plugin. Dropping the call gives it up on the server, too.
@@ -114,7 +114,7 @@ impl Balanced {
     /// # Errors
     /// If there is no reply. Another server is asked only if the call was not delivered to the one before.
     pub async fn invoke(&self, call: &Call) -> Result<Reply, BalanceError> {
-        self.ask(async |remote: &Remote| remote.invoke(call).await).await
+        self.ask(|remote| async move { remote.invoke(call).await }).await
     }
 
     /// Says goodbye to all servers.
@@ -138,7 +138,10 @@ impl Balanced {
             .collect()
     }
 
-    async fn ask<T>(&self, ask: impl AsyncFn(&Remote) -> Result<T, RemoteError>) -> Result<T, BalanceError> {
+    async fn ask<T, F: Future<Output = Result<T, RemoteError>>>(
+        &self,
+        ask: impl Fn(Arc<Remote>) -> F,
+    ) -> Result<T, BalanceError> {
         let (mut asked, mut last) = (Vec::new(), None);
         loop {
             let chosen = self.replicas().choose(self.now(), &asked);
@@ -148,7 +151,7 @@ impl Balanced {
             let replica = ticket.replica();
             let held = Held { balanced: self, ticket: Some(ticket) };
             let ended = match self.remote(replica).await {
-                Ok(remote) => ask(&remote).await,
+                Ok(remote) => ask(remote).await,
                 Err(error) => Err(error),
             };
             held.end(&ended);
