@@ -23,7 +23,11 @@ impl Drop for Process {
 fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.ancestors().nth(2).unwrap().join("examples/plugin_server");
-    assert!(path.exists(), "{} is not built: `cargo test -p cpex --features external` builds it", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: `cargo test -p cpex --features external` builds it",
+        path.display()
+    );
     path
 }
 

@@ -60,7 +60,9 @@ fn made_of(written: Tls, wrong: impl Fn(&str, &str) -> ConfigError) -> Result<Cl
     let verify = match (written.verify.unwrap_or(true), written.check_hostname.unwrap_or(true)) {
         (true, true) => Verify::Full,
         (true, false) => {
-            tracing::warn!("TLS names are not verified: whoever has a certificate of the authorities is believed");
+            tracing::warn!(
+                "TLS names are not verified: whoever has a certificate of the authorities is believed"
+            );
             Verify::AnyName
         }
         (false, _) => {
