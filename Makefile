@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet
 LOCKED := $(if $(CI),--locked)
 PURE := -p cpex -p cpex-builtin -p cpex-core -p cpex-config -p cpex-macros -p cpex-testkit
-FEATURES := --features cpex/builtin,cpex/metrics,cpex-builtin/otlp,cpex-builtin/schema
+FEATURES := --features cpex/builtin,cpex/external,cpex/metrics,cpex-builtin/otlp,cpex-builtin/schema
 LOGS := .bench/test
 QUALITY := .bench/quality
 

@@ -61,11 +61,12 @@ impl Server {
             };
             match waits.next() {
                 Some(wait) if may_come_up(&error) => tokio::time::sleep(*wait).await,
-                _ => {
+                None if may_come_up(&error) => {
                     let times =
                         if attempts == 1 { String::new() } else { format!(" after {attempts} attempts") };
                     return Err(format!("connection failed{times}: {error}: is the server running?").into());
                 }
+                _ => return Err(format!("connection failed: {error}").into()),
             }
             attempts += 1;
         }

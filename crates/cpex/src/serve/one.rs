@@ -94,6 +94,10 @@ impl Plugins {
         let answer = || -> serde_json::Result<Reply> {
             let outcome = match ran {
                 Ok(outcome) => Outcome::Result(report::result(&outcome)?),
+                // A violation that is returned as an error: a denial like any other.
+                Err(InvokeError::Plugin { failure: crate::Failure::Refused(violation), .. }) => {
+                    Outcome::Result(report::denial(&violation)?)
+                }
                 Err(error) => Outcome::Error(fault(&call, error)),
             };
             let state = asked.context.inner().own(plugin);

@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 use crate::payload::AnyPayload;
 use crate::violation::Violation;
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct ResultText<'a> {
     continue_processing: bool,
     modified_payload: Option<Value>,
@@ -24,24 +24,24 @@ struct ResultText<'a> {
     executions: [(); 0],
 }
 
-/// The result of a call. Of a denial, nothing else is said.
+/// The result of a call.
 pub(super) fn result(outcome: &Outcome<dyn AnyPayload>) -> serde_json::Result<Json> {
-    let violation = outcome.violation.as_deref();
-    let payload = match (violation, &outcome.payload) {
-        (None, Some(payload)) => Some(payload.to_json()?),
-        _ => None,
-    };
+    if let Some(violation) = &outcome.violation {
+        return denial(violation);
+    }
     Json::of(&ResultText {
-        continue_processing: violation.is_none(),
-        modified_payload: payload,
-        modified_extensions: outcome.extensions.as_deref().filter(|_| violation.is_none()),
-        violation,
-        metadata: violation.is_none().then_some(&outcome.metadata),
-        denial_metadata: (),
-        http_headers: (),
+        continue_processing: true,
+        modified_payload: outcome.payload.as_ref().map(|payload| payload.to_json()).transpose()?,
+        modified_extensions: outcome.extensions.as_deref(),
+        metadata: Some(&outcome.metadata),
         retry_delay_ms: u64::try_from(outcome.retry_after.as_millis()).unwrap_or(u64::MAX),
-        executions: [],
+        ..ResultText::default()
     })
+}
+
+/// A denial. Nothing else is said. W11
+pub(super) fn denial(violation: &Violation) -> serde_json::Result<Json> {
+    Json::of(&ResultText { violation: Some(violation), ..ResultText::default() })
 }
 
 /// The context after a call; `None` if nothing is in it. W3

@@ -70,6 +70,14 @@ pub enum ServeError {
 
 impl Server {
     /// A server of these plugins, over no transport yet.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let server = cpex::serve::Server::new(cpex::Manager::builder().start().await?);
+    /// assert!(server.addresses().is_empty());
+    /// # Ok::<(), cpex::Error>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(manager: Manager) -> Self {
         Self { manager, metrics: None, transports: Vec::new() }
     }
@@ -91,6 +99,18 @@ impl Server {
 
     /// Over MCP, and begins to listen.
     ///
+    /// ```
+    /// use cpex::serve::{Server, mcp};
+    ///
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// # let manager = cpex::Manager::builder().start().await?;
+    /// let anywhere = mcp::ServerConfig::new(mcp::Target::Tcp("127.0.0.1:0".into()));
+    /// let server = Server::new(manager).mcp(anywhere).await?;
+    /// assert_ne!(server.addresses()[0].port(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(()) }).map_err(|error| error.to_string())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If it cannot listen there, may not without TLS, or TLS cannot be set up.
     pub async fn mcp(mut self, config: mcp::ServerConfig) -> Result<Self, ServeError> {
@@ -100,6 +120,18 @@ impl Server {
 
     /// Over gRPC, and begins to listen.
     ///
+    /// ```
+    /// use cpex::serve::{Server, grpc};
+    ///
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// # let manager = cpex::Manager::builder().start().await?;
+    /// let anywhere = grpc::ServerConfig::new(grpc::Target::Tcp("127.0.0.1:0".into()));
+    /// let server = Server::new(manager).grpc(anywhere).await?;
+    /// assert_ne!(server.addresses()[0].port(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(()) }).map_err(|error| error.to_string())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`mcp`](Self::mcp).
     pub async fn grpc(mut self, config: grpc::ServerConfig) -> Result<Self, ServeError> {
@@ -108,6 +140,19 @@ impl Server {
     }
 
     /// Over a Unix socket, and begins to listen.
+    ///
+    /// ```
+    /// use cpex::serve::{Server, unix};
+    ///
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// # let manager = cpex::Manager::builder().start().await?;
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("plugins.sock");
+    /// let server = Server::new(manager).unix(unix::ServerConfig::new(&path))?;
+    /// assert!(path.exists() && server.addresses().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(()) }).map_err(|error| error.to_string())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If it cannot listen there, or others could put a socket of theirs in its place.
@@ -132,6 +177,14 @@ impl Server {
     }
 
     /// Where it listens over TCP, in the order in which the transports were added.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let server = cpex::serve::Server::new(cpex::Manager::builder().start().await?);
+    /// assert_eq!(server.addresses(), []);
+    /// # Ok::<(), cpex::Error>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let address = |transport: &Transport| match transport {
@@ -144,6 +197,15 @@ impl Server {
 
     /// Serves until `stop` ends; takes no new calls then, and lets those under way finish for the `grace` of each
     /// transport. The manager runs on: shut it down afterwards.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// let manager = cpex::Manager::builder().start().await?;
+    /// cpex::serve::Server::new(manager.clone()).serve(std::future::ready(())).await?;
+    /// manager.shutdown().await;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(()) }).map_err(|error| error.to_string())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If the system does not give the standard streams, where they are to be served.

@@ -179,3 +179,22 @@ async fn a_call_that_is_given_up_is_given_up_on_the_server() {
         assert!(ask(&manager, "allow", json!({})).await.unwrap().is_allowed(), "{transport:?}");
     }
 }
+
+#[tokio::test]
+async fn another_address_is_another_server_and_another_priority_is_not() {
+    let (first, second) = (Place::new(Transport::Unix), Place::new(Transport::GrpcUnix));
+    let (server, _other) = (first.serve().await, second.serve().await);
+    let manager = first.host(json!({})).await.unwrap();
+    let config = |place: &Place, more| {
+        let entry = merged(json!({"name": NAME, "kind": "external"}), merged(place.section(), more));
+        Config::parse(&json!({"plugins": [entry]}).to_string(), "plugins.yaml").unwrap()
+    };
+    let connections = server.witness.seen().open;
+    manager.replace(config(&first, json!({"priority": 1}))).await.unwrap();
+    assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed());
+    assert_eq!(server.witness.seen().open, connections);
+
+    manager.replace(config(&second, json!({}))).await.unwrap();
+    server.stop().await;
+    assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed());
+}

@@ -49,6 +49,7 @@ impl Probe {
                 let violation = violation.http_status(403).http_header("X-P", "1");
                 Reply::deny(Violation { mcp_error_code: Some(-32001), ..violation })
             }
+            "refuse" => return Err(Violation::new("REFUSED", "no").into()),
             "raise" => return Err("RuntimeError('kaboom')".into()),
             "echo" => Reply::modify(call.clone()),
             "sleep" => {
@@ -129,6 +130,8 @@ async fn a_rust_plugin_is_one_for_hosts_elsewhere() {
         let violation = ask("deny", json!({})).await.unwrap().violation.unwrap();
         assert_eq!((violation.mcp_error_code, violation.http_status_code), (Some(-32001), Some(403)));
         assert_eq!(Value::Object(*violation.details), json!({"n": 1, "l": ["a", null, 1.5]}));
+        let refused = ask("refuse", json!({})).await.unwrap().violation.unwrap();
+        assert_eq!(refused.code, "REFUSED", "a violation as an error is a denial");
         let raised = failure(ask("raise", json!({})).await);
         assert_eq!(raised.to_string(), "RuntimeError('kaboom')", "{section}");
 
