@@ -94,7 +94,8 @@ fn alone<T: TextTree>(tree: &T, detector: &dyn Detector) -> Result<Found<T>, T::
 /// had walked over what those before it had left.
 ///
 /// `None` if only walks of their own can tell. That is so once a key was changed: the texts below it have another
-/// name for the detectors behind.
+/// name for the detectors behind. And it is so if the payload has other texts when it is walked again: a change noted
+/// would be made elsewhere, or nowhere.
 pub(crate) fn each<T: TextTree>(
     tree: &T,
     detectors: &[&dyn Detector],
@@ -104,7 +105,7 @@ pub(crate) fn each<T: TextTree>(
     }
     let mut walk = Walk::new(detectors);
     let mut changed = tree.edit(&mut walk, &Place::ROOT)?;
-    let Walk { mut reports, edits, renamed, .. } = walk;
+    let Walk { mut reports, edits, renamed, text: texts, .. } = walk;
     if renamed {
         return Ok(None);
     }
@@ -118,16 +119,24 @@ pub(crate) fn each<T: TextTree>(
         }
     }
     let is_only_editor = |index| edits.iter().all(|edit| edit.detector == index);
-    let found = reports.into_iter().enumerate().map(|(index, report)| {
+    let mut found = Vec::with_capacity(reports.len());
+    for (index, report) in reports.into_iter().enumerate() {
         let has_changed = report.denial.is_none() && edits.iter().any(|edit| edit.detector == index);
         let changed = match has_changed {
             true if is_only_editor(index) => changed.take(),
-            true => tree.edit(&mut Replay { edits: &edits, last: index, text: 0 }, &Place::ROOT)?,
+            true => {
+                let mut replay = Replay { edits: &edits, last: index, text: 0 };
+                let changed = tree.edit(&mut replay, &Place::ROOT)?;
+                if replay.text != texts {
+                    return Ok(None);
+                }
+                changed
+            }
             false => None,
         };
-        Ok(Found { report, changed })
-    });
-    found.collect::<Result<_, _>>().map(Some)
+        found.push(Found { report, changed });
+    }
+    Ok(Some(found))
 }
 
 /// `reports` ends with the first detector that has denied: those behind it have nothing more to see.

@@ -1,5 +1,6 @@
 //! Tables: what each detector finds, leaves, changes and refuses.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use cpex_builtin::deny_list::{DenyList, DenyListConfig};
@@ -8,7 +9,7 @@ use cpex_builtin::pii::{Pii, PiiConfig};
 use cpex_builtin::prompt_injection::{PromptInjection, PromptInjectionConfig};
 use cpex_builtin::regex_rewrite::{RegexRewrite, RegexRewriteConfig};
 use cpex_builtin::secrets::{Secrets, SecretsConfig};
-use cpex_builtin::text::{MAX_DEPTH, TextTree};
+use cpex_builtin::text::{Editor, MAX_DEPTH, Place, TextTree, TooDeep};
 use cpex_builtin::vault::{MemoryVault, Reveal};
 use cpex_builtin::{Detector, inspect};
 use serde::de::DeserializeOwned;
@@ -278,6 +279,35 @@ fn one_walk_is_as_many_walks_in_a_row() {
     let third = DenyList::new(DenyListConfig::deny(["late"])).unwrap();
     let inspection = inspect(&json!(["email", "late"]), &[&third, &second]).unwrap();
     assert_eq!(inspection.reports.len(), 1, "the first in order that denies ends the matter");
+}
+
+/// Has the text only every other time it is looked at.
+struct Flickering {
+    texts: Vec<String>,
+    looks: Cell<usize>,
+}
+
+impl TextTree for Flickering {
+    type Error = TooDeep;
+
+    fn edit(&self, editor: &mut dyn Editor, place: &Place<'_>) -> Result<Option<Self>, TooDeep> {
+        let look = self.looks.replace(self.looks.get() + 1);
+        let texts = &self.texts[if look == 1 { 1 } else { 0 }..];
+        let edited = texts.to_vec().edit(editor, place)?;
+        Ok(edited.map(|texts| Self { texts, looks: Cell::new(2) }))
+    }
+}
+
+/// What each detector has changed is made again for those that share a walk. A payload that has fewer texts by then is
+/// walked for each of them instead: no change is left out.
+#[test]
+fn a_payload_that_has_other_texts_when_it_is_walked_again_loses_no_change() {
+    let (first, second) = (pii(json!({})), secrets());
+    let texts = vec!["a@example.com".to_owned(), "AKIAQWERTYUIOPASDFGH".to_owned()];
+    let payload = Flickering { texts, looks: Cell::new(0) };
+    let inspection = inspect(&payload, &[&first, &second]).unwrap();
+    let changed = inspection.changed.unwrap().texts;
+    assert!(changed.len() == 2 && changed[0] == "[EMAIL]" && !changed[1].contains("QWERTY"), "{changed:?}");
 }
 
 #[test]

@@ -8,6 +8,9 @@ use crate::problem::{Problem, ProblemKind};
 /// How alike two keys must be for one to be suggested for the other.
 const LIKENESS: f64 = 0.75;
 
+/// How many letters a slip changes.
+const SLIP: usize = 2;
+
 /// The keys that are known below a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keys {
@@ -86,6 +89,19 @@ pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         .filter(|&(likeness, _)| likeness >= LIKENESS)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
+}
+
+/// The candidate that `word` is most likely meant to be: one that it differs from in two letters at most. A name that is
+/// only similar may well be another one.
+///
+/// ```
+/// let known = || ["tool_pre_invoke", "tool_post_invoke"].into_iter();
+/// assert_eq!(cpex_config::slip_of("tool_pre_invok", known()), Some("tool_pre_invoke"));
+/// assert_eq!(cpex_config::slip_of("model_pre_invoke", known()), None);
+/// ```
+pub fn slip_of<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let letters = |candidate: &str| strsim::damerau_levenshtein(&normal(word), &normal(candidate));
+    nearest(word, candidates).filter(|candidate| letters(candidate) <= SLIP)
 }
 
 /// Case and separators are what people mistake most.

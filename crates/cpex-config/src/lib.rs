@@ -46,7 +46,7 @@ mod problem;
 
 pub use document::{Document, Node, Step, Value};
 pub use error::ConfigError;
-pub use keys::{Keys, nearest};
+pub use keys::{Keys, nearest, slip_of};
 pub use number::BigInt;
 pub use position::{Location, Position};
 pub use problem::{Problem, ProblemKind};

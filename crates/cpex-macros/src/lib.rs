@@ -20,7 +20,8 @@ pub fn derive_payload(input: TokenStream) -> TokenStream {
 /// A method takes `&self`, the payload by reference, and optionally a `&mut PluginContext`. It may be `async`, and
 /// returns a `Reply`, a `Result` of one, or nothing. `#[hook("a", "b")]` answers several hooks,
 /// `#[hook("a", blocking)]` runs on the blocking pool. `#[initialize]` and `#[shutdown]` mark an `async` method that
-/// is called before the first hook and after the last one.
+/// is called before the first hook and after the last one; a method with one of these names and without its mark is an
+/// error.
 #[proc_macro_attribute]
 pub fn plugin(arguments: TokenStream, input: TokenStream) -> TokenStream {
     if !arguments.is_empty() {

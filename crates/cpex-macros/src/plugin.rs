@@ -8,8 +8,8 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Error, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Lit, ReceiverKind, Result, Token,
-    Type,
+    Attribute, Error, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Lit, ReceiverKind, Result,
+    ReturnType, Token, Type,
 };
 
 /// The block as it is written, and what makes it a plugin or what is wrong with it.
@@ -47,6 +47,10 @@ fn implementation(item: &mut ItemImpl) -> Result<TokenStream> {
     let mut handlers = Vec::new();
     let (mut initialize, mut shutdown) = (None, None);
     for method in methods(item) {
+        let is_marked = MARKS.iter().any(|mark| method.attrs.iter().any(|it| it.path().is_ident(mark)));
+        if !is_marked {
+            unmarked(method)?;
+        }
         while let Some(attribute) = take(method, "hook") {
             let hooks: Hooks = attribute.parse_args()?;
             for name in &hooks.names {
@@ -199,6 +203,34 @@ fn parameters(method: &ImplItemFn) -> Result<Parameters<'_>> {
         *slot = true;
     }
     Ok(found)
+}
+
+/// A method that is meant to be called at the beginning or the end says so, or nobody would call it.
+fn unmarked(method: &ImplItemFn) -> Result<()> {
+    let returns_result = |output: &Type| {
+        let Type::Path(path) = output else { return false };
+        path.path.segments.last().is_some_and(|last| last.ident == "Result")
+    };
+    let is_meant = match &method.sig.output {
+        ReturnType::Default => true,
+        ReturnType::Type(_, output) => returns_result(output),
+    };
+    match ["initialize", "shutdown"].into_iter().find(|name| method.sig.ident == name) {
+        Some(name) if is_meant && borrows_itself_only(method) => Err(Error::new(
+            method.sig.ident.span(),
+            format!(
+                "a plugin's {name} is called if it is marked: write #[{name}] above `async fn {name}(&self)`; \
+                 a method that the application calls itself belongs into another `impl` block"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn borrows_itself_only(method: &ImplItemFn) -> bool {
+    let mut inputs = method.sig.inputs.iter();
+    let itself = |input: Option<&FnArg>| matches!(input, Some(FnArg::Receiver(receiver)) if matches!(receiver.kind, ReceiverKind::Reference(..)));
+    itself(inputs.next()) && inputs.next().is_none()
 }
 
 fn lifecycle(method: &ImplItemFn, name: &str) -> Result<TokenStream> {

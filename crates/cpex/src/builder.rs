@@ -66,6 +66,8 @@ pub(crate) struct Rules {
     pub(crate) default_rule: Rule,
     pub(crate) raise_denials: bool,
     pub(crate) fail_on_plugin_error: bool,
+    /// What looks like a mistake is one.
+    pub(crate) is_strict: bool,
     pub(crate) drain: Duration,
     pub(crate) settings: PluginSettings,
 }
@@ -82,6 +84,7 @@ impl Default for Builder {
             default_rule: Rule::Open,
             raise_denials: false,
             fail_on_plugin_error: false,
+            is_strict: false,
             drain: Duration::from_secs(5),
             settings: PluginSettings::default(),
         };
@@ -370,6 +373,7 @@ impl Builder {
         self.rules.pool = self.pool.unwrap_or(of_environment.pool);
         self.rules.default_rule = self.default_rule.unwrap_or(of_environment.rule);
         self.rules.fail_on_plugin_error |= of_environment.fail_on_plugin_error;
+        self.rules.is_strict = environment::is_strict()?;
         Ok(Manager::new(self.entries, self.rules))
     }
 

@@ -10,9 +10,9 @@ use hashbrown::HashSet;
 use tracing::Instrument;
 
 use crate::builder::Rules;
-use crate::config::{Config, PluginConfig};
+use crate::config::{Config, Mode, PluginConfig};
 use crate::error::Error;
-use crate::lifecycle::{Entry, Leaving, LoadFailure, Source, shut_down, unused};
+use crate::lifecycle::{Entry, Instance, Leaving, LoadFailure, Source, State, shut_down, unused};
 use crate::manager::{Loading, Manager, load_all};
 use crate::plan::{Plan, Stage};
 use crate::plugin::Plugin;
@@ -36,7 +36,9 @@ impl Manager {
     /// ```
     ///
     /// # Errors
-    /// As [`initialize`](Self::initialize). What was in force stays in force.
+    /// As [`initialize`](Self::initialize), and [`Error::Load`] if a plugin that is running cannot be loaded as its
+    /// entry says now, or its hook is misspelt now: a mistake in its entry does not lose it. What was in force
+    /// stays in force, all of it.
     pub async fn replace(&self, config: Config) -> Result<(), Error> {
         self.change(move |entries, rules| {
             rules.settings = config.plugin_settings.with_environment()?;
@@ -70,17 +72,21 @@ impl Manager {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NoFile`] if there is none, what is wrong with one, and those of [`replace`](Self::replace).
+    /// [`Error::NoFile`] if there is none, what is wrong with one, that none has the key `plugins` any more, and
+    /// those of [`replace`](Self::replace).
     pub async fn reload(&self) -> Result<(), Error> {
-        let files = self.inner.loading.lock().await.rules.files.clone();
+        let (files, has_read) = {
+            let Loading { entries, rules, .. } = &*self.inner.loading.lock().await;
+            (rules.files.clone(), entries.iter().any(|entry| !entry.is_ready_made()))
+        };
         if files.is_empty() {
             return Err(Error::NoFile);
         }
-        let mut all = Config::default();
-        for file in files {
-            all.extend(Config::from_file(file)?);
+        match Config::from_files(&files)? {
+            // A file that is just being written is empty for a while.
+            (_, Some(lacking)) if has_read => Err(lacking.into()),
+            (config, _) => self.replace(config).await,
         }
-        self.replace(all).await
     }
 
     /// Adds a plugin.
@@ -168,7 +174,7 @@ impl Manager {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NoSuchPlugin`], and those of [`initialize`](Self::initialize). What was in force stays in force.
+    /// [`Error::NoSuchPlugin`], and those of [`replace`](Self::replace). What was in force stays in force.
     pub async fn update(
         &self,
         name: impl Into<String>,
@@ -204,8 +210,7 @@ impl Manager {
     }
 
     /// Takes a plugin out of service at once, as `on_error: disable` does: it stays loaded, and the report of a hook
-    /// says that it is disabled. Hooks pass without it. Another instance of it is in service again; so is one that is
-    /// not loaded yet, and hooks that deny until it is (`on_missing: deny`) still do.
+    /// says that it is disabled. Hooks pass without it. Another instance of it is in service again.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new()?.block_on(async {
@@ -221,12 +226,11 @@ impl Manager {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NoSuchPlugin`].
+    /// [`Error::NoSuchPlugin`], or [`Error::NotLoaded`]: [`update`](Self::update) lets a plugin be disabled before it
+    /// is loaded, by its mode.
     pub async fn disable(&self, name: &str) -> Result<(), Error> {
         let entries = &self.inner.loading.lock().await.entries;
-        if let Some(instance) = entries[find(entries, name)?].instance() {
-            self.inner.health.disable(&instance.registered);
-        }
+        self.inner.health.disable(&instance(entries, name)?.registered);
         Ok(())
     }
 
@@ -240,11 +244,10 @@ impl Manager {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NoSuchPlugin`].
+    /// [`Error::NoSuchPlugin`], or [`Error::NotLoaded`].
     pub async fn enable(&self, name: &str) -> Result<(), Error> {
         let entries = &self.inner.loading.lock().await.entries;
-        let instance = entries[find(entries, name)?].instance();
-        self.inner.health.enable(instance.map(|instance| &*instance.registered));
+        self.inner.health.enable([&*instance(entries, name)?.registered]);
         Ok(())
     }
 
@@ -346,6 +349,19 @@ pub(crate) fn unique(entries: &[Entry]) -> Result<(), Error> {
             place: twice.config.origin.as_ref().map(crate::config::Origin::place),
         }),
     }
+}
+
+/// The instance of a plugin.
+fn instance<'a>(entries: &'a [Entry], name: &str) -> Result<&'a Instance, Error> {
+    let entry = &entries[find(entries, name)?];
+    entry.instance().ok_or_else(|| Error::NotLoaded {
+        name: name.to_owned(),
+        why: match &entry.state {
+            State::Failed(failure) => failure.error.clone(),
+            _ if entry.config.mode == Mode::Disabled => "its mode is disabled".to_owned(),
+            _ => "the manager is not running".to_owned(),
+        },
+    })
 }
 
 fn find(entries: &[Entry], name: &str) -> Result<usize, Error> {

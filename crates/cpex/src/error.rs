@@ -26,7 +26,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// # Ok::<(), cpex::Error>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum InvokeError {
     /// A plugin failed whose `on_error` is `fail`, or raised a violation where it could not return one.
@@ -49,15 +49,21 @@ pub enum InvokeError {
         /// What became of each plugin.
         report: Box<Report>,
     },
-    /// The hook carries another payload than it was invoked with.
-    #[error("hook {hook:?} carries {expected}, it was invoked with {found}")]
+    /// The hook carries another payload than it was invoked with, or returns another.
+    #[error(
+        "hook {hook:?} carries {expected}{}, it was invoked as one that carries {found}: \
+         invoke it with what it carries, or make its types known with `Builder::hook`",
+        taken(.plugin)
+    )]
     Payload {
         /// Name of the hook.
         hook: String,
-        /// The type of the hook.
-        expected: &'static str,
-        /// The type that was found.
-        found: &'static str,
+        /// Name of a plugin that takes what the hook carries.
+        plugin: Option<String>,
+        /// The types of the hook.
+        expected: String,
+        /// The types that it was invoked with.
+        found: String,
     },
     /// The JSON that was given is no payload of the hook.
     #[error("hook {hook:?}: {path}: {message}")]
@@ -134,7 +140,7 @@ impl From<BoxError> for Failure {
 /// let error = cpex::Manager::from_yaml("no-such-file.yaml").unwrap_err();
 /// assert!(error.to_string().starts_with("no-such-file.yaml: "));
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read.
@@ -168,6 +174,14 @@ pub enum Error {
         /// The name of a plugin that it may stand for.
         nearest: Option<String>,
     },
+    /// There is no instance of this plugin that could be taken out of service, or put into it again.
+    #[error("plugin {name:?} is not loaded: {why}")]
+    NotLoaded {
+        /// The name.
+        name: String,
+        /// Why there is none.
+        why: String,
+    },
     /// The manager was not built from a file, so that there is none to read again.
     #[error("the manager was not built from a file: use `Builder::yaml`, or `replace` with a configuration")]
     NoFile,
@@ -185,7 +199,7 @@ pub enum Error {
         /// What the hook carries.
         carries: &'static str,
     },
-    /// A plugin has no handler for a hook that its entry names.
+    /// A plugin has no handler for a hook that its entry, written in Rust, names.
     #[error("plugin {plugin:?} has no handler for hook {hook:?}: mark one with `#[hook({hook:?})]`")]
     NoHandler {
         /// Name of the plugin.
@@ -199,6 +213,24 @@ pub enum Error {
     /// A manager that has been shut down does not start again: build a new one.
     #[error("the manager is shut down")]
     ShutDown,
+}
+
+/// As [`Display`](fmt::Display): what `main` returns is printed with this.
+impl fmt::Debug for InvokeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// As [`Display`](fmt::Display): what `main` returns is printed with this.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn taken(plugin: &Option<String>) -> String {
+    plugin.as_ref().map(|plugin| format!(", as plugin {plugin:?} takes it")).unwrap_or_default()
 }
 
 fn before(place: &Option<String>) -> String {

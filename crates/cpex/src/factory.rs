@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cpex_config::Step;
 use serde::de::DeserializeOwned;
 
 use crate::builder::Rules;
@@ -76,10 +77,15 @@ const EXTERNAL: &str = "external";
 pub(crate) fn make(entry: &PluginConfig, rules: &Rules) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
     match rules.kinds.get(&entry.kind) {
         Some(factory) => factory(entry).map_err(|error| (LoadPhase::Construct, error)),
-        None if entry.kind.starts_with(BUILTIN) => built_in(entry, rules),
+        None if is_builtin(entry, rules) => built_in(entry, rules),
         None if entry.kind == EXTERNAL => external(entry),
         None => Err((LoadPhase::Find, unknown(entry, rules))),
     }
+}
+
+/// Is it of a kind that the application has not registered, and need not?
+pub(crate) fn is_builtin(entry: &PluginConfig, rules: &Rules) -> bool {
+    entry.kind.starts_with(BUILTIN) && !rules.kinds.contains_key(&entry.kind)
 }
 
 /// Would the same instance do for both? A built-in plugin is made for its hooks, too, an external one for its server.
@@ -123,15 +129,17 @@ fn built_in(entry: &PluginConfig, rules: &Rules) -> Result<Arc<dyn Plugin>, (Loa
 #[cfg(not(feature = "builtin"))]
 fn built_in(entry: &PluginConfig, _: &Rules) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
     let problem = "built-in plugins are not in this build: it needs the feature `builtin` of the crate cpex";
-    Err((LoadPhase::Find, entry.problem(&[cpex_config::Step::Key("kind")], problem.to_owned()).into()))
+    Err((LoadPhase::Find, entry.problem(&[Step::Key("kind")], problem.to_owned()).into()))
 }
 
-fn unknown(config: &PluginConfig, rules: &Rules) -> BoxError {
+fn unknown(entry: &PluginConfig, rules: &Rules) -> BoxError {
     let mut known: Vec<_> = rules.kinds.keys().map(String::as_str).collect();
     known.sort_unstable();
-    let hint = cpex_config::nearest(&config.kind, known.iter().copied())
-        .map(|nearest| format!("; did you mean {nearest:?}?"))
-        .unwrap_or_default();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    format!("no kind {:?} is registered{hint} Registered: {known}", config.kind).into()
+    let hint = match cpex_config::nearest(&entry.kind, known.iter().copied()) {
+        Some(nearest) => format!("did you mean {nearest:?}?"),
+        None if known.is_empty() => "Builder::kind registers one".to_owned(),
+        None => format!("registered: {}", known.join(", ")),
+    };
+    let problem = format!("no kind {:?} is registered; {hint}", entry.kind);
+    entry.problem(&[Step::Key("kind")], problem).into()
 }

@@ -16,7 +16,7 @@ use crate::config::{ConfigError, PluginConfig};
 /// let manager = cpex::Manager::builder().config(config).start().await?;
 /// let failure = &manager.load_failures().await[0];
 /// assert_eq!((&*failure.name, failure.phase), ("guard", LoadPhase::Find));
-/// assert_eq!(failure.place.as_deref(), Some("plugins.yaml:1:11"));
+/// assert_eq!(failure.place.as_deref(), Some("plugins.yaml:1:31"));
 /// # Ok::<(), cpex::Error>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

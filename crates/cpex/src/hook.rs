@@ -131,6 +131,14 @@ impl HookType {
         }
     }
 
+    /// What it carries and, if that is something else, what it returns.
+    pub(crate) fn names(&self) -> String {
+        match self.is_chained() {
+            true => self.payload.name.to_owned(),
+            false => format!("{} and returns {}", self.payload.name, self.reply.name),
+        }
+    }
+
     /// Does it return what it carries? If not, what one plugin makes is nothing the next could take.
     pub(crate) fn is_chained(&self) -> bool {
         self.payload == self.reply
@@ -165,6 +173,10 @@ impl HookTypes {
     /// The types of a hook; of one that nobody has named types for, those of a hook about JSON.
     pub(crate) fn get(&self, name: &str) -> HookType {
         self.known.get(name).copied().unwrap_or_else(HookType::of::<Json, Json>)
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.known.keys().map(String::as_str)
     }
 
     pub(crate) fn knows(&self, name: &str) -> bool {

@@ -227,6 +227,7 @@ pub mod manager;
 mod plan;
 mod planning;
 mod shared;
+mod spelling;
 mod unavailable;
 
 mod call;

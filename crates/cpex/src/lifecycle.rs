@@ -26,6 +26,8 @@ pub(crate) struct Entry {
     pub(crate) config: Arc<PluginConfig>,
     source: Source,
     pub(crate) state: State,
+    /// Its entry in the line-up that this one is to replace, if it has an instance there.
+    before: Option<Arc<PluginConfig>>,
 }
 
 /// Where an instance comes from.
@@ -55,6 +57,14 @@ pub(crate) struct Instance {
     pub(crate) in_use: Arc<InUse>,
 }
 
+/// Why an entry has no instance.
+pub(crate) enum Obstacle {
+    /// Something that another configuration, or another time, may mend.
+    Entry(LoadPhase, BoxError),
+    /// The application is wrong, in Rust.
+    Code(Error),
+}
+
 /// A plugin that no entry has any more.
 pub(crate) struct Leaving {
     pub(crate) registered: Arc<Registered>,
@@ -64,7 +74,7 @@ pub(crate) struct Leaving {
 
 impl Entry {
     pub(crate) fn new(config: PluginConfig, source: Source) -> Self {
-        Self { config: Arc::new(config), source, state: State::Idle }
+        Self { config: Arc::new(config), source, state: State::Idle, before: None }
     }
 
     /// A plugin that the application has made.
@@ -95,7 +105,8 @@ impl Entry {
             }
             _ => State::Idle,
         };
-        Self { config: Arc::new(config), source: self.source.clone(), state }
+        let before = self.instance().map(|_| self.config.clone());
+        Self { config: Arc::new(config), source: self.source.clone(), state, before }
     }
 
     /// The same, to be loaded if it could not be before.
@@ -107,10 +118,23 @@ impl Entry {
         Self { state, ..self.clone() }
     }
 
+    /// Is it still to be loaded, and to hooks that it does not answer already?
+    pub(crate) fn comes_to_hooks(&self) -> bool {
+        let alike = |before: &Arc<PluginConfig>| {
+            (&before.kind, &before.hooks) == (&self.config.kind, &self.config.hooks)
+        };
+        matches!(self.state, State::Idle | State::Kept(_)) && !self.before.as_ref().is_some_and(alike)
+    }
+
+    /// Must the manager not start without it, or a change not lose it?
+    pub(crate) fn is_needed(&self, rules: &Rules) -> bool {
+        self.config.required || rules.fail_on_plugin_error || self.before.is_some()
+    }
+
     /// Loads the plugin, unless it is loaded or disabled.
     ///
     /// # Errors
-    /// Why not, if the manager must not start without it.
+    /// Why not, if the manager must not start without it, a change must not lose it, or the application is wrong.
     pub(crate) async fn load(&mut self, rules: &Rules) -> Result<(), Error> {
         let config = &self.config;
         let loaded = match &self.state {
@@ -121,13 +145,14 @@ impl Entry {
         };
         self.state = match loaded {
             Ok(instance) => State::Loaded(instance),
-            Err((phase, error)) => {
+            Err(Obstacle::Code(error)) => return Err(error),
+            Err(Obstacle::Entry(phase, error)) => {
                 let failure = LoadFailure::new(config, phase, &*error);
                 narrator::load_failed(&failure);
                 metrics::load_failed(&failure);
                 // A plugin that names no hook cannot be stood in for: it must not pass silently.
                 let nobody_denies = config.denies_if_missing && config.hooks.is_empty();
-                if config.required || rules.fail_on_plugin_error || nobody_denies {
+                if self.is_needed(rules) || nobody_denies {
                     return Err(Error::Load(failure));
                 }
                 State::Failed(failure)
@@ -156,29 +181,26 @@ impl Instance {
     }
 
     /// The same instance under another configuration.
-    fn under(&self, config: &Arc<PluginConfig>, rules: &Rules) -> Result<Self, (LoadPhase, BoxError)> {
+    fn under(&self, config: &Arc<PluginConfig>, rules: &Rules) -> Result<Self, Obstacle> {
         let Registered { id, plugin, .. } = &*self.registered;
         let registered = Registered { id: *id, config: plugin.complete(config), plugin: plugin.clone() };
         let instance = Self { registered: Arc::new(registered), in_use: self.in_use.clone() };
-        check(&instance, &mut rules.types.clone()).map_err(|error| (LoadPhase::Register, error.into()))?;
+        check(&instance, &mut rules.types.clone())?;
         Ok(instance)
     }
 }
 
-async fn load(
-    config: &Arc<PluginConfig>,
-    source: &Source,
-    rules: &Rules,
-) -> Result<Instance, (LoadPhase, BoxError)> {
+async fn load(config: &Arc<PluginConfig>, source: &Source, rules: &Rules) -> Result<Instance, Obstacle> {
     static NEXT_ID: AtomicU64 = AtomicU64::new(1);
     let plugin = match source {
         Source::Ready(plugin) => plugin.clone(),
         Source::Kind => {
             let made = std::panic::catch_unwind(AssertUnwindSafe(|| factory::make(config, rules)));
-            made.unwrap_or_else(|_| Err((LoadPhase::Construct, "its factory panicked".into())))?
+            made.unwrap_or_else(|_| Err((LoadPhase::Construct, "its factory panicked".into())))
+                .map_err(|(phase, error)| Obstacle::Entry(phase, error))?
         }
     };
-    guarded(|| plugin.initialize()).await.map_err(|error| (LoadPhase::Initialize, error))?;
+    guarded(|| plugin.initialize()).await.map_err(|error| Obstacle::Entry(LoadPhase::Initialize, error))?;
     let (id, config) = (NEXT_ID.fetch_add(1, Ordering::Relaxed), plugin.complete(config));
     let registered = Registered { id, config: config.clone(), plugin };
     let instance = Instance { registered: Arc::new(registered), in_use: InUse::new() };
@@ -187,9 +209,9 @@ async fn load(
             tracing::info!(plugin = config.name, mode = config.mode.word(), "loaded");
             Ok(instance)
         }
-        Err(error) => {
+        Err(obstacle) => {
             let _ = guarded(|| instance.registered.plugin.shutdown()).await;
-            Err((LoadPhase::Register, error.into()))
+            Err(obstacle)
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::detached::{Background, Detached};
 use crate::driver::drive;
 use crate::error::{Error, Failure, InvokeError};
 use crate::health::Health;
-use crate::hook::Hook;
+use crate::hook::{Hook, HookType};
 use crate::host::{Handle, Hosted, RustValues};
 use crate::lease::Lease;
 use crate::lifecycle::{Entry, Leaving, LoadFailure, State, shut_down, unused};
@@ -32,7 +32,7 @@ use crate::payload::{AnyPayload, Kind, Payload, Subject};
 use crate::plan::{Current, HookPlan, Plan, Stage};
 use crate::planning::plan;
 use crate::report::Report;
-use crate::{memory, metrics, narrator};
+use crate::{memory, metrics, narrator, spelling};
 
 /// Knows the plugins, and runs those that answer a hook. Cheap to clone: all clones are the same manager.
 ///
@@ -155,7 +155,9 @@ impl Manager {
     /// Loads the plugins one after another, in the order in which they were added. Nothing if it has been called.
     ///
     /// A plugin that cannot be loaded is left out, and logged, and listed by [`load_failures`](Self::load_failures);
-    /// its hooks deny if its entry says `on_missing: deny`.
+    /// its hooks deny if its entry says `on_missing: deny`. One whose hook is nearly that of a known one is logged; it is an
+    /// error if the plugin is required or `PLUGINS_STRICT_CONFIG` is true. An application makes its own hooks known with
+    /// [`Builder::hook`].
     ///
     /// ```
     /// # tokio::runtime::Runtime::new()?.block_on(async {
@@ -166,8 +168,9 @@ impl Manager {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Load`] if a plugin cannot be loaded that is required; those loaded before are shut down again.
-    /// [`Error::PayloadType`] if two plugins take different payloads at one hook.
+    /// [`Error::Load`] if a plugin cannot be loaded that is required, or whose hook is misspelt;
+    /// [`Error::PayloadType`] if one takes another payload than its hook carries; [`Error::NoHandler`] if an entry
+    /// written in Rust names a hook that its plugin does not answer. Those loaded before are shut down again.
     pub async fn initialize(&self) -> Result<(), Error> {
         let mut loading = self.inner.loading.lock().await;
         match loading.stage {
@@ -319,7 +322,7 @@ impl Manager {
         let Some(found) = self.find(hook.name())? else { return Ok(Outcome::allowed(Report::default())) };
         let types = &found.plan.hook(found.hook).types;
         if types.payload != Kind::of::<P>() || types.reply != Kind::of::<R>() {
-            return Err(other_types::<P>(hook.name(), types.payload));
+            return Err(other_types::<P, R>(found.plan.hook(found.hook)));
         }
         self.run(found, payload, context).await?.read(|made| {
             let made = (made as Arc<dyn Any + Send + Sync>).downcast();
@@ -453,8 +456,16 @@ impl Outcome<dyn AnyPayload> {
 }
 
 #[cold]
-fn other_types<P: Payload>(hook: &str, expected: Kind) -> InvokeError {
-    InvokeError::Payload { hook: hook.to_owned(), expected: expected.name, found: Kind::of::<P>().name }
+fn other_types<P: Payload, R: Payload>(hook: &HookPlan) -> InvokeError {
+    let (types, found) = (hook.types, HookType::of::<P, R>());
+    let mut plugins = hook.line_up.entries().iter().map(|entry| &entry.plugin);
+    let attached = plugins.find(|slot| slot.handler.takes() == types.payload);
+    InvokeError::Payload {
+        hook: hook.name.to_string(),
+        plugin: attached.map(|slot| slot.plugin.name().to_owned()),
+        expected: types.names(),
+        found: found.names(),
+    }
 }
 
 #[cold]
@@ -468,9 +479,12 @@ fn raised(entry: Option<usize>, fault: Fault<RustValues>, report: Report) -> Inv
 }
 
 pub(crate) async fn load_all(entries: &mut [Entry], rules: &Rules) -> Result<Plan, Error> {
+    let comes: Vec<_> = entries.iter().map(Entry::comes_to_hooks).collect();
     for entry in entries.iter_mut() {
         entry.load(rules).await?;
     }
+    let came: Vec<_> = entries.iter().zip(comes).filter_map(|(entry, came)| came.then_some(entry)).collect();
+    spelling::check(entries, &came, rules)?;
     plan(entries, rules)
 }
 

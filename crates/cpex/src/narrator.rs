@@ -7,6 +7,7 @@ use tracing::field::Empty;
 use tracing::{Span, debug, debug_span, error, warn};
 
 use crate::clock::Moment;
+use crate::config::ConfigError;
 use crate::failure::LoadFailure;
 use crate::host::RustValues;
 use crate::plan::{HookPlan, Slot};
@@ -112,6 +113,11 @@ pub(crate) fn tell(hook: &str, slot: &Slot, event: &Event<'_, RustValues>) {
             error!(hook, plugin, mode, outcome, error = cause, "failed: the pipeline ends");
         }
     }
+}
+
+/// Tells of a plugin at a hook that nobody seems to invoke.
+pub(crate) fn hook_unknown(plugin: &str, hook: &str, error: &ConfigError) {
+    warn!(plugin, hook, %error, "may never run");
 }
 
 /// Tells of a plugin that could not be loaded.

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use cpex_config::Step;
 use cpex_core::{Condition, Entry as CoreEntry, LineUp, Slots};
 use hashbrown::HashMap;
 
 use crate::builder::Rules;
 use crate::config::PluginConfig;
 use crate::error::Error;
+use crate::failure::LoadPhase;
 use crate::handler::Dynamic;
 use crate::hook::HookTypes;
 use crate::lease::Lease;
-use crate::lifecycle::{Entry, Instance, State};
+use crate::lifecycle::{Entry, Instance, Obstacle, State};
 use crate::metrics::HookMetrics;
 use crate::payload::Json;
 use crate::plan::{HookPlan, Missing, Plan, Registered, Slot};
@@ -19,7 +21,7 @@ use crate::plugin::{Handlers, Plugin, Registration, Sees};
 use crate::unavailable::{self, Unavailable};
 
 /// The handlers that a plugin attaches with: those of the hooks its entry names, or all.
-fn attached(Instance { registered, in_use }: &Instance) -> impl Iterator<Item = Registration> {
+pub(crate) fn attached(Instance { registered, in_use }: &Instance) -> impl Iterator<Item = Registration> {
     let hooks = &registered.config.hooks;
     let named = |hook: &str| hooks.is_empty() || hooks.iter().any(|name| name == hook);
     Handlers::of(registered.plugin.clone(), in_use).into_iter().filter(move |handler| named(&handler.hook))
@@ -29,14 +31,36 @@ fn attached(Instance { registered, in_use }: &Instance) -> impl Iterator<Item = 
 ///
 /// # Errors
 /// That it does not, and what would.
-pub(crate) fn check(instance: &Instance, types: &mut HookTypes) -> Result<(), Error> {
-    let (name, config) = (instance.registered.name(), &instance.registered.config);
-    let handlers: Vec<_> = attached(instance).collect();
-    let lacking = config.hooks.iter().find(|hook| !handlers.iter().any(|it| *it.hook == ***hook));
-    if let Some(hook) = lacking {
-        return Err(Error::NoHandler { plugin: name.to_owned(), hook: hook.clone() });
+pub(crate) fn check(instance: &Instance, types: &mut HookTypes) -> Result<(), Obstacle> {
+    let Instance { registered, in_use } = instance;
+    let (name, config) = (registered.name(), &registered.config);
+    let handlers = Handlers::of(registered.plugin.clone(), in_use);
+    let answered = || handlers.iter().map(|handler| &*handler.hook);
+    let lacking = config.hooks.iter().enumerate().find(|(_, hook)| !answered().any(|it| it == hook.as_str()));
+    if let Some((index, hook)) = lacking {
+        return Err(no_handler(config, index, hook, answered()));
     }
-    handlers.iter().try_for_each(|handler| settle(name, handler, types))
+    let settled = attached(instance).try_for_each(|handler| settle(name, &handler, types));
+    settled.map_err(Obstacle::Code)
+}
+
+fn no_handler<'a>(
+    config: &PluginConfig,
+    index: usize,
+    hook: &str,
+    answered: impl Iterator<Item = &'a str>,
+) -> Obstacle {
+    if config.origin.is_none() {
+        return Obstacle::Code(Error::NoHandler { plugin: config.name.clone(), hook: hook.to_owned() });
+    }
+    let answered: Vec<_> = answered.collect();
+    let hint = match cpex_config::nearest(hook, answered.iter().copied()) {
+        Some(nearest) => format!("did you mean {nearest:?}?"),
+        None => format!("it answers: {}", answered.join(", ")),
+    };
+    let problem = format!("the plugin has no handler for hook {hook:?}; {hint}");
+    let error = config.problem(&[Step::Key("hooks"), Step::Index(index)], problem);
+    Obstacle::Entry(LoadPhase::Register, error.into())
 }
 
 /// Makes the types of a handler's hook known, or finds that they are others. Whoever takes JSON fits anywhere.

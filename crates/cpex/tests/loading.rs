@@ -169,22 +169,6 @@ async fn nothing_is_answered_before_the_start() {
     assert!(matches!(search(&manager).await, Err(InvokeError::NotInitialized)));
 }
 
-struct TakesAnother;
-
-#[plugin]
-impl TakesAnother {
-    #[hook("tool_pre_invoke")]
-    fn look(&self, _: &cpex::hooks::ToolPostInvoke) {}
-}
-
-#[tokio::test]
-async fn a_plugin_that_takes_another_payload_is_not_loaded() {
-    let manager = Manager::builder().plugin("other", TakesAnother).start().await.unwrap();
-    let failure = manager.load_failures().await.remove(0);
-    assert_eq!(failure.phase, LoadPhase::Register);
-    assert!(failure.error.contains("ToolPostInvoke") && failure.error.contains("ToolPreInvoke"), "{failure}");
-}
-
 struct AnyHook;
 
 #[plugin]

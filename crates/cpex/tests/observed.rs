@@ -195,7 +195,7 @@ async fn a_plugin_that_cannot_be_loaded_is_told_with_its_place() {
     );
     let capture = observed(all().config(Config::parse(&yaml, "plugins.yaml").unwrap())).await;
     let told = capture.that("cannot be loaded", &["level", "plugin", "phase", "place"]);
-    assert_eq!(told, ["ERROR a find plugins.yaml:2:5"]);
+    assert_eq!(told, ["ERROR a find plugins.yaml:2:21"]);
 }
 
 #[tokio::test(start_paused = true)]

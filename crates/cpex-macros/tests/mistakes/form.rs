@@ -82,6 +82,43 @@ impl Synchronous {
     fn check(&self, call: &ToolPreInvoke) {}
 }
 
+struct Unmarked;
+
+#[plugin]
+impl Unmarked {
+    async fn initialize(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    #[hook("tool_pre_invoke")]
+    fn check(&self, call: &ToolPreInvoke) {}
+}
+
+struct UnmarkedEnd;
+
+#[plugin]
+impl UnmarkedEnd {
+    fn shutdown(&mut self) {}
+
+    #[hook("tool_pre_invoke")]
+    fn check(&self, call: &ToolPreInvoke) {}
+}
+
+/// Methods of these names that are plainly about something else.
+struct OwnBusiness;
+
+#[plugin]
+impl OwnBusiness {
+    fn initialize(&self, words: &[&str]) {}
+
+    fn shutdown(&self) -> bool {
+        false
+    }
+
+    #[hook("tool_pre_invoke")]
+    fn check(&self, call: &ToolPreInvoke) {}
+}
+
 struct NoPlugin;
 
 impl NoPlugin {

@@ -29,6 +29,11 @@ pub(crate) fn flag(name: &str) -> Result<Option<bool>, ConfigError> {
     }
 }
 
+/// Is what looks like a mistake to be one?
+pub(crate) fn is_strict() -> Result<bool, ConfigError> {
+    Ok(flag("PLUGINS_STRICT_CONFIG")?.unwrap_or(false))
+}
+
 /// An integer that is not below this.
 pub(crate) fn integer(name: &str, least: u64) -> Result<Option<u64>, ConfigError> {
     let Some(text) = value(name) else { return Ok(None) };

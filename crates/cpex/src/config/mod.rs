@@ -34,7 +34,7 @@ mod plugin;
 mod read;
 mod settings;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cpex_config::{Document, Environment, Templates};
@@ -93,17 +93,14 @@ impl Config {
     /// # Errors
     /// What is wrong with it, with file, line and column, and what would be right.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref().display().to_string();
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text, &path),
-            Err(error) => Err(Error::File { path, error }),
-        }
+        let (text, file) = text(path.as_ref())?;
+        Self::parse(&text, &file)
     }
 
     /// Reads a text; `file` is its name in messages.
     ///
-    /// Keys that nothing reads and keys that stand there twice are logged, or refused if the environment variable
-    /// `PLUGINS_STRICT_CONFIG` is true.
+    /// What looks like a mistake is logged, or refused if the environment variable `PLUGINS_STRICT_CONFIG` is true: a
+    /// key that nothing reads, one that stands there twice, a file without the key `plugins`.
     ///
     /// ```
     /// let config = cpex::config::Config::parse("plugins: []", "plugins.yaml")?;
@@ -114,22 +111,46 @@ impl Config {
     /// # Errors
     /// As [`from_file`](Self::from_file).
     pub fn parse(text: &str, file: &str) -> Result<Self, Error> {
+        let (config, lacking) = Self::read(text, file)?;
+        lacking.map_or(Ok(()), told)?;
+        Ok(config)
+    }
+
+    /// Reads files as one, with what is wrong if none of them speaks of plugins.
+    pub(crate) fn from_files(paths: &[PathBuf]) -> Result<(Self, Option<ConfigError>), Error> {
+        let (mut all, mut lacking) = (Self::default(), Vec::new());
+        for path in paths {
+            let (text, file) = text(path)?;
+            let (config, lack) = Self::read(&text, &file)?;
+            all.plugins.extend(config.plugins);
+            all.plugin_settings = config.plugin_settings;
+            lacking.extend(lack);
+        }
+        Ok((all, if lacking.len() == paths.len() { lacking.pop() } else { None }))
+    }
+
+    /// With what is wrong if it does not speak of plugins.
+    fn read(text: &str, file: &str) -> Result<(Self, Option<ConfigError>), Error> {
         let variables = variables();
         let document = Arc::new(cpex_config::load(text, file, Templates::Values(&variables))?);
-        let Some(root) = document.root() else { return Ok(Self::default()) };
         report(&document)?;
+        let lacking = lacking(&document);
+        let Some(root) = document.root() else { return Ok((Self::default(), lacking)) };
         let File { plugins, plugin_settings } = read::read(root, &document, &[])?;
         let mut plugins = plugins.unwrap_or_default();
         for (index, plugin) in plugins.iter_mut().enumerate() {
             plugin.origin = Some(Origin { document: document.clone(), index });
         }
-        Ok(Self { plugins, plugin_settings: plugin_settings.unwrap_or_default() })
+        Ok((Self { plugins, plugin_settings: plugin_settings.unwrap_or_default() }, lacking))
     }
+}
 
-    /// Adds the plugins of another, whose settings hold.
-    pub(crate) fn extend(&mut self, other: Self) {
-        self.plugins.extend(other.plugins);
-        self.plugin_settings = other.plugin_settings;
+/// The text of a file, and its name in messages.
+fn text(path: &Path) -> Result<(String, String), Error> {
+    let path = path.display().to_string();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok((text, path)),
+        Err(error) => Err(Error::File { path, error }),
     }
 }
 
@@ -140,18 +161,29 @@ fn variables() -> Environment {
         .collect()
 }
 
-/// Logs what looks suspicious, or refuses it.
+/// Says that a file does not speak of plugins. One that is to have none says so.
+fn lacking(document: &Document) -> Option<ConfigError> {
+    let says = document.root().is_some_and(|root| root.get("plugins").is_some());
+    let message =
+        "there is no key `plugins`, so nothing is guarded; `plugins: []` says that there are to be none";
+    (!says).then(|| ConfigError::new(document, None, String::new(), message.to_owned()))
+}
+
+/// Logs what looks like a mistake, or refuses it.
+fn told(error: ConfigError) -> Result<(), ConfigError> {
+    if environment::is_strict()? {
+        return Err(error);
+    }
+    tracing::warn!("{error}");
+    Ok(())
+}
+
+/// Tells of the keys that look like a mistake.
 fn report(document: &Document) -> Result<(), ConfigError> {
-    let is_strict = environment::flag("PLUGINS_STRICT_CONFIG")?.unwrap_or(false);
     let mut problems = document.problems().to_vec();
     problems.extend(document.unknown_keys(&keys::known()));
     problems.sort_by_key(|problem| problem.position);
-    for problem in problems {
-        let error = ConfigError::new(document, Some(problem.position), String::new(), problem.to_string());
-        if is_strict {
-            return Err(error);
-        }
-        tracing::warn!("{error}");
-    }
-    Ok(())
+    problems.into_iter().try_for_each(|problem| {
+        told(ConfigError::new(document, Some(problem.position), String::new(), problem.to_string()))
+    })
 }

@@ -325,7 +325,13 @@ impl PluginConfig {
         });
         match written {
             Some((origin, node)) => read::read(node, &origin.document, &origin.path("config")),
-            None => read::read_json(Value::Object(self.config.clone()), &format!("{}.config", self.name)),
+            None => {
+                let path = match &self.origin {
+                    Some(origin) if self.config.is_empty() => read::dotted(&origin.path("config")),
+                    _ => format!("{}.config", self.name),
+                };
+                read::read_json(Value::Object(self.config.clone()), &path)
+            }
         }
     }
 

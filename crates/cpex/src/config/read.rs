@@ -42,7 +42,10 @@ pub(crate) fn expected(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.strip_prefix("invalid ").and_then(|text| text.rsplit_once(", expected ")) {
         Some((_, expected)) => format!("expected {expected}"),
-        None => text,
+        None => match text.strip_prefix("missing field `").and_then(|text| text.strip_suffix('`')) {
+            Some(field) => format!("{field:?} is missing"),
+            None => text,
+        },
     }
 }
 

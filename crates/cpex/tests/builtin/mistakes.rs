@@ -1,5 +1,8 @@
 //! What is wrong with an entry, and where.
 
+use cpex::config::Config;
+use cpex::{Hook, Json, PluginContext};
+
 use super::start;
 
 async fn problem(yaml: &str) -> String {
@@ -54,6 +57,25 @@ async fn mistakes_have_a_place_and_a_path() {
         let found = problem(&entry(lines)).await;
         assert!(found.contains(place) && found.contains(expected), "{found}");
     }
+}
+
+/// A guard at a misspelt hook would never run.
+#[tokio::test]
+async fn a_hook_that_is_nearly_a_known_one_has_a_place() {
+    let at = |hook: &str| {
+        entry(&format!("    kind: builtin.secrets_detector\n    hooks: [tool_pre_invoke, {hook}]\n"))
+    };
+    let found = problem(&at("tool_post_invok")).await;
+    let expected = "plugins.yaml:5:30: plugin \"it\" cannot be loaded: plugins[0].hooks[1]: no hook \
+                    \"tool_post_invok\" is known; did you mean \"tool_post_invoke\"?";
+    assert!(found.contains(expected), "{found}");
+    // One of the application's own, which a plugin of it answers.
+    let yaml = Config::parse(&at("before_al"), "plugins.yaml").unwrap();
+    let own = |_: &Json, _: &mut PluginContext| ();
+    let builder = cpex::Manager::builder().on(&Hook::<Json>::new("before_all"), "own", own);
+    let error = builder.config(yaml).start().await.unwrap_err().to_string();
+    assert!(error.contains("did you mean \"before_all\"?"), "{error}");
+    start(&at("before_all")).await.unwrap();
 }
 
 /// No error shows a value: it may be a secret.
