@@ -113,7 +113,7 @@ fn is_same_server(one: &PluginConfig, other: &PluginConfig) -> bool {
 #[cfg(not(feature = "external"))]
 fn external(entry: &PluginConfig) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
     let problem = "external plugins are not in this build: it needs the feature `external` of the crate cpex";
-    Err((LoadPhase::Find, entry.problem(&[cpex_config::Step::Key("kind")], problem.to_owned()).into()))
+    Err((LoadPhase::Find, entry.problem(&[Step::Key("kind")], problem.to_owned()).into()))
 }
 
 #[cfg(not(feature = "external"))]
