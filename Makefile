@@ -13,8 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet
 LOCKED := $(if $(CI),--locked)
-PURE := -p cpex -p cpex-builtin -p cpex-core -p cpex-config -p cpex-macros -p cpex-remote -p cpex-testkit
-FEATURES := --features cpex/builtin,cpex/metrics,cpex-builtin/otlp,cpex-builtin/schema,cpex-remote/grpc,cpex-remote/mcp,cpex-remote/unix
+FEATURES := --features cpex/builtin,cpex/external,cpex/metrics,cpex-builtin/otlp,cpex-builtin/schema,cpex-remote/grpc,cpex-remote/mcp,cpex-remote/unix
 LOGS := .bench/test
 QUALITY := .bench/quality
 

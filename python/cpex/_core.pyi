@@ -1,16 +1,19 @@
 """The Rust engine of CPEX: scheduling, policies, conditions, copy-on-write, configuration text."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Final, Self, TypeVar, final
 
 from pydantic import BaseModel
 from typing_extensions import disjoint_base
+
+from cpex.framework.external._options import ClientOptions, StartedServer, TlsFiles
 
 __all__ = [
     "Builtin",
     "BuiltinHook",
     "CopyOnWriteDict",
     "Engine",
+    "ExternalClient",
     "HookCall",
     "Kept",
     "PositionIndex",
@@ -209,3 +212,36 @@ class Kept:
 
     def __new__(cls) -> Self: ...
     def __deepcopy__(self, memo: Any) -> Self: ...
+
+@final
+class ExternalClient:
+    """A client of one plugin on one server or several."""
+
+    @staticmethod
+    def unix(plugin: str, paths: list[str], options: ClientOptions) -> ExternalClient: ...
+    @staticmethod
+    def grpc(plugin: str, targets: list[str], tls: TlsFiles | None, options: ClientOptions) -> ExternalClient:
+        """Raises `ValueError` if certificates or keys cannot be used."""
+
+    @staticmethod
+    def http(plugin: str, urls: list[str], uds: str | None, tls: TlsFiles, options: ClientOptions) -> ExternalClient:
+        """Raises `ValueError` if certificates or keys cannot be used."""
+
+    @staticmethod
+    def stdio(plugin: str, server: StartedServer, options: ClientOptions) -> ExternalClient: ...
+    def connect(self) -> Awaitable[bytes | None] | bytes | None:
+        """Reaches a server for the first time: its configuration of the plugin as JSON, or None if it has none.
+
+        Like the other methods, returns an awaitable unless the answer is known at once.
+        """
+
+    def invoke(
+        self, hook: str, payload: bytes, context: bytes
+    ) -> Awaitable[tuple[bytes, bytes | None]] | tuple[bytes, bytes | None]:
+        """Runs a hook: its result and, if one came back, the context, both as JSON."""
+
+    def status(self) -> list[dict[str, Any]]:
+        """Of each server: `target`, `breaker` (closed, open or half_open), and calls `outstanding`."""
+
+    def close(self) -> Awaitable[None] | None:
+        """Says goodbye to the servers."""

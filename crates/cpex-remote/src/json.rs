@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, IgnoredAny};
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -29,6 +30,14 @@ impl Json {
         let text = text.into();
         serde_json::from_str::<IgnoredAny>(&text)?;
         Ok(Self(text))
+    }
+
+    /// The JSON of a value.
+    ///
+    /// # Errors
+    /// If it has none: a key is no text, or its `Serialize` fails.
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        serde_json::to_string(value).map(Self)
     }
 
     /// Takes a text that this crate wrote itself.

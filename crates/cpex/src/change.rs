@@ -185,6 +185,8 @@ impl Manager {
             let index = find(entries, &name)?;
             let edited = edit(PluginConfig::clone(&entries[index].config));
             let mut next = entries.to_vec();
+            #[cfg(feature = "external")]
+            let edited = edited.changed_since(&entries[index].config);
             next[index] = entries[index].with(PluginConfig { name, ..edited });
             Ok(next)
         })

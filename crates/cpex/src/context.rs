@@ -40,6 +40,9 @@ struct Memory {
     /// What built-in plugins keep of calls until they have ended.
     #[cfg(feature = "builtin")]
     kept: HashMap<u64, cpex_builtin::plugin::Keep>,
+    /// What external plugins keep beside their state: their contexts have metadata, too.
+    #[cfg(feature = "external")]
+    remote: HashMap<u64, Arc<Map<String, Value>>>,
 }
 
 /// The facts about a request. Its JSON is that of the Python host's `GlobalContext`, without the state.
@@ -218,8 +221,16 @@ impl Inner {
         self.memory().shared.clone()
     }
 
-    fn own(&self, plugin: u64) -> Arc<Map<String, Value>> {
+    pub(crate) fn own(&self, plugin: u64) -> Arc<Map<String, Value>> {
         self.memory().own.get(&plugin).cloned().unwrap_or_default()
+    }
+
+    /// What a plugin has kept so far.
+    #[cfg(feature = "external")]
+    pub(crate) fn put_own(&self, plugin: u64, state: Map<String, Value>) {
+        if !state.is_empty() {
+            self.memory().own.insert(plugin, Arc::new(state));
+        }
     }
 
     /// One that plugins of the background, which hold on to this one, do not see change.
@@ -404,6 +415,22 @@ impl PluginContext {
             if memory.own[&self.plugin].is_empty() {
                 memory.own.remove(&self.plugin);
             }
+        }
+    }
+
+    /// What this external plugin keeps beside its state.
+    #[cfg(feature = "external")]
+    pub(crate) fn remote_metadata(&self) -> Arc<Map<String, Value>> {
+        self.request.memory().remote.get(&self.plugin).cloned().unwrap_or_default()
+    }
+
+    #[cfg(feature = "external")]
+    pub(crate) fn keep_remote_metadata(&self, metadata: Map<String, Value>) {
+        let mut memory = self.request.memory();
+        if metadata.is_empty() {
+            memory.remote.remove(&self.plugin);
+        } else {
+            memory.remote.insert(self.plugin, Arc::new(metadata));
         }
     }
 

@@ -70,11 +70,15 @@ where
 /// What the kinds of built-in plugins begin with.
 const BUILTIN: &str = "builtin.";
 
+/// The kind of plugins that run on a server.
+const EXTERNAL: &str = "external";
+
 /// Makes the plugin of an entry, or says how far it came and why no further.
 pub(crate) fn make(entry: &PluginConfig, rules: &Rules) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
     match rules.kinds.get(&entry.kind) {
         Some(factory) => factory(entry).map_err(|error| (LoadPhase::Construct, error)),
         None if is_builtin(entry, rules) => built_in(entry, rules),
+        None if entry.kind == EXTERNAL => external(entry),
         None => Err((LoadPhase::Find, unknown(entry, rules))),
     }
 }
@@ -84,13 +88,37 @@ pub(crate) fn is_builtin(entry: &PluginConfig, rules: &Rules) -> bool {
     entry.kind.starts_with(BUILTIN) && !rules.kinds.contains_key(&entry.kind)
 }
 
-/// Would the same instance do for both? A built-in plugin is made for its hooks, too.
+/// Would the same instance do for both? A built-in plugin is made for its hooks, too, an external one for its server.
 pub(crate) fn makes_alike(one: &PluginConfig, other: &PluginConfig) -> bool {
-    let attached_alike = || {
-        (&one.hooks, one.mode, one.capabilities) == (&other.hooks, other.mode, other.capabilities)
-            || !one.kind.starts_with(BUILTIN)
+    let attached_alike = || match &*one.kind {
+        kind if kind.starts_with(BUILTIN) => {
+            (&one.hooks, one.mode, one.capabilities) == (&other.hooks, other.mode, other.capabilities)
+        }
+        EXTERNAL => one.hooks == other.hooks && is_same_server(one, other),
+        _ => true,
     };
     one.kind == other.kind && one.config == other.config && attached_alike()
+}
+
+#[cfg(feature = "external")]
+fn external(entry: &PluginConfig) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
+    crate::external::make(entry)
+}
+
+#[cfg(feature = "external")]
+fn is_same_server(one: &PluginConfig, other: &PluginConfig) -> bool {
+    one.external.is_same_server(&other.external)
+}
+
+#[cfg(not(feature = "external"))]
+fn external(entry: &PluginConfig) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
+    let problem = "external plugins are not in this build: it needs the feature `external` of the crate cpex";
+    Err((LoadPhase::Find, entry.problem(&[Step::Key("kind")], problem.to_owned()).into()))
+}
+
+#[cfg(not(feature = "external"))]
+fn is_same_server(_: &PluginConfig, _: &PluginConfig) -> bool {
+    true
 }
 
 #[cfg(feature = "builtin")]

@@ -27,6 +27,11 @@ pub(crate) trait Handler: Send + Sync {
         self.takes() == hook.payload
     }
 
+    /// The same for a hook of these types, if it is made for its hook.
+    fn at(&self, _: &HookType) -> Option<Arc<dyn Handler>> {
+        None
+    }
+
     /// The built-in plugin that it is.
     #[cfg(feature = "builtin")]
     fn builtin(&self) -> Option<&crate::builtin::Attached> {

@@ -157,6 +157,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Other processes
+//!
+//! With the feature `external`, plugins run on servers (`kind: external`, module `external`) over MCP, gRPC or a Unix socket,
+//! and those of a manager are served to hosts elsewhere (module `serve`). Both understand CPEX 0.1.x.
+//!
 //! # When something goes wrong
 //!
 //! Nothing fails open. A plugin that fails, panics or takes too long is judged by its
@@ -209,6 +214,8 @@ pub mod builder;
 #[cfg(feature = "builtin")]
 pub mod builtin;
 pub mod config;
+#[cfg(feature = "external")]
+pub mod external;
 mod factory;
 mod handler;
 
@@ -235,6 +242,9 @@ pub mod error;
 pub mod outcome;
 pub mod report;
 
+#[cfg(feature = "external")]
+pub mod serve;
+
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(not(feature = "metrics"))]
@@ -257,6 +267,13 @@ pub use plugin::{Handlers, Plugin};
 pub use reply::{Decision, IntoReply, Reply};
 pub use report::Report;
 pub use violation::Violation;
+
+/// So is that of the pages about servers.
+#[cfg(all(doctest, feature = "external"))]
+mod external_pages {
+    #[doc = include_str!("../../../docs/rust/external.md")]
+    struct External;
+}
 
 /// The code of the guide and of the README is compiled and run.
 #[cfg(all(doctest, feature = "builtin"))]

@@ -183,7 +183,7 @@ impl Instance {
     /// The same instance under another configuration.
     fn under(&self, config: &Arc<PluginConfig>, rules: &Rules) -> Result<Self, Obstacle> {
         let Registered { id, plugin, .. } = &*self.registered;
-        let registered = Registered { id: *id, config: config.clone(), plugin: plugin.clone() };
+        let registered = Registered { id: *id, config: plugin.complete(config), plugin: plugin.clone() };
         let instance = Self { registered: Arc::new(registered), in_use: self.in_use.clone() };
         check(&instance, &mut rules.types.clone())?;
         Ok(instance)
@@ -201,8 +201,8 @@ async fn load(config: &Arc<PluginConfig>, source: &Source, rules: &Rules) -> Res
         }
     };
     guarded(|| plugin.initialize()).await.map_err(|error| Obstacle::Entry(LoadPhase::Initialize, error))?;
-    let registered =
-        Registered { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), config: config.clone(), plugin };
+    let (id, config) = (NEXT_ID.fetch_add(1, Ordering::Relaxed), plugin.complete(config));
+    let registered = Registered { id, config: config.clone(), plugin };
     let instance = Instance { registered: Arc::new(registered), in_use: InUse::new() };
     match check(&instance, &mut rules.types.clone()) {
         Ok(()) => {

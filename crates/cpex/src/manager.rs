@@ -77,10 +77,10 @@ pub(crate) struct Loading {
 }
 
 /// A hook of the plan in force, and the right to use its plugins.
-struct Found {
-    plan: Guard<Arc<Plan>>,
-    hook: usize,
-    lease: Guard<Option<Arc<Lease>>>,
+pub(crate) struct Found {
+    pub(crate) plan: Guard<Arc<Plan>>,
+    pub(crate) hook: usize,
+    pub(crate) lease: Guard<Option<Arc<Lease>>>,
 }
 
 /// What a hook is invoked with.
@@ -379,7 +379,7 @@ impl Manager {
         }
     }
 
-    async fn run(
+    pub(crate) async fn run(
         &self,
         hook: &str,
         given: Given<'_>,

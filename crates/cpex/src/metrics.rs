@@ -56,6 +56,28 @@ pub(crate) fn load_failed(failure: &LoadFailure) {
     counter!("cpex_load_failures_total", "plugin" => plugin, "phase" => failure.phase.word()).increment(1);
 }
 
+/// What a server of plugins has to tell. No label is a peer's choice.
+#[cfg(feature = "external")]
+pub(crate) fn served(event: &cpex_remote::Event<'_>) {
+    use cpex_remote::{End, Event};
+    use metrics::gauge;
+    match event {
+        Event::Opened => gauge!("cpex_server_connections").increment(1.0),
+        Event::Closed(_) => gauge!("cpex_server_connections").decrement(1.0),
+        Event::Refused(_) => counter!("cpex_server_refusals_total").increment(1),
+        Event::Invoked { took, end, .. } => {
+            let end = match end {
+                End::Result => "result",
+                End::Error => "error",
+                End::Abandoned => "abandoned",
+            };
+            counter!("cpex_server_calls_total", "end" => end).increment(1);
+            histogram!("cpex_server_call_duration_seconds").record(took.as_secs_f64());
+        }
+        _ => {}
+    }
+}
+
 impl HookMetrics {
     pub(crate) fn new<'a>(hook: &str, plugins: impl Iterator<Item = &'a str>) -> Self {
         let of = |plugin: &str| PluginMetrics {

@@ -13,6 +13,9 @@ pub(crate) const fn describe() {}
 
 pub(crate) const fn load_failed(_: &LoadFailure) {}
 
+#[cfg(feature = "external")]
+pub(crate) const fn served(_: &cpex_remote::Event<'_>) {}
+
 impl HookMetrics {
     pub(crate) fn new<'a>(_: &str, _: impl Iterator<Item = &'a str>) -> Self {
         Self

@@ -168,6 +168,9 @@ pub(crate) trait AnyPayload: Any + fmt::Debug + Send + Sync + Texts {
     /// What `tools` and the like of a condition are compared with; `field` is where untyped payloads have it.
     fn named(&self, field: &str) -> Option<Subject<'_>>;
     fn to_json(&self) -> serde_json::Result<Value>;
+    /// The same as text, in one pass.
+    #[cfg(feature = "external")]
+    fn to_json_text(&self) -> serde_json::Result<cpex_remote::Json>;
 }
 
 /// The type of a payload.
@@ -228,5 +231,10 @@ impl<P: Payload> AnyPayload for P {
 
     fn to_json(&self) -> serde_json::Result<Value> {
         serde_json::to_value(self)
+    }
+
+    #[cfg(feature = "external")]
+    fn to_json_text(&self) -> serde_json::Result<cpex_remote::Json> {
+        cpex_remote::Json::of(self)
     }
 }

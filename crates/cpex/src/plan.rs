@@ -138,6 +138,11 @@ impl Plan {
         self.by_name.get(hook).copied()
     }
 
+    #[cfg(feature = "external")]
+    pub(crate) fn hooks(&self) -> &[HookPlan] {
+        &self.hooks
+    }
+
     pub(crate) fn hook(&self, index: usize) -> &HookPlan {
         &self.hooks[index]
     }

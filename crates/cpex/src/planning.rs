@@ -103,10 +103,10 @@ pub(crate) fn plan(entries: &[Entry], rules: &Rules) -> Result<Plan, Error> {
             State::Loaded(instance) => {
                 for Registration { hook, handler, .. } in attached(instance) {
                     let carried = types.get(&hook);
-                    let handler = if handler.fits(&carried) {
-                        handler
-                    } else {
-                        Arc::new(Dynamic { handler, hook: carried })
+                    let handler = match handler.at(&carried) {
+                        Some(made) => made,
+                        None if handler.fits(&carried) => handler,
+                        None => Arc::new(Dynamic { handler, hook: carried }),
                     };
                     let core = core_entry(&hook, Slot { plugin: instance.registered.clone(), handler });
                     hooks.entry(hook).or_default().0.extend(core);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use cpex_core::Fault;
 
+use crate::config::PluginConfig;
 use crate::context::PluginContext;
 use crate::error::{BoxError, Failure};
 use crate::extensions::Extensions;
@@ -60,6 +61,12 @@ pub trait Plugin: Send + Sync + 'static {
     /// Called once, before the first hook. What it returns as an error keeps the plugin from being loaded.
     fn initialize(&self) -> BoxFuture<'_, Result<(), BoxError>> {
         Box::pin(ready(Ok(())))
+    }
+
+    /// Its entry, with what only the plugin knows of how it takes part, once it is initialized.
+    #[doc(hidden)]
+    fn complete(&self, entry: &Arc<PluginConfig>) -> Arc<PluginConfig> {
+        entry.clone()
     }
 
     /// Called once, after the last hook.

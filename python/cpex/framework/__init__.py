@@ -287,6 +287,7 @@ _SUBMODULES = (
     "decorator",
     "errors",
     "extensions",
+    "external",
     "hooks",
     "loader",
     "manager",

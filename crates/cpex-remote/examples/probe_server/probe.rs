@@ -61,6 +61,11 @@ impl Backend for Probe {
                 let args = &payload["args"];
                 result(json!({"modified_payload": {"name": "t", "args": [args, args, args]}}))
             }
+            "shown" => {
+                let extensions = call.extensions.as_ref().map(value).transpose()?;
+                result(json!({"metadata": {"extensions": extensions}}))
+            }
+            "context" => result(json!({"metadata": {"context": context}})),
             "exit" => std::process::exit(1),
             "print" => {
                 println!("printed by a plugin");

@@ -43,11 +43,18 @@ pub(crate) fn integer(name: &str, least: u64) -> Result<Option<u64>, ConfigError
     }
 }
 
+/// A text, as it stands there.
+#[cfg(feature = "external")]
+pub(crate) fn text(name: &str) -> Option<String> {
+    let text = env::var_os(name)?.to_string_lossy().into_owned();
+    (!text.trim().is_empty()).then_some(text)
+}
+
 fn value(name: &str) -> Option<String> {
     let value = env::var_os(name)?.to_string_lossy().trim().to_lowercase();
     (!value.is_empty()).then_some(value)
 }
 
-fn wrong(name: &str, message: &str) -> ConfigError {
+pub(crate) fn wrong(name: &str, message: &str) -> ConfigError {
     ConfigError { place: None, path: name.to_owned(), message: message.to_owned() }
 }

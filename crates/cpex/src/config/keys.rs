@@ -30,18 +30,36 @@ pub(super) fn known() -> Keys {
         "applied_to",
         "capabilities",
         "config",
-        "mcp",
-        "grpc",
-        "unix_socket",
         "required",
         "on_missing",
         "timeout_ms",
     ];
     let settings = ["isolation", "execution_detail", "extension_tiers", "allowed_dirs"];
     let top = ["plugin_dirs", "server_settings", "grpc_server_settings", "unix_socket_server_settings"];
-    let plugin = mapping(&plugin, [("conditions", each(mapping(&conditions, [])))]);
+    let breaker = || mapping(&["failures", "wait", "longest_wait", "successes"], []);
+    let tls = || {
+        let names = ["certfile", "keyfile", "keyfile_password", "ca_bundle", "verify", "check_hostname"];
+        mapping(&names, [])
+    };
+    let mcp = ["proto", "url", "uds", "script", "cmd", "cwd", "token", "env"];
+    let below = [
+        ("conditions", each(mapping(&conditions, []))),
+        ("mcp", mapping(&[&mcp[..], &TRANSPORT].concat(), [("tls", tls()), ("breaker", breaker())])),
+        (
+            "grpc",
+            mapping(
+                &[&["target", "uds", "token"][..], &TRANSPORT].concat(),
+                [("tls", tls()), ("breaker", breaker())],
+            ),
+        ),
+        ("unix_socket", mapping(&[&["path"][..], &TRANSPORT].concat(), [("breaker", breaker())])),
+    ];
+    let plugin = mapping(&plugin, below);
     mapping(&top, [("plugins", each(plugin)), ("plugin_settings", mapping(&settings, []))])
 }
+
+/// What every way to reach an external plugin has.
+const TRANSPORT: [&str; 4] = ["endpoints", "timeout", "reconnect_attempts", "reconnect_delay"];
 
 fn mapping<const N: usize>(free: &[&str], below: [(&str, Keys); N]) -> Keys {
     let free = free.iter().map(|name| ((*name).to_owned(), Keys::Free));

@@ -12,6 +12,17 @@
 //! | `PLUGINS_EXECUTION_POOL` | an integer, 0 for no limit | 10 | [`pool`](crate::Builder::pool) |
 //! | `PLUGINS_PLUGIN_TIMEOUT` | seconds | 30 | [`timeout`](crate::Builder::timeout) |
 //!
+//! With the feature `external`, for the servers of plugins:
+//!
+//! | variable | values | unless it is set | what goes before it |
+//! |---|---|---|---|
+//! | `PLUGINS_SSRF_PROTECTION_ENABLED` | `true`, `false` | `true` | |
+//! | `PLUGINS_CLIENT_MTLS_CERTFILE`, `_KEYFILE`, `_KEYFILE_PASSWORD`, `_CA_BUNDLE`, `_VERIFY`, `_CHECK_HOSTNAME` | files, a password, `true` or `false` | | `mcp.tls` |
+//! | `PLUGINS_SKIP_SSL_VERIFY` | `true`, `false` | `false` | `mcp.tls`, and the above |
+//! | `PLUGINS_CLIENT_TOKEN` | a token | | `mcp.token` |
+//! | `PLUGINS_GRPC_CLIENT_MTLS_CERTFILE` and so on | as above | plaintext | `grpc.tls` |
+//! | `PLUGINS_GRPC_CLIENT_TOKEN` | a token | | `grpc.token` |
+//!
 //! `PLUGINS_ISOLATION` and `PLUGINS_EXECUTION_DETAIL` concern the Python host; here they are checked and have no
 //! effect. All others are the Python host's alone.
 
@@ -32,6 +43,8 @@ use serde::Deserialize;
 pub use error::ConfigError;
 pub(crate) use origin::Origin;
 pub use plugin::{Condition, Mode, OnError, PluginConfig};
+#[cfg(feature = "external")]
+pub(crate) use read::{expected, read_json};
 pub use settings::{PluginSettings, Tiers};
 
 use crate::error::Error;

@@ -11,21 +11,28 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    pub(crate) fn path(&self) -> [Step<'static>; 3] {
-        [Step::Key("plugins"), Step::Index(self.index), Step::Key("config")]
+    /// The path of the entry.
+    pub(crate) fn entry(&self) -> [Step<'static>; 2] {
+        [Step::Key("plugins"), Step::Index(self.index)]
+    }
+
+    /// The path of one of its sections.
+    pub(crate) fn path(&self, section: &'static str) -> [Step<'static>; 3] {
+        let [plugins, index] = self.entry();
+        [plugins, index, Step::Key(section)]
     }
 
     /// File, line and column of the entry.
     pub(crate) fn place(&self) -> String {
-        let at = self.document.locate(&self.path()[..2]).unwrap_or(cpex_config::Position::START);
+        let at = self.document.locate(&self.entry()).unwrap_or(cpex_config::Position::START);
         format!("{}:{at}", self.document.file())
     }
 
-    /// The plugin's own settings.
-    pub(crate) fn config(&self) -> Option<&Arc<Node>> {
+    /// One of its sections, such as the plugin's own settings.
+    pub(crate) fn section(&self, name: &str) -> Option<&Arc<Node>> {
         let plugins = self.document.root()?.get("plugins")?;
         match plugins.value() {
-            cpex_config::Value::Seq(entries) => entries.get(self.index)?.get("config"),
+            cpex_config::Value::Seq(entries) => entries.get(self.index)?.get(name),
             _ => None,
         }
     }

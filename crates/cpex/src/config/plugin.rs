@@ -49,6 +49,9 @@ pub struct PluginConfig {
     pub denies_if_missing: bool,
     /// How long it may take; `None`: the manager's timeout.
     pub timeout: Option<Duration>,
+    /// Where an external plugin is.
+    #[cfg(feature = "external")]
+    pub(crate) external: crate::external::Written,
     pub(crate) origin: Option<Origin>,
 }
 
@@ -116,7 +119,7 @@ pub enum OnError {
 /// let entry = PluginConfig::new("guard").when(only_search);
 /// assert_eq!(entry.conditions.len(), 1);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Condition {
     /// Servers of the request.
@@ -165,6 +168,8 @@ impl PluginConfig {
             required: false,
             denies_if_missing: false,
             timeout: None,
+            #[cfg(feature = "external")]
+            external: crate::external::Written::default(),
             origin: None,
         }
     }
@@ -299,7 +304,7 @@ impl PluginConfig {
     pub(crate) fn problem(&self, below: &[Step<'_>], message: String) -> ConfigError {
         match &self.origin {
             Some(origin) => {
-                let path: Vec<_> = origin.path()[..2].iter().chain(below).cloned().collect();
+                let path: Vec<_> = origin.entry().iter().chain(below).cloned().collect();
                 let place = origin.document.locate(&path);
                 ConfigError::new(&origin.document, place, read::dotted(&path), message)
             }
@@ -313,19 +318,34 @@ impl PluginConfig {
     /// Its own settings as a type. `origin` knows where each of them stands, unless they have been changed since.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         let written = self.origin.as_ref().and_then(|origin| {
-            let node = origin.config()?;
-            let settings: Map<String, Value> = read::read(node, &origin.document, &origin.path()).ok()?;
+            let node = origin.section("config")?;
+            let settings: Map<String, Value> =
+                read::read(node, &origin.document, &origin.path("config")).ok()?;
             (settings == self.config).then_some((origin, node))
         });
         match written {
-            Some((origin, node)) => read::read(node, &origin.document, &origin.path()),
+            Some((origin, node)) => read::read(node, &origin.document, &origin.path("config")),
             None => {
                 let path = match &self.origin {
-                    Some(origin) if self.config.is_empty() => read::dotted(&origin.path()),
+                    Some(origin) if self.config.is_empty() => read::dotted(&origin.path("config")),
                     _ => format!("{}.config", self.name),
                 };
                 read::read_json(Value::Object(self.config.clone()), &path)
             }
+        }
+    }
+
+    /// A section of the entry as a type.
+    #[cfg(feature = "external")]
+    pub(crate) fn read_section<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+        section: &Value,
+    ) -> Result<T, ConfigError> {
+        let origin = self.origin.as_ref();
+        match origin.and_then(|origin| Some((origin, origin.section(name)?))) {
+            Some((origin, node)) => read::read(node, &origin.document, &origin.path(name)),
+            None => read::read_json(section.clone(), &format!("{}.{name}", self.name)),
         }
     }
 
@@ -400,13 +420,12 @@ struct Entry {
     kind: String,
     #[serde(default, deserialize_with = "or_nothing")]
     hooks: Vec<String>,
-    #[serde(default)]
-    mode: WrittenMode,
+    #[serde(default, deserialize_with = "some")]
+    mode: Option<WrittenMode>,
     on_error: Option<OnError>,
-    #[serde(default = "usual_priority")]
-    priority: i64,
-    #[serde(default, deserialize_with = "or_nothing")]
-    conditions: Vec<Condition>,
+    #[serde(default, deserialize_with = "some")]
+    priority: Option<i64>,
+    conditions: Option<Vec<Condition>>,
     #[serde(default, deserialize_with = "capabilities")]
     capabilities: Capabilities,
     #[serde(default, deserialize_with = "or_nothing")]
@@ -417,6 +436,12 @@ struct Entry {
     on_missing: Option<OnMissing>,
     #[serde(default)]
     timeout_ms: Option<NonZeroU64>,
+    #[cfg(feature = "external")]
+    mcp: Option<Value>,
+    #[cfg(feature = "external")]
+    grpc: Option<Value>,
+    #[cfg(feature = "external")]
+    unix_socket: Option<Value>,
 }
 
 /// A mode as it is written: also as in older files.
@@ -443,7 +468,20 @@ enum OnMissing {
 
 impl From<Entry> for PluginConfig {
     fn from(entry: Entry) -> Self {
-        let (mode, on_error) = match entry.mode {
+        #[cfg(feature = "external")]
+        let external = crate::external::Written {
+            given: crate::external::Given {
+                mode: entry.mode.is_some(),
+                on_error: entry.on_error.is_some()
+                    || matches!(entry.mode, Some(WrittenMode::EnforceIgnoreError)),
+                priority: entry.priority.is_some(),
+                conditions: entry.conditions.is_some(),
+            },
+            mcp: entry.mcp,
+            grpc: entry.grpc,
+            unix_socket: entry.unix_socket,
+        };
+        let (mode, on_error) = match entry.mode.unwrap_or_default() {
             WrittenMode::Sequential | WrittenMode::Enforce => (Mode::Sequential, OnError::Fail),
             WrittenMode::EnforceIgnoreError => (Mode::Sequential, OnError::Ignore),
             WrittenMode::Transform | WrittenMode::Permissive => (Mode::Transform, OnError::Fail),
@@ -458,13 +496,15 @@ impl From<Entry> for PluginConfig {
             hooks: entry.hooks,
             mode,
             on_error: entry.on_error.unwrap_or(on_error),
-            priority: entry.priority,
-            conditions: entry.conditions,
+            priority: entry.priority.unwrap_or(100),
+            conditions: entry.conditions.unwrap_or_default(),
             capabilities: entry.capabilities,
             config: entry.config,
             required: entry.required,
             denies_if_missing: entry.on_missing.is_some(),
             timeout: entry.timeout_ms.map(|ms| Duration::from_millis(ms.get())),
+            #[cfg(feature = "external")]
+            external,
             origin: None,
         }
     }
@@ -473,6 +513,11 @@ impl From<Entry> for PluginConfig {
 /// `null` is as good as nothing.
 fn or_nothing<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(reader: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(reader)?.unwrap_or_default())
+}
+
+/// What stands there; `null` is something wrong.
+fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(reader: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(reader).map(Some)
 }
 
 /// A list, or one text, which is taken for a list of one.
@@ -498,8 +543,4 @@ fn capabilities<'de, D: Deserializer<'de>>(reader: D) -> Result<Capabilities, D:
         })
     };
     names.into_iter().map(known).collect()
-}
-
-const fn usual_priority() -> i64 {
-    100
 }

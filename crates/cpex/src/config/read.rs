@@ -32,17 +32,21 @@ pub(crate) fn read<T: DeserializeOwned>(
 /// The same for settings written in Rust.
 pub(crate) fn read_json<T: DeserializeOwned>(json: serde_json::Value, base: &str) -> Result<T, ConfigError> {
     serde_path_to_error::deserialize(json).map_err(|error| {
-        let (path, text) = (join(base, error.path()), error.inner().to_string());
-        // Serde's text shows the value that it found; what it expected comes after it.
-        let message = match text.strip_prefix("invalid ").and_then(|text| text.rsplit_once(", expected ")) {
-            Some((_, expected)) => format!("expected {expected}"),
-            None => match text.strip_prefix("missing field `").and_then(|text| text.strip_suffix('`')) {
-                Some(field) => format!("{field:?} is missing"),
-                None => text,
-            },
-        };
-        ConfigError { place: None, path, message }
+        let path = join(base, error.path());
+        ConfigError { place: None, path, message: expected(error.inner()) }
     })
+}
+
+/// What would be right. Serde's text shows the value that it found; what it expected comes after it.
+pub(crate) fn expected(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.strip_prefix("invalid ").and_then(|text| text.rsplit_once(", expected ")) {
+        Some((_, expected)) => format!("expected {expected}"),
+        None => match text.strip_prefix("missing field `").and_then(|text| text.strip_suffix('`')) {
+            Some(field) => format!("{field:?} is missing"),
+            None => text,
+        },
+    }
 }
 
 fn join(base: &str, path: &Path) -> String {

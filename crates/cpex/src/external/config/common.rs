@@ -1,0 +1,114 @@
+//! What can be said of every transport.
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cpex_config::Step;
+use cpex_remote::Secret;
+use cpex_remote::balance::BreakerConfig;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+
+use super::Section;
+use crate::config::{ConfigError, environment};
+
+/// When a server that fails is left alone, and for how long. Times are seconds, here and below.
+#[derive(Clone, Copy, Default, Deserialize)]
+pub(super) struct Breaker {
+    failures: Option<NonZeroU32>,
+    #[serde(default, deserialize_with = "above_zero")]
+    wait: Option<Duration>,
+    #[serde(default, deserialize_with = "above_zero")]
+    longest_wait: Option<Duration>,
+    successes: Option<NonZeroU32>,
+}
+
+/// The longest that a server is left alone, unless an entry says so: a plugin is missed sooner than a web page.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+impl Breaker {
+    pub(super) fn of(written: Option<Self>) -> BreakerConfig {
+        let (written, usual) = (written.unwrap_or_default(), BreakerConfig::default());
+        let wait = written.wait.unwrap_or(usual.wait);
+        BreakerConfig {
+            failures: written.failures.map_or(usual.failures, NonZeroU32::get),
+            wait,
+            longest_wait: written.longest_wait.unwrap_or(LONGEST_WAIT).max(wait),
+            successes: written.successes.map_or(usual.successes, NonZeroU32::get),
+        }
+    }
+}
+
+/// Seconds, more than none.
+pub(super) fn above_zero<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Duration>, D::Error> {
+    match not_negative(reader)? {
+        Some(time) if time.is_zero() => Err(D::Error::custom("expected seconds, more than 0")),
+        time => Ok(time),
+    }
+}
+
+/// Seconds.
+pub(super) fn not_negative<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Duration>, D::Error> {
+    let time = Option::deserialize(reader)?.map(Duration::try_from_secs_f64);
+    time.transpose().map_err(|_| D::Error::custom("expected seconds, 0 or more"))
+}
+
+impl Section<'_> {
+    /// For a call, if the section says nothing: as long as the plugin may take, where its entry gives it longer than
+    /// usual.
+    pub(super) fn timeout(self, written: Option<Duration>, usual: Duration) -> Duration {
+        written.unwrap_or_else(|| self.entry.timeout.map_or(usual, |limit| limit.max(usual)))
+    }
+
+    /// What is shown to the server: the token of the section, or of this variable.
+    pub(super) fn token(
+        self,
+        written: Option<String>,
+        variable: &str,
+    ) -> Result<Option<Secret>, ConfigError> {
+        match written {
+            Some(token) if token.trim().is_empty() => {
+                Err(self.problem("token", "expected a token: leave it out if the server asks for none"))
+            }
+            written => Ok(written.or_else(|| environment::text(variable)).map(Secret::new)),
+        }
+    }
+
+    /// The address and those of `endpoints`, each once and with its path; there is at least one.
+    pub(super) fn addresses<'f>(
+        self,
+        address: Option<String>,
+        field: &'f str,
+        endpoints: Option<Vec<String>>,
+    ) -> Result<Vec<(Vec<Step<'f>>, String)>, ConfigError> {
+        let first = address.map(|address| (vec![Step::Key(field)], address));
+        if endpoints.as_ref().is_some_and(Vec::is_empty) {
+            return Err(self.problem("endpoints", "expected at least one address"));
+        }
+        let path = |index| vec![Step::Key("endpoints"), Step::Index(index)];
+        let others = endpoints.into_iter().flatten().enumerate().map(|(index, other)| (path(index), other));
+        let mut all: Vec<(_, String)> = Vec::new();
+        for (path, address) in first.into_iter().chain(others) {
+            if all.iter().all(|(_, known)| *known != address) {
+                all.push((path, address));
+            }
+        }
+        if all.is_empty() {
+            return Err(self.wrong(format!("{field:?} is missing, or \"endpoints\" for several servers")));
+        }
+        Ok(all)
+    }
+
+    /// The socket of `uds`, whose directory must exist.
+    pub(super) fn socket(self, path: &str) -> Result<PathBuf, ConfigError> {
+        if path.trim().is_empty() {
+            return Err(self.problem("uds", "expected the path of a socket, found an empty text"));
+        }
+        let path = std::path::absolute(path).map_err(|_| self.problem("uds", "it cannot be resolved"))?;
+        if !path.parent().is_some_and(Path::is_dir) {
+            return Err(self.problem("uds", "the directory of the socket does not exist"));
+        }
+        Ok(path)
+    }
+}

@@ -1,0 +1,200 @@
+//! A server that is down, slow, or gone in the middle of a call: never an allow. W82.
+
+use std::time::Duration;
+
+use cpex::config::{OnError, PluginConfig};
+use cpex::hooks::TOOL_PRE_INVOKE;
+use cpex::lifecycle::LoadPhase;
+use cpex::{Failure, Manager, config::Config};
+use cpex_remote::End;
+use serde_json::json;
+
+use crate::world::{NAME, PATIENCE, Place, Transport, ask, context, failure, host, merged, tool};
+
+#[tokio::test]
+async fn a_server_that_is_down_keeps_its_plugin_from_being_loaded() {
+    let place = Place::new(Transport::Unix);
+    let error = place.host(json!({})).await.unwrap_err().to_string();
+    assert!(
+        error.contains("connection failed") && error.contains(place.socket().to_str().unwrap()),
+        "{error}"
+    );
+
+    let entry =
+        merged(place.section(), json!({"name": NAME, "kind": "external", "hooks": ["tool_pre_invoke"]}));
+    let denying = merged(entry.clone(), json!({"on_missing": "deny"}));
+    for (entry, allowed) in [(entry, true), (denying, false)] {
+        let config = Config::parse(&json!({"plugins": [entry]}).to_string(), "plugins.yaml").unwrap();
+        let manager = Manager::builder().config(config).start().await.unwrap();
+        assert_eq!(manager.load_failures().await[0].phase, LoadPhase::Initialize);
+        assert_eq!(ask(&manager, "allow", json!({})).await.unwrap().is_allowed(), allowed);
+
+        let server = place.serve().await;
+        assert_eq!(manager.retry_failed().await.unwrap(), []);
+        assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed());
+        assert!(ask(&manager, "allow", json!({})).await.unwrap().is_allowed());
+        manager.shutdown().await;
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_the_plugin_is_no_server_of_it() {
+    for transport in [Transport::GrpcTcp, Transport::McpTcp] {
+        let place = Place::new(transport);
+        let _server = place.serve().await;
+        let error = place.host(json!({"name": "Stranger"})).await.unwrap_err().to_string();
+        assert!(error.contains("its server has no plugin of this name"), "{error}");
+    }
+    // W34: over a Unix socket it is enough that the entry says which hooks there are.
+    let place = Place::new(Transport::Unix);
+    let _server = place.serve().await;
+    let error = place.host(json!({"name": "Stranger"})).await.unwrap_err().to_string();
+    assert!(error.contains("neither its entry nor its server names a hook"), "{error}");
+    place.host(json!({"name": "Stranger", "hooks": ["tool_pre_invoke"]})).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_slow_server_is_not_waited_for() {
+    for transport in Transport::ALL {
+        let place = Place::new(transport);
+        let _server = place.serve().await;
+        // The plugin's own limit, and that of the transport.
+        let manager = place.host(json!({"timeout_ms": 200})).await.unwrap();
+        let ended = ask(&manager, "sleep", json!({"seconds": 120})).await;
+        assert!(matches!(failure(ended), Failure::TimedOut(limit) if limit == Duration::from_millis(200)));
+        assert!(
+            !ask(&manager, "deny", json!({})).await.unwrap().is_allowed(),
+            "its own answer, not a late one"
+        );
+
+        let section = place.section();
+        let (name, _) = section.as_object().unwrap().iter().next().unwrap();
+        let manager = place.host(json!({ (name): {"timeout": 0.2} })).await.unwrap();
+        let failed = failure(ask(&manager, "sleep", json!({"seconds": 120})).await);
+        assert_eq!(failed.to_string(), "request timed out after 0.2s", "{transport:?}");
+        assert!(
+            !ask(&manager, "deny", json!({})).await.unwrap().is_allowed(),
+            "its own answer, not a late one"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_judged_by_on_error() {
+    let place = Place::new(Transport::GrpcUnix);
+    let _server = place.serve().await;
+    let manager = place.host(json!({"on_error": "ignore", "timeout_ms": 200})).await.unwrap();
+    assert!(ask(&manager, "raise", json!({})).await.unwrap().is_allowed());
+    assert!(ask(&manager, "sleep", json!({"seconds": 120})).await.unwrap().is_allowed());
+    assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed(), "a denial is no failure");
+
+    manager.update(NAME, |entry: PluginConfig| entry.on_error(OnError::Disable)).await.unwrap();
+    assert!(ask(&manager, "raise", json!({})).await.unwrap().is_allowed());
+    assert!(ask(&manager, "deny", json!({})).await.unwrap().is_allowed(), "it is out of service");
+}
+
+#[tokio::test]
+async fn a_server_that_dies_under_a_call_leaves_a_failure_and_one_that_is_back_answers() {
+    for transport in Transport::ALL {
+        let place = Place::new(transport);
+        let server = place.serve().await;
+        let manager = place.host(json!({})).await.unwrap();
+        let slow = tool("sleep", json!({"seconds": 120}));
+        let context = context();
+        let witness = server.witness.clone();
+        let dies = async {
+            witness.wait_for(|seen| seen.running == 1).await;
+            drop(server);
+        };
+        let calling = manager.invoke(&TOOL_PRE_INVOKE, &slow, &context);
+        let (ended, ()) =
+            tokio::time::timeout(PATIENCE, async { tokio::join!(calling, dies) }).await.unwrap();
+        assert!(matches!(failure(ended), Failure::Error(_)), "{transport:?}");
+
+        let server = place.serve().await;
+        assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed(), "{transport:?}");
+        server.stop().await;
+        let _server = place.serve().await;
+        assert!(ask(&manager, "allow", json!({})).await.unwrap().is_allowed(), "{transport:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_replica_is_gone_around() {
+    let (dead, alive) = (Place::new(Transport::Unix), Place::new(Transport::Unix));
+    let _server = alive.serve().await;
+    let endpoints = json!([dead.socket(), alive.socket()]);
+    let manager =
+        host(json!({"unix_socket": {"endpoints": endpoints, "reconnect_attempts": 0}})).await.unwrap();
+    for _ in 0..12 {
+        assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed());
+    }
+    let both = [Place::new(Transport::GrpcTcp), Place::new(Transport::GrpcTcp)];
+    let target = |place: &Place| place.section()["grpc"]["target"].clone();
+    let first = both[0].serve().await;
+    let endpoints = both.each_ref().map(target);
+    let manager = host(json!({"grpc": {"endpoints": endpoints, "reconnect_attempts": 0}})).await.unwrap();
+    assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed());
+    let _second = both[1].serve().await;
+    first.stop().await;
+    for _ in 0..12 {
+        assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed());
+    }
+}
+
+#[tokio::test]
+async fn a_breaker_leaves_a_dead_server_alone() {
+    let place = Place::new(Transport::Unix);
+    let server = place.serve().await;
+    let section = json!({"unix_socket": {
+        "reconnect_attempts": 0,
+        "breaker": {"failures": 2, "wait": 600, "longest_wait": 600},
+    }});
+    let manager = place.host(section).await.unwrap();
+    server.stop().await;
+    for _ in 0..2 {
+        assert!(failure(ask(&manager, "allow", json!({})).await).to_string().contains("connect"));
+    }
+    let left_alone = failure(ask(&manager, "allow", json!({})).await).to_string();
+    assert!(left_alone.contains("left alone"), "{left_alone}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_is_given_up_on_the_server() {
+    // W86
+    for transport in Transport::ALL {
+        let place = Place::new(transport);
+        let server = place.serve().await;
+        let manager = place.host(json!({})).await.unwrap();
+        let (slow, context) = (tool("sleep", json!({"seconds": 120})), context());
+        {
+            let calling = manager.invoke(&TOOL_PRE_INVOKE, &slow, &context);
+            tokio::select! {
+                _ = calling => panic!("it sleeps"),
+                () = server.witness.wait_for(|seen| seen.running == 1) => {}
+            }
+        }
+        server.witness.wait_for(|seen| seen.ends.contains(&End::Abandoned)).await;
+        assert!(ask(&manager, "allow", json!({})).await.unwrap().is_allowed(), "{transport:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_address_is_another_server_and_another_priority_is_not() {
+    let (first, second) = (Place::new(Transport::Unix), Place::new(Transport::GrpcUnix));
+    let (server, _other) = (first.serve().await, second.serve().await);
+    let manager = first.host(json!({})).await.unwrap();
+    let config = |place: &Place, more| {
+        let entry = merged(json!({"name": NAME, "kind": "external"}), merged(place.section(), more));
+        Config::parse(&json!({"plugins": [entry]}).to_string(), "plugins.yaml").unwrap()
+    };
+    let connections = server.witness.seen().open;
+    manager.replace(config(&first, json!({"priority": 1}))).await.unwrap();
+    assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed());
+    assert_eq!(server.witness.seen().open, connections);
+
+    manager.replace(config(&second, json!({}))).await.unwrap();
+    server.stop().await;
+    assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed());
+}
