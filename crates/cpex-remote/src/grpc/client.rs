@@ -98,7 +98,7 @@ impl Client {
         let standard = self.ask(|| {
             let (mut health, request) = (self.standard_health.clone(), pb::HealthCheckRequest::default());
             let request = self.authorized(request);
-            async move { health.check(request).await.or_else(|status| unknown_to_older(status)) }
+            async move { health.check(request).await.or_else(unknown_to_older) }
         });
         let status = match standard.await?.status {
             UNKNOWN => {
