@@ -508,17 +508,18 @@ async fn limits_hold() {
     client.invoke(&call("allow", json!({}))).await.unwrap();
 
     let world = World::start_with(|config| {
-        (config.limits.calls, config.limits.message) = (1, 1024);
+        (config.limits.calls, config.limits.message) = (1, 200_000);
         config.arrival = Duration::from_millis(200);
     })
     .await;
     let (one, other) = (world.client().await, world.client().await);
-    let slow = call("sleep", json!({"seconds": 600}));
+    let large = "x".repeat(180_000);
+    let slow = call("sleep", json!({"seconds": 600, "text": large}));
     tokio::select! {
         ended = one.invoke(&slow) => panic!("{ended:?}"),
         () = async {
             world.backend.wait_for(|seen| seen.running == 1).await;
-            let refused = other.invoke(&call("allow", json!({}))).await.unwrap_err();
+            let refused = other.invoke(&call("allow", json!({"text": large}))).await.unwrap_err();
             assert!(refused.to_string().ends_with("the server takes no call now"), "{refused}");
             assert_eq!(refused.delivery(), Delivery::NotDelivered);
         } => {}

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use cpex_remote::Delivery;
 use cpex_remote::mcp::{Client, ClientConfig, Endpoint, Launch, MAX_MESSAGE, Program};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -117,6 +118,28 @@ async fn calls_under_way_finish_before_it_ends() {
     server.call(1, "sleep", json!({"seconds": 0.3})).await;
     drop(server.stdin.take());
     assert_eq!(server.hear().await["id"], 1);
+    assert!(server.ended().await.success());
+}
+
+#[tokio::test]
+async fn what_comes_too_late_is_turned_away() {
+    let mut server = Server::start();
+    server.call(1, "sleep", json!({"seconds": 600})).await;
+    server.call(2, "allow", json!({})).await;
+    assert_eq!(server.hear().await["id"], 2);
+    let child = server.child.id().and_then(|id| Pid::from_raw(id.try_into().unwrap())).unwrap();
+    kill_process(child, Signal::TERM).unwrap();
+    loop {
+        server.say(br#"{"jsonrpc":"2.0","id":3,"method":"ping"}"#).await;
+        let answer = server.hear().await;
+        assert_eq!(answer["id"], 3);
+        if answer.get("error").is_some() {
+            assert_eq!(answer["error"]["code"], -32002);
+            break;
+        }
+    }
+    server.say(br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#).await;
+    assert_eq!(server.hear().await["error"]["message"], "Request cancelled");
     assert!(server.ended().await.success());
 }
 

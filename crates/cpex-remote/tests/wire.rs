@@ -87,7 +87,7 @@ fn older_peers_are_sent_nothing_new() {
     let new = InvokeHookRequest::from_call(&call, OURS).unwrap();
     assert_eq!((&*old.payload_json, &*old.context.as_ref().unwrap().context_json), ("", ""));
     assert_eq!(old.features(), Features::default());
-    assert_eq!(new.features(), OURS);
+    assert_eq!(new.features(), Features { extensions: false, ..OURS }, "the call has none");
     assert_eq!(new.payload, old.payload, "the older fields stay filled");
     assert_eq!(
         value(&new.into_call(Numbers::Integers).unwrap().context)["global_context"]["content_type"],

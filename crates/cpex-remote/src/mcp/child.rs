@@ -91,7 +91,13 @@ impl Offspring {
     pub(super) async fn ask(&self, question: Question<'_>) -> Result<Vec<u8>, Failed> {
         let living = self.living().await?;
         let params = question.params(*living.features.get_or_init(Features::default), self.limit)?;
-        living.ask(question.method(), &params).await
+        let answer = living.ask(question.method(), &params).await?;
+        match Message::read(&answer) {
+            Ok(Message::Answer { outcome: Err(Fault { code: Fault::STOPPING, message }), .. }) => {
+                Err(Failed::Unsent(io::Error::other(message)))
+            }
+            _ => Ok(answer),
+        }
     }
 
     /// Lets the child end: by itself, told to, or killed.

@@ -26,8 +26,8 @@ pub struct ServerConfig {
     pub sessions: Sessions,
     /// What peers may ask of the server.
     pub limits: Limits,
-    /// For a request to get the memory it needs (as much as `limits.calls` of the largest size have), and again for its
-    /// body to arrive.
+    /// For a request to get the memory it needs (in all, as much as `limits.calls` of the largest size have, and 64 KiB
+    /// for each of `limits.connections`), and again for its body to arrive.
     pub arrival: Duration,
 }
 

@@ -6,21 +6,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Bytes, Incoming};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
     WWW_AUTHENTICATE,
 };
 use hyper::http::response::Parts;
 use hyper::http::{Method, Request, Response, StatusCode};
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
 use tower_service::Service;
 
 use super::desk::Desk;
+use super::intake::{Intake, NotTaken, Share};
 use super::jsonrpc::{Fault, Message, VERSIONS, version};
 use super::pending::Pending;
 use super::sessions::Book;
@@ -33,15 +31,6 @@ pub(super) const JSON: &str = "application/json";
 pub(super) const EVENTS: &str = "text/event-stream";
 const PLAIN: &str = "text/plain; charset=utf-8";
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// What memory is counted in.
-const MEMORY_UNIT: usize = 1024;
-
-/// The memory for as many requests of the largest size.
-pub(super) fn memory_for(calls: usize, message: usize) -> Semaphore {
-    let units = message.div_ceil(MEMORY_UNIT).saturating_mul(calls.max(1));
-    Semaphore::new(units.min(Semaphore::MAX_PERMITS))
-}
 
 /// The server, as HTTP sees it.
 pub(super) struct Gate<B>(Arc<House<B>>);
@@ -58,11 +47,7 @@ pub(super) struct House<B> {
     pub(super) guard: Guard,
     pub(super) path: String,
     pub(super) sessions: Option<Book>,
-    /// Bytes of a request's body.
-    pub(super) limit: usize,
-    pub(super) arrival: Duration,
-    /// For requests that arrive or are answered, in units of [`MEMORY_UNIT`].
-    pub(super) memory: Semaphore,
+    pub(super) intake: Intake,
     pub(super) stopping: AtomicBool,
 }
 
@@ -238,30 +223,20 @@ impl<B: Backend> House<B> {
     }
 
     /// The body, and the memory it was given.
-    async fn receive(&self, request: Request<Incoming>) -> Result<(Bytes, SemaphorePermit<'_>), Turned> {
-        let body = request.into_body();
-        let announced = body.size_hint().exact().map(|size| usize::try_from(size).unwrap_or(usize::MAX));
-        let size = announced.unwrap_or(self.limit);
-        if size > self.limit {
-            return Err(self.too_large());
-        }
-        let units = u32::try_from(size.div_ceil(MEMORY_UNIT)).unwrap_or(u32::MAX);
-        let Ok(Ok(memory)) = timeout(self.arrival, self.memory.acquire_many(units)).await else {
-            self.desk.backend.observe(&Event::Refused(Refusal::Memory));
-            return Err(unavailable("there is no memory for the request now"));
-        };
-        match timeout(self.arrival, Limited::new(body, self.limit).collect()).await {
-            Ok(Ok(body)) => Ok((body.to_bytes(), memory)),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(self.too_large()),
-            Ok(Err(_)) => Err(Turned::new(StatusCode::BAD_REQUEST, "the body broke off")),
-            Err(_) => Err(Turned::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
-        }
-    }
-
-    fn too_large(&self) -> Turned {
-        self.desk.backend.observe(&Event::Refused(Refusal::Size));
-        let message = format!("a request of more than {} bytes is not taken", self.limit);
-        Turned::invalid(StatusCode::PAYLOAD_TOO_LARGE, message)
+    async fn receive(&self, request: Request<Incoming>) -> Result<(Bytes, Share<'_>), Turned> {
+        self.intake.receive(request.into_body()).await.map_err(|not_taken| match not_taken {
+            NotTaken::Memory => {
+                self.desk.backend.observe(&Event::Refused(Refusal::Memory));
+                unavailable("there is no memory for the request now")
+            }
+            NotTaken::TooLarge(limit) => {
+                self.desk.backend.observe(&Event::Refused(Refusal::Size));
+                let message = format!("a request of more than {limit} bytes is not taken");
+                Turned::invalid(StatusCode::PAYLOAD_TOO_LARGE, message)
+            }
+            NotTaken::BrokenOff => Turned::new(StatusCode::BAD_REQUEST, "the body broke off"),
+            NotTaken::Late => Turned::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
+        })
     }
 }
 

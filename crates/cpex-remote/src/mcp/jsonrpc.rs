@@ -120,6 +120,8 @@ impl Fault {
     /// As the SDKs of MCP say it.
     pub(super) const CANCELLED: i64 = 0;
     pub(super) const TIMED_OUT: i64 = -32001;
+    /// The server is stopping: the request was not taken, and may be sent again, to its successor.
+    pub(super) const STOPPING: i64 = -32002;
 
     pub(super) fn new(code: i64, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }

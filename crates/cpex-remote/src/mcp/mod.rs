@@ -26,6 +26,7 @@ mod config;
 
 mod desk;
 mod gate;
+mod intake;
 mod pending;
 mod server;
 mod sessions;
@@ -38,6 +39,9 @@ mod link;
 mod pool;
 mod program;
 mod question;
+
+#[cfg(fuzzing)]
+pub mod fuzzing;
 
 pub use client::Client;
 pub use config::{ClientConfig, Endpoint, Http, ServerConfig, Sessions, StdioConfig};

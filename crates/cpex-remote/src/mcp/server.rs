@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::SERVER_PROTOCOLS;
 use super::config::{ServerConfig, Sessions};
 use super::desk::Desk;
-use super::gate::{Gate, House, memory_for};
+use super::gate::{Gate, House};
+use super::intake::Intake;
 use super::sessions::Book;
 use crate::backend::Backend;
 use crate::http::{Connections, Door, Guard, Listener, StartError, Versions};
@@ -55,9 +56,7 @@ impl Server {
                 Sessions::Kept { most, idle } => Some(Book::new(most, idle)),
                 Sessions::None => None,
             },
-            limit: limits.message,
-            arrival: config.arrival,
-            memory: memory_for(limits.calls, limits.message),
+            intake: Intake::new(&limits, config.arrival),
             stopping: AtomicBool::new(false),
         });
         let door = Door { service: Gate::new(house.clone()), versions: Versions::Both, limits };

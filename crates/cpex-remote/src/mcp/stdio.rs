@@ -110,11 +110,38 @@ async fn converse<B: Backend>(
             }
         }
     }
-    let drained = timeout(config.grace, async { while answers.join_next().await.is_some() {} }).await;
-    if drained.is_err() {
+    let draining = async { while answers.join_next().await.is_some() {} };
+    let turning_away = async {
+        while let Some(line) = lines.recv().await {
+            turn_away(line, &desk, &pending, &say).await;
+        }
+        // There is nobody to turn away any more.
+        std::future::pending::<()>().await;
+    };
+    let drained = timeout(config.grace, async {
+        tokio::select! {
+            () = draining => {}
+            () = turning_away => {}
+        }
+    });
+    if drained.await.is_err() {
         answers.shutdown().await;
     }
     backend.observe(&Event::Closed(None));
+}
+
+/// Answers a line that comes too late: calls under way can be given up still, and nothing new is taken.
+async fn turn_away<B: Backend>(line: Line, desk: &Desk<B>, pending: &Pending, say: &mpsc::Sender<String>) {
+    let Line::Text(line) = line else { return };
+    match Message::read(&line) {
+        Ok(Message::Notification { method, params }) => desk.note(&method, params, pending),
+        Ok(Message::Request { id, .. }) => {
+            let fault = Fault::new(Fault::STOPPING, "the server is stopping: the request was not taken");
+            // If nobody reads any more, nobody waits for it.
+            let _ = say.send(fault.message(Some(&id))).await;
+        }
+        Ok(Message::Answer { .. } | Message::Stray) | Err(_) => {}
+    }
 }
 
 fn hear<B: Backend>(

@@ -64,7 +64,8 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes of one message, either way.
     pub frame: usize,
-    /// Bytes of all requests that are being read or answered; a request waits for its share.
+    /// Bytes of all requests that are being read or answered, beyond the first 64 KiB of each; a request waits for its
+    /// share.
     pub memory: usize,
     /// Without a request, a connection is closed.
     pub idle: Duration,

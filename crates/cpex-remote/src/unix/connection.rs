@@ -4,7 +4,7 @@ use std::future::{Future, pending};
 use std::time::Duration;
 
 use prost::Message;
-use prost::bytes::Bytes;
+use prost::bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
 use super::error::{ConnectionError, FrameError};
-use super::frame::{frame, frame_for, read_body, read_length};
+use super::frame::{FIRST_STEP, frame, frame_for, read_length, read_until};
 use super::request::Request;
 use super::server::{MEMORY_UNIT, Shared};
 use crate::backend::{Backend, Event, Failure, Refusal, Running};
@@ -76,14 +76,18 @@ impl<'s, B: Backend> Connection<'s, B> {
 
     async fn receive(&mut self, length: usize) -> Result<Received, ConnectionError> {
         let limits = self.shared.config.limits;
-        let units = u32::try_from(length.div_ceil(MEMORY_UNIT)).unwrap_or(u32::MAX);
+        let mut body = BytesMut::new();
+        // The first step needs no share: who announces much and sends little keeps nobody waiting.
+        let first = length.min(FIRST_STEP);
+        in_time(limits.transfer, read_until(&mut self.reader, &mut body, first)).await??;
+        let units = u32::try_from((length - first).div_ceil(MEMORY_UNIT)).unwrap_or(u32::MAX);
         let memory = self.shared.memory.clone().acquire_many_owned(units);
         let Ok(Ok(memory)) = timeout(limits.transfer, memory).await else {
             self.shared.backend.observe(&Event::Refused(Refusal::Memory));
             return Err(ConnectionError::Memory(length));
         };
-        let body = in_time(limits.transfer, read_body(&mut self.reader, length)).await??;
-        Ok(Received { body, _memory: memory })
+        in_time(limits.transfer, read_until(&mut self.reader, &mut body, length)).await??;
+        Ok(Received { body: body.freeze(), _memory: memory })
     }
 
     async fn answer(&mut self, body: Bytes) -> Result<Bytes, Gone> {

@@ -13,7 +13,7 @@ pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 const HEADER: usize = 4;
 
 /// At most this much is set aside before any of it has arrived.
-const FIRST_STEP: usize = 64 * 1024;
+pub(super) const FIRST_STEP: usize = 64 * 1024;
 
 /// Reads one frame; `None` if the peer ended the connection between two.
 ///
@@ -27,7 +27,11 @@ pub async fn read_frame(
     limit: usize,
 ) -> Result<Option<Bytes>, FrameError> {
     match read_length(reader, limit).await? {
-        Some(length) => read_body(reader, length).await.map(Some),
+        Some(length) => {
+            let mut body = BytesMut::new();
+            read_until(reader, &mut body, length).await?;
+            Ok(Some(body.freeze()))
+        }
         None => Ok(None),
     }
 }
@@ -46,19 +50,21 @@ pub(super) async fn read_length(
     if size > limit { Err(FrameError::TooLarge { size, limit }) } else { Ok(Some(size)) }
 }
 
-/// Reads the rest of a frame.
-pub(super) async fn read_body(
+/// Reads more of a frame, until it is so long.
+pub(super) async fn read_until(
     reader: &mut (impl AsyncRead + Unpin),
+    body: &mut BytesMut,
     length: usize,
-) -> Result<Bytes, FrameError> {
-    let mut body = BytesMut::with_capacity(length.min(FIRST_STEP));
-    let mut rest = reader.take(length as u64);
+) -> Result<(), FrameError> {
+    let missing = length.saturating_sub(body.len());
+    body.reserve(missing.min(FIRST_STEP));
+    let mut rest = reader.take(missing as u64);
     while body.len() < length {
-        if rest.read_buf(&mut body).await? == 0 {
+        if rest.read_buf(body).await? == 0 {
             return Err(FrameError::Truncated);
         }
     }
-    Ok(body.freeze())
+    Ok(())
 }
 
 /// A message as a frame, or its size if that is more than `limit`.
