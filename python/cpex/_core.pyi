@@ -1,10 +1,12 @@
 """The Rust engine of CPEX: scheduling, policies, conditions, copy-on-write, configuration text."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Final, Self, TypeVar, final
 
 from pydantic import BaseModel
 from typing_extensions import disjoint_base
+
+from cpex.framework.external._server.listen import Listen
 
 __all__ = [
     "Builtin",
@@ -13,6 +15,8 @@ __all__ = [
     "Engine",
     "HookCall",
     "Kept",
+    "PluginCall",
+    "PluginService",
     "PositionIndex",
     "__version__",
     "apply_policy",
@@ -199,3 +203,31 @@ class Kept:
 
     def __new__(cls) -> Self: ...
     def __deepcopy__(self, memo: Any) -> Self: ...
+
+@final
+class PluginCall:
+    """A hook of a plugin that is to run for a peer. It is answered once."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def hook(self) -> str: ...
+    @property
+    def plugin(self) -> str: ...
+    @property
+    def payload(self) -> str: ...
+    @property
+    def context(self) -> str: ...
+    def answer(self, result: bytes, context: bytes | None, allowed: bool) -> None: ...
+    def fail(self, message: str, plugin: str, code: str, details: bytes, mcp_error_code: int) -> None: ...
+
+@final
+class PluginService:
+    """Servers of this process, and the calls that come to them."""
+
+    def __new__(cls) -> Self: ...
+    def fileno(self) -> int: ...
+    def take(self) -> tuple[list[PluginCall], list[int]]: ...
+    def bind(self, listen: Listen) -> Awaitable[str | None]: ...
+    def serve(self, configs: list[tuple[str, str]], hooks: list[tuple[str, str]], metrics: bool) -> Awaitable[None]: ...
+    def stop(self) -> None: ...

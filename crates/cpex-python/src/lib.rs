@@ -34,6 +34,7 @@ mod remote;
 mod reply;
 mod report;
 mod result;
+mod server;
 mod single;
 mod size;
 mod spans;
@@ -66,6 +67,8 @@ mod _core {
     use crate::pending::complete;
     #[pymodule_export]
     use crate::policy::apply_policy;
+    #[pymodule_export]
+    use crate::server::{PluginCall, PluginService};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
