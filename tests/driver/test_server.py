@@ -80,7 +80,8 @@ async def serving(*plugins: Plugin, **options: Any) -> AsyncIterator[tuple[str, 
     server = ExternalPluginServer(plugins=plugins)
     options = {"port": 0, **options}
     task = asyncio.create_task(server.serve(on_ready=ready.set_result, **options))
-    await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
+    while not ready.done() and not task.done():
+        await asyncio.sleep(0.01)
     if task.done():
         task.result()
     address = re.sub(r".* on (\S+).*", r"\1", (await ready)[0])

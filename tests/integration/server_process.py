@@ -112,6 +112,11 @@ class ServerProcess:
         """What it said on standard error."""
         return (self.place.folder / "stderr").read_text(encoding="utf-8")
 
+    def output(self) -> str:
+        """What it printed, once it has ended."""
+        assert self.process.stdout is not None
+        return str(self.process.stdout.read())
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal; the exit status."""
         self.process.send_signal(number)
@@ -122,4 +127,6 @@ class ServerProcess:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()

@@ -77,7 +77,7 @@ def test_a_published_host_calls_our_server(published: str, place: Place, transpo
             target = {"grpc": {"target": f"127.0.0.1:{place.port}"} if over_tcp else address}
             place.write("server.yaml", PLUGIN, grpc_server_settings=address)
         case _:
-            url = f"http://127.0.0.1:{place.port}/mcp"
+            url = f"http://localhost:{place.port}/mcp"
             target = {"mcp": {"proto": "STREAMABLEHTTP", "url": url, **({} if over_tcp else address)}}
             place.write("server.yaml", PLUGIN, server_settings=address)
     words = ["-m", MODULES[kind]]
@@ -86,7 +86,7 @@ def test_a_published_host_calls_our_server(published: str, place: Place, transpo
         check_outcomes(seen_by(published, place, place.host_config(**target)))
         assert server.stop() == 0
         if kind == "unix":
-            assert server.process.communicate()[0] == "READY\n"  # W33
+            assert server.output() == "READY\n"  # W33
     assert not place.socket.exists()
 
 

@@ -96,17 +96,21 @@ class Service:
         """
         try:
             if self._serving is not None:
-                await asyncio.shield(self._serving)
-        except asyncio.CancelledError:
-            self.stop()
-            await asyncio.wait([self._serving])
-            raise
+                await self._drained(self._serving)
         finally:
             if self._desk is not None:
                 await self._desk.close(max(listen.grace for listen in self._listens))
                 self._desk = None
             await self._server.shutdown()
             self._over.set()
+
+    async def _drained(self, serving: asyncio.Task[None]) -> None:
+        try:
+            await asyncio.shield(serving)
+        except asyncio.CancelledError:
+            self.stop()
+            await asyncio.wait([serving])
+            raise
 
     async def run(self, on_ready: Callable[[Service], None] | None = None) -> None:
         """Serve until told to stop.
