@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any
 import httpx
 import pytest
 from tests.driver.mcp_host import McpHost
-from tests.integration.server_process import MODULES, PATIENCE, PEERS, PLUGIN, Place, ServerProcess
+from tests.integration.certificates import Authority
+from tests.integration.server_process import MODULES, PATIENCE, PEERS, PLUGIN, Place, ServerProcess, free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -185,3 +187,33 @@ def test_no_plaintext_where_tls_is_asked_for(place: Place, kind: str, prefix: st
     place.write("server.yaml", PLUGIN)
     environment = {f"{prefix}_SSL_ENABLED": "true", "PLUGINS_TRANSPORT": "http"}
     assert f"{prefix}_SSL_ENABLED is true" in start_fails(place, "-m", MODULES[kind], **environment)
+
+
+def trusting(authority: Authority, identity: tuple[Path, Path] | None = None) -> ssl.SSLContext:
+    """What a client believes and shows."""
+    context = ssl.create_default_context(cafile=str(authority.bundle))
+    if identity is not None:
+        context.load_cert_chain(*identity)
+    return context
+
+
+async def test_over_tls_only_clients_with_a_certificate_may_call(place: Place) -> None:
+    # W50, W62
+    authority = Authority(place.folder)
+    certificate, key = authority.identity("localhost")
+    config = place.write("server.yaml", PLUGIN)
+    health = free_port()
+    tls = ["--tls-cert", str(certificate), "--tls-key", str(key), "--tls-ca", str(authority.bundle)]
+    url = f"https://localhost:{place.port}/mcp"
+    with ServerProcess(place, "-m", "cpex", "serve", str(config), f"--port={place.port}", f"--status={health}", *tls):
+        async with McpHost(url, verify=trusting(authority, authority.identity("client"))) as host:
+            assert (await host.invoke("ProbePlugin", "deny"))["result"]["continue_processing"] is False
+        with pytest.raises((httpx.TransportError, ssl.SSLError)):
+            async with McpHost(url, verify=trusting(authority)):
+                pass
+        async with httpx.AsyncClient(base_url=f"http://localhost:{health}") as status:
+            assert (await status.get("/health")).json() == {"status": "healthy"}
+            metrics = (await status.get("/metrics/prometheus")).text
+            assert 'ssl_enabled="true",transport="http"} 1.0' in metrics
+            assert (await status.post("/mcp", json={})).status_code == 404
+            assert (await status.post("/", json={})).status_code in (307, 404)

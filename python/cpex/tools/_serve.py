@@ -73,6 +73,10 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; else this machine alone.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 is any free one.")] = None,
     uds: Annotated[str | None, typer.Option(metavar="PATH", help="Unix socket to listen on instead.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Answer /health, /ready and /metrics here too, without TLS."),
+    ] = None,
     tls_cert: Annotated[
         Path | None, typer.Option(metavar="FILE", rich_help_panel=_TLS, help="The certificate (PEM).")
     ] = None,
@@ -158,6 +162,10 @@ def serve(
                 "sessions": not stateless,
             }
             listens = [replace(place, **limits) for place in placed(places, host, port, options)]
+            if status is not None:
+                # Neither calls nor payloads go there; the token is asked for all the same.
+                place = Listen(transport="status", insecure=True, token=options["token"], grace=grace)
+                listens.append(_addressed(place, status, "--status"))
             service = Service(server, listens)
 
             def announce(service: Service) -> None:
@@ -205,11 +213,16 @@ def _placed(server: ExternalPluginServer, text: str) -> Listen:
         return place
     if place.transport == "stdio":
         _misused("--transport", "stdio has no address")
+    return _addressed(place, address, "--transport")
+
+
+def _addressed(place: Listen, address: str, option: str) -> Listen:
+    """Reads `PORT`, `HOST:PORT` or a path."""
     if "/" in address or place.transport == "unix":
         return replace(place, uds=address)
     host, _, port = address.rpartition(":")
     if not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
-        _misused("--transport", f"{address!r} is no PORT, HOST:PORT or path")
+        _misused(option, f"{address!r} is no PORT, HOST:PORT or path")
     return replace(place, host=host.strip("[]") or place.host, port=int(port), uds=None)
 
 

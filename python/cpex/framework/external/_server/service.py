@@ -14,7 +14,7 @@ import pydantic_core
 
 from cpex import _core
 from cpex.framework.external._server.desk import Desk
-from cpex.framework.external._server.listen import Listen, status_beside
+from cpex.framework.external._server.listen import Listen
 from cpex.framework.external._server.signals import stopped_by_signals
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Service:
             listens: Where.
         """
         self._server = server
-        self._listens = [*listens, *filter(None, map(status_beside, listens))]
+        self._listens = list(listens)
         self._core = _core.PluginService()
         self._desk: Desk | None = None
         self._serving: asyncio.Task[None] | None = None

@@ -18,7 +18,7 @@ from cpex.framework.constants import (
     MCP_SERVER_INSTRUCTIONS,
     MCP_SERVER_NAME,
 )
-from cpex.framework.external._server.listen import Listen, over_http
+from cpex.framework.external._server.listen import Listen, over_http, status_beside
 from cpex.framework.external._server.program import level_of, log_to_stderr, run_program
 from cpex.framework.external._server.service import Service
 from cpex.framework.external.mcp.server.server import ExternalPluginServer
@@ -133,7 +133,9 @@ class SSLCapableMCPServer:
         if listen.tls is None and listen.uds is None:
             logger.warning("serving without TLS on %s:%s", listen.host, listen.port)
         # An address of others is named on purpose: servers of 0.1.x take that for a wish to be reached.
-        await Service(_server(), [replace(listen, insecure=True)]).run_until_signal()
+        listen = replace(listen, insecure=True)
+        status = status_beside(listen)
+        await Service(_server(), [listen] if status is None else [listen, status]).run_until_signal()
 
 
 async def run() -> None:
