@@ -6,7 +6,7 @@ use cpex_remote::wire::{Features, InvokeHookRequest, InvokeHookResponse, Numbers
 use libfuzzer_sys::fuzz_target;
 use prost::Message;
 
-const OURS: Features = Features { json: true, context: true };
+const OURS: Features = Features { json: true, context: true, extensions: true };
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(request) = InvokeHookRequest::decode(bytes)

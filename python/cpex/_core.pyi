@@ -6,6 +6,7 @@ from typing import Any, Final, Self, TypeVar, final
 from pydantic import BaseModel
 from typing_extensions import disjoint_base
 
+from cpex.framework.external._options import ClientOptions, StartedServer, TlsFiles
 from cpex.framework.external._server.listen import Listen
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "BuiltinHook",
     "CopyOnWriteDict",
     "Engine",
+    "ExternalClient",
     "HookCall",
     "Kept",
     "PluginCall",
@@ -205,6 +207,39 @@ class Kept:
     def __deepcopy__(self, memo: Any) -> Self: ...
 
 @final
+class ExternalClient:
+    """A client of one plugin on one server or several."""
+
+    @staticmethod
+    def unix(plugin: str, paths: list[str], options: ClientOptions) -> ExternalClient: ...
+    @staticmethod
+    def grpc(plugin: str, targets: list[str], tls: TlsFiles | None, options: ClientOptions) -> ExternalClient:
+        """Raises `ValueError` if certificates or keys cannot be used."""
+
+    @staticmethod
+    def http(plugin: str, urls: list[str], uds: str | None, tls: TlsFiles, options: ClientOptions) -> ExternalClient:
+        """Raises `ValueError` if certificates or keys cannot be used."""
+
+    @staticmethod
+    def stdio(plugin: str, server: StartedServer, options: ClientOptions) -> ExternalClient: ...
+    def connect(self) -> Awaitable[bytes | None] | bytes | None:
+        """Reaches a server for the first time: its configuration of the plugin as JSON, or None if it has none.
+
+        Like the other methods, returns an awaitable unless the answer is known at once.
+        """
+
+    def invoke(
+        self, hook: str, payload: bytes, context: bytes
+    ) -> Awaitable[tuple[bytes, bytes | None]] | tuple[bytes, bytes | None]:
+        """Runs a hook: its result and, if one came back, the context, both as JSON."""
+
+    def status(self) -> list[dict[str, Any]]:
+        """Of each server: `target`, `breaker` (closed, open or half_open), and calls `outstanding`."""
+
+    def close(self) -> Awaitable[None] | None:
+        """Says goodbye to the servers."""
+
+@final
 class PluginCall:
     """A hook of a plugin that is to run for a peer. It is answered once."""
 
@@ -218,6 +253,8 @@ class PluginCall:
     def payload(self) -> str: ...
     @property
     def context(self) -> str: ...
+    @property
+    def extensions(self) -> str | None: ...
     def answer(self, result: bytes, context: bytes | None, allowed: bool) -> None: ...
     def fail(self, message: str, plugin: str, code: str, details: bytes, mcp_error_code: int) -> None: ...
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from tests.unit.sample_plugins import Allow
 
-from cpex.framework import MCPClientConfig, Plugin, PluginConfig, PluginError, PluginLoader, TransportType
+from cpex.framework import Plugin, PluginConfig, PluginError, PluginLoader, TransportType
 from cpex.framework.loader import plugin as loader_plugin
+from cpex.framework.loader._special import special_type
 
 
 def config(kind: str, **fields: Any) -> PluginConfig:
@@ -109,15 +110,17 @@ async def test_abstract_base_is_a_plugin_too(loader: PluginLoader) -> None:
 
 
 class TestSpecialKinds:
-    async def test_transport_that_this_release_lacks(self, loader: PluginLoader) -> None:
-        mcp = MCPClientConfig(proto=TransportType.STREAMABLEHTTP, url="http://localhost:8000/mcp")
+    def test_the_transport_decides_on_the_class(self) -> None:
+        mcp = {"proto": TransportType.STREAMABLEHTTP, "url": "http://localhost:8000/mcp"}
+        sections = {"mcp": mcp, "grpc": {"target": "localhost:1"}, "unix_socket": {"path": "/s"}}
+        kinds = [special_type(config("external", **{name: section})).__name__ for name, section in sections.items()]
+        assert kinds == ["ExternalPlugin", "GrpcExternalPlugin", "UnixSocketExternalPlugin"]
+
+    async def test_external_plugin_without_a_server(self, loader: PluginLoader, tmp_path: Path) -> None:
         with pytest.raises(PluginError) as raised:
-            await loader.load_and_instantiate_plugin(config("external", mcp=mcp))
-        assert raised.value.error.message == (
-            "Plugin 'p': external transport 'mcp' is not part of this release, a later one brings it; "
-            "a kind 'module.Class' runs in-process today"
-        )
-        assert raised.value.error.plugin_name == "p"
+            await loader.load_and_instantiate_plugin(config("external", unix_socket={"path": str(tmp_path / "s")}))
+        assert raised.value.error.message.startswith(f"Failed to connect to {tmp_path}/s: No such file")
+        assert (raised.value.error.plugin_name, loader.phase) == ("p", "initialize")
 
     async def test_isolated_kind_that_this_release_lacks(self, loader: PluginLoader) -> None:
         with pytest.raises(PluginError, match="kind 'isolated_venv' is not part of this release"):

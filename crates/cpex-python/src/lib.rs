@@ -16,6 +16,7 @@ mod detached;
 mod engine;
 mod events;
 mod extensions;
+mod external;
 mod facts;
 mod group;
 mod hook_call;
@@ -57,6 +58,8 @@ mod _core {
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::extensions::{extension_slots, filter_extensions, merge_extensions, only_grew};
+    #[pymodule_export]
+    use crate::external::ExternalClient;
     #[pymodule_export]
     use crate::facts::{get_matchable_value, matches, normalize_content_type, payload_matches};
     #[pymodule_export]

@@ -10,7 +10,7 @@
 //! | `unix` (feature) | frames on a Unix socket |
 //! | `grpc` (feature) | gRPC over TCP, TLS or a Unix socket |
 //! | `mcp` (feature) | the Model Context Protocol: streamable HTTP over TCP, TLS or a Unix socket, and stdio |
-//! | `balance` (comes with all of them) | one plugin on several servers; breakers |
+//! | `balance` (comes with all of them) | one plugin on several servers: breakers, health checks, retries |
 //! | `tls` (comes with `grpc` and `mcp`) | certificates and keys from files |
 //!
 //! Whatever goes wrong between the two processes is an error, **never a reply**: a late answer, an answer of another

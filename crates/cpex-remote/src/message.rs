@@ -13,6 +13,9 @@ pub struct Call {
     pub payload: Json,
     /// The context: an object with `state`, `metadata` and `global_context`.
     pub context: Json,
+    /// The extensions, as far as the plugin may see them: an object. They go to peers that understand them alone; what
+    /// the plugin makes of them comes back as `modified_extensions` of the result.
+    pub extensions: Option<Json>,
 }
 
 /// What came of a [`Call`].
@@ -48,6 +51,14 @@ pub struct PluginError {
     pub details: Json,
     /// For JSON-RPC callers.
     pub mcp_error_code: i32,
+}
+
+impl Call {
+    /// A call without extensions.
+    #[must_use]
+    pub fn new(hook: impl Into<String>, plugin: impl Into<String>, payload: Json, context: Json) -> Self {
+        Self { hook: hook.into(), plugin: plugin.into(), payload, context, extensions: None }
+    }
 }
 
 /// JSON-RPC's "internal error", the code of an error that names no other.

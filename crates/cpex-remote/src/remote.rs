@@ -1,5 +1,7 @@
 //! A client, whatever the transport.
 
+use std::time::Duration;
+
 #[cfg(feature = "grpc")]
 use crate::grpc;
 #[cfg(feature = "mcp")]
@@ -51,6 +53,19 @@ impl RemoteConfig {
             Self::Mcp(config) => config.endpoint.to_string(),
         }
     }
+
+    /// For a whole call, connecting included.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        match self {
+            #[cfg(feature = "unix")]
+            Self::Unix(config) => config.timeout,
+            #[cfg(feature = "grpc")]
+            Self::Grpc(config) => config.timeout,
+            #[cfg(feature = "mcp")]
+            Self::Mcp(config) => config.timeout,
+        }
+    }
 }
 
 impl Remote {
@@ -96,6 +111,21 @@ impl Remote {
             Self::Grpc(client) => client.invoke(call).await,
             #[cfg(feature = "mcp")]
             Self::Mcp(client) => client.invoke(call).await,
+        }
+    }
+
+    /// Asks whether the server takes calls, without waiting behind calls that are under way.
+    ///
+    /// # Errors
+    /// If it does not, or does not answer.
+    pub async fn health(&self) -> Result<(), RemoteError> {
+        match self {
+            #[cfg(feature = "unix")]
+            Self::Unix(client) => client.health().await,
+            #[cfg(feature = "grpc")]
+            Self::Grpc(client) => client.health().await,
+            #[cfg(feature = "mcp")]
+            Self::Mcp(client) => client.health().await,
         }
     }
 

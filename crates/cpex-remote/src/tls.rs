@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use pkcs8::EncryptedPrivateKeyInfo;
 use thiserror::Error;
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
@@ -20,7 +21,7 @@ use tokio_rustls::rustls::pki_types::{
 };
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{
-    self, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+    self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
 };
 
 use crate::secret::Secret;
@@ -53,6 +54,8 @@ pub enum Verify {
     /// Who signed it, when, and for which name.
     #[default]
     Full,
+    /// Who signed it and when, whatever name it is for.
+    AnyName,
     /// Nothing: whoever answers is believed.
     Nothing,
 }
@@ -132,11 +135,17 @@ impl ClientTls {
         let versions = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|source| unusable(Path::new("TLS"), source))?;
+        let believed = || match &self.ca_bundle {
+            Some(bundle) => authorities(bundle),
+            None => system_authorities(),
+        };
         let trusting = match self.verify {
-            Verify::Full => versions.with_root_certificates(match &self.ca_bundle {
-                Some(bundle) => authorities(bundle)?,
-                None => system_authorities()?,
-            }),
+            Verify::Full => versions.with_root_certificates(believed()?),
+            Verify::AnyName => {
+                let full = WebPkiServerVerifier::builder_with_provider(believed()?.into(), provider).build();
+                let full = full.map_err(|error| unusable_bundle(self.bundle(), &error))?;
+                versions.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(full)))
+            }
             Verify::Nothing => {
                 let everybody = Everybody(provider.signature_verification_algorithms);
                 versions.dangerous().with_custom_certificate_verifier(Arc::new(everybody))
@@ -153,6 +162,10 @@ impl ClientTls {
         };
         config.alpn_protocols = owned(protocols);
         Ok(config)
+    }
+
+    fn bundle(&self) -> &Path {
+        self.ca_bundle.as_deref().unwrap_or(Path::new("of the system"))
     }
 }
 
@@ -293,5 +306,51 @@ impl ServerCertVerifier for Everybody {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.supported_schemes()
+    }
+}
+
+/// Believes whom the authorities vouch for, under any name.
+#[derive(Debug)]
+struct AnyName(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        use CertificateError::{NotValidForName, NotValidForNameContext};
+        match self.0.verify_server_cert(certificate, intermediates, name, ocsp, now) {
+            // The name is looked at last, when all else is in order.
+            Err(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
+                Ok(ServerCertVerified::assertion())
+            }
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
     }
 }

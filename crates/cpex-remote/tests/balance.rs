@@ -7,15 +7,20 @@ mod probe;
 mod words;
 mod world;
 
+use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cpex_remote::balance::{BalanceError, Balanced, BreakerConfig, State};
+use cpex_remote::balance::{
+    BalanceConfig, BalanceError, BalanceEvent, Balanced, BreakerConfig, HealthCheck, Observer, Repeat, State,
+};
 use cpex_remote::unix::{ClientConfig, Server, ServerConfig};
-use cpex_remote::{Delivery, End, RemoteConfig};
+use cpex_remote::{Backend, Call, Delivery, End, Failure, Json, RemoteConfig, RemoteError, Reply};
+use probe::Probe;
 use serde_json::json;
-use tokio::sync::oneshot;
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use words::{call, result, value};
 use world::Witness;
@@ -93,4 +98,187 @@ async fn a_call_that_may_have_run_is_not_sent_to_another() {
     let left_alone = client.invoke(&call("allow", json!({}))).await.unwrap_err();
     assert!(matches!(left_alone, BalanceError::Open(2)), "{left_alone}");
     assert_eq!(left_alone.delivery(), Delivery::NotDelivered);
+}
+
+/// Knows the plugin, and never answers a call.
+#[derive(Default)]
+struct Stuck {
+    running: watch::Sender<usize>,
+}
+
+struct Running<'s>(&'s Stuck);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.send_modify(|running| *running -= 1);
+    }
+}
+
+impl Backend for Stuck {
+    async fn configs(&self) -> Result<Vec<Json>, Failure> {
+        Probe.configs().await
+    }
+
+    async fn config(&self, name: &str) -> Result<Option<Json>, Failure> {
+        Probe.config(name).await
+    }
+
+    async fn invoke(&self, _: Call) -> Result<Reply, Failure> {
+        self.running.send_modify(|running| *running += 1);
+        let _running = Running(self);
+        pending().await
+    }
+}
+
+fn serve_stuck(path: &Path) -> Arc<Stuck> {
+    let (server, backend) = (Server::bind(ServerConfig::new(path)).unwrap(), Arc::new(Stuck::default()));
+    tokio::spawn(server.serve(backend.clone(), pending()));
+    backend
+}
+
+/// A client that is told about, in words.
+fn observed(paths: &[&Path], config: BalanceConfig) -> (Balanced, mpsc::UnboundedReceiver<String>) {
+    let (tell, told) = mpsc::unbounded_channel();
+    let observer = Observer::new(move |event| {
+        let (what, target) = match event {
+            BalanceEvent::Breaker { target, to: State::Open { .. }, .. } => ("opened", target),
+            BalanceEvent::Breaker { target, to: State::HalfOpen, .. } => ("tried", target),
+            BalanceEvent::Breaker { target, to: State::Closed, .. } => ("closed", target),
+            BalanceEvent::Ejected { target } => ("ejected", target),
+            BalanceEvent::Readmitted { target } => ("readmitted", target),
+            BalanceEvent::Retried { target } => ("retried", target),
+            BalanceEvent::Hedged { target } => ("hedged", target),
+            other => panic!("{other:?}"),
+        };
+        let name = Path::new(target).file_name().unwrap().to_str().unwrap();
+        // The test may be over.
+        let _ = tell.send(format!("{what} {name}"));
+    });
+    let endpoint =
+        |path: &&Path| RemoteConfig::Unix(ClientConfig { reconnect_attempts: 0, ..ClientConfig::new(*path) });
+    let endpoints = paths.iter().map(endpoint).collect();
+    let balanced =
+        Balanced::with(words::NAME, endpoints, BalanceConfig { observer: Some(observer), ..config });
+    (balanced, told)
+}
+
+fn breaker() -> BreakerConfig {
+    let wait = Duration::from_secs(3600);
+    BreakerConfig { failures: 1, wait, longest_wait: wait, successes: 1 }
+}
+
+#[tokio::test]
+async fn a_silent_server_is_ejected_and_readmitted_while_nobody_calls_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (directory.path().join("1"), directory.path().join("2"));
+    let first = serve(&one);
+    // It takes connections and says nothing.
+    let silent = UnixListener::bind(&two).unwrap();
+    let (interval, timeout) = (Duration::from_millis(10), Duration::from_millis(500));
+    let health = Some(HealthCheck { interval, timeout, misses: 2 });
+    let config = BalanceConfig { breaker: breaker(), health, ..BalanceConfig::default() };
+    let (client, mut told) = observed(&[&one, &two], config);
+    client.plugin_config().await.unwrap();
+    assert_eq!(told.recv().await.unwrap(), "ejected 2");
+    let silence: Vec<_> = client.status().iter().map(|replica| replica.silent).collect();
+    assert_eq!(silence, [false, true]);
+    for _ in 0..4 {
+        client.invoke(&call("allow", json!({}))).await.unwrap();
+    }
+    assert_eq!(first.backend.seen().ends, [End::Result; 4]);
+
+    drop(silent);
+    std::fs::remove_file(&two).unwrap();
+    let second = serve(&two);
+    assert_eq!(told.recv().await.unwrap(), "readmitted 2");
+    while second.backend.seen().ends.is_empty() {
+        client.invoke(&call("allow", json!({}))).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_was_down_is_tried_as_soon_as_it_answers() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("1");
+    let interval = Duration::from_millis(10);
+    let health = Some(HealthCheck { interval, timeout: Duration::from_secs(60), misses: 1 });
+    let config = BalanceConfig { breaker: breaker(), health, ..BalanceConfig::default() };
+    let (client, mut told) = observed(&[&path], config);
+    client.invoke(&call("allow", json!({}))).await.unwrap_err();
+    let mut first = [told.recv().await.unwrap(), told.recv().await.unwrap()];
+    first.sort();
+    assert_eq!(first, ["ejected 1", "opened 1"]);
+    let left_alone = client.invoke(&call("allow", json!({}))).await.unwrap_err();
+    assert!(matches!(left_alone, BalanceError::Open(1)), "for an hour, says the breaker: {left_alone}");
+    let _back = serve(&path);
+    assert_eq!(told.recv().await.unwrap(), "readmitted 1");
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+    assert_eq!(
+        (told.recv().await.unwrap(), told.recv().await.unwrap()),
+        ("tried 1".into(), "closed 1".into())
+    );
+}
+
+#[tokio::test]
+async fn a_call_of_an_idempotent_plugin_is_tried_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (directory.path().join("1"), directory.path().join("2"));
+    let (first, second) = (serve(&one), serve(&two));
+    let repeat = Some(Repeat { retries: 1, wait: Duration::from_millis(1), hedge_after: None });
+    let (client, mut told) =
+        observed(&[&one, &two], BalanceConfig { breaker: breaker(), repeat, ..BalanceConfig::default() });
+    let slow = call("sleep", json!({"seconds": 0.2}));
+    let killed = async {
+        first.backend.wait_for(|seen| seen.running == 1).await;
+        first.serving.abort();
+    };
+    let (ended, ()) = tokio::join!(client.invoke(&slow), killed);
+    ended.unwrap();
+    assert_eq!(
+        (told.recv().await.unwrap(), told.recv().await.unwrap()),
+        ("opened 1".into(), "retried 2".into())
+    );
+    assert_eq!(second.backend.seen().ends, [End::Result]);
+}
+
+#[tokio::test]
+async fn a_slow_call_of_an_idempotent_plugin_is_hedged_and_the_slower_one_given_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (directory.path().join("1"), directory.path().join("2"));
+    let (stuck, second) = (serve_stuck(&one), serve(&two));
+    let hedge_after = Some(Duration::from_millis(20));
+    let repeat = Some(Repeat { retries: 0, hedge_after, ..Repeat::default() });
+    let (client, mut told) =
+        observed(&[&one, &two], BalanceConfig { breaker: breaker(), repeat, ..BalanceConfig::default() });
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+    assert_eq!(told.recv().await.unwrap(), "hedged 2");
+    assert_eq!(second.backend.seen().ends, [End::Result]);
+    stuck.running.subscribe().wait_for(|running| *running == 0).await.unwrap();
+    assert!(client.status().iter().all(|known| (known.state, known.outstanding) == (State::Closed, 0)));
+}
+
+#[tokio::test]
+async fn the_deadline_holds_for_all_tries_and_counts_against_the_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (directory.path().join("1"), directory.path().join("2"));
+    let (stuck, spare) = (serve_stuck(&one), serve(&two));
+    let deadline = Some(Duration::from_millis(300));
+    let repeat = Some(Repeat { retries: 5, ..Repeat::default() });
+    let (client, _told) =
+        observed(&[&one], BalanceConfig { breaker: breaker(), repeat, deadline, ..BalanceConfig::default() });
+    let late = client.invoke(&call("allow", json!({}))).await.unwrap_err();
+    assert!(matches!(late, BalanceError::Remote(RemoteError::TimedOut(_))), "{late}");
+    assert_eq!(
+        (late.to_string(), late.delivery()),
+        ("request timed out after 0.3s".into(), Delivery::Unknown)
+    );
+    assert!(matches!(client.status()[0].state, State::Open { .. }));
+    stuck.running.subscribe().wait_for(|running| *running == 0).await.unwrap();
+
+    // Nothing is repeated that is not said to be idempotent, however many servers there are.
+    let (client, mut told) =
+        observed(&[&one, &two], BalanceConfig { breaker: breaker(), deadline, ..BalanceConfig::default() });
+    client.invoke(&call("allow", json!({}))).await.unwrap_err();
+    assert_eq!((told.recv().await.unwrap(), told.try_recv().ok()), ("opened 1".into(), None));
+    assert_eq!(spare.backend.seen().ends, []);
 }

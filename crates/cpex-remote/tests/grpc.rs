@@ -8,24 +8,36 @@ mod words;
 mod world;
 
 use std::fs;
+use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use certificates::Authority;
 use cpex_remote::grpc::{
-    Client, ClientConfig, Limits, MAX_MESSAGE, Server, ServerConfig, StartError, Target,
+    Client, ClientConfig, ClientName, Limits, MAX_MESSAGE, Server, ServerConfig, StartError, Target,
 };
 use cpex_remote::tls::{ClientAuth, ClientTls, Identity, ServerTls, TlsError, Verify};
 use cpex_remote::wire::health_client::HealthClient;
-use cpex_remote::wire::{HealthCheckRequest, HealthCheckResponse};
-use cpex_remote::{End, Outcome, Refusal, RemoteError, Secret};
+use cpex_remote::wire::plugin_service_server::{PluginService, PluginServiceServer};
+use cpex_remote::wire::{
+    Features, GetPluginConfigRequest, GetPluginConfigResponse, GetPluginConfigsRequest,
+    GetPluginConfigsResponse, HealthCheckRequest, HealthCheckResponse, InvokeHookRequest, InvokeHookResponse,
+};
+use cpex_remote::{Backend, Call, End, Failure, Json, Outcome, Refusal, RemoteError, Reply, Secret};
+use probe::Probe;
+use prost::Message;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use words::{call, error, result, value};
 use world::Witness;
 
@@ -182,6 +194,134 @@ async fn both_names_of_health_are_served() {
     }
 }
 
+/// Takes no calls now.
+struct Unready;
+
+impl Backend for Unready {
+    async fn configs(&self) -> Result<Vec<Json>, Failure> {
+        Probe.configs().await
+    }
+
+    async fn config(&self, name: &str) -> Result<Option<Json>, Failure> {
+        Probe.config(name).await
+    }
+
+    async fn invoke(&self, call: Call) -> Result<Reply, Failure> {
+        Probe.invoke(call).await
+    }
+
+    fn is_ready(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn health_says_whether_calls_are_taken() {
+    let mut world = World::start_with(|limits| limits.grace = Duration::from_secs(3600)).await;
+    let client = world.client().await;
+    client.health().await.unwrap();
+    let mut standard = tonic_health::pb::health_client::HealthClient::new(world.channel().await);
+    let unknown = tonic_health::pb::HealthCheckRequest { service: "nope".to_owned() };
+    assert_eq!(standard.check(unknown).await.unwrap_err().code(), tonic::Code::NotFound);
+    let watched = standard.watch(tonic_health::pb::HealthCheckRequest::default()).await;
+    let mut watched = watched.unwrap().into_inner();
+    assert_eq!(watched.message().await.unwrap().unwrap().status, 1);
+    // Whoever watches is told, and holds nobody up.
+    world.stop().await;
+    assert_eq!(watched.message().await.unwrap().unwrap().status, 2);
+    assert!(watched.message().await.unwrap().is_none());
+    client.health().await.unwrap_err();
+
+    let server = Server::bind(ServerConfig::new(Target::Tcp("127.0.0.1:0".to_owned()))).await.unwrap();
+    let target = Target::Tcp(server.local_addr().unwrap().to_string());
+    tokio::spawn(server.serve(Arc::new(Unready), pending()));
+    let client = Client::connect(words::NAME, ClientConfig::new(target)).await.unwrap();
+    let refused = client.health().await.unwrap_err().to_string();
+    assert!(refused.ends_with("the server says that it takes no calls"), "{refused}");
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+/// A server that knows no health, and does not take the first calls.
+struct Hesitant {
+    pushback: bool,
+    asked: Arc<AtomicUsize>,
+}
+
+#[tonic::async_trait]
+impl PluginService for Hesitant {
+    async fn get_plugin_config(
+        &self,
+        _: tonic::Request<GetPluginConfigRequest>,
+    ) -> Result<tonic::Response<GetPluginConfigResponse>, tonic::Status> {
+        Ok(tonic::Response::new(Default::default()))
+    }
+
+    async fn get_plugin_configs(
+        &self,
+        _: tonic::Request<GetPluginConfigsRequest>,
+    ) -> Result<tonic::Response<GetPluginConfigsResponse>, tonic::Status> {
+        Ok(tonic::Response::new(Default::default()))
+    }
+
+    async fn invoke_hook(
+        &self,
+        _: tonic::Request<InvokeHookRequest>,
+    ) -> Result<tonic::Response<InvokeHookResponse>, tonic::Status> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) < 2 {
+            let mut status = tonic::Status::unavailable("not now");
+            if self.pushback {
+                status.metadata_mut().insert("grpc-retry-pushback-ms", "1".parse().unwrap());
+            }
+            return Err(status);
+        }
+        let reply = Probe.invoke(call("allow", json!({}))).await.unwrap();
+        Ok(tonic::Response::new(InvokeHookResponse::from_reply(&reply, Features::default()).unwrap()))
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_a_stopping_server_did_not_take_is_sent_again_and_no_other() {
+    for (pushback, times) in [(true, 3), (false, 1)] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = Target::Tcp(listener.local_addr().unwrap().to_string());
+        let service = PluginServiceServer::new(Hesitant { pushback, asked: asked.clone() });
+        let incoming = tonic::transport::server::TcpIncoming::from(listener);
+        tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
+        let config = ClientConfig { reconnect_delay: Duration::from_millis(1), ..ClientConfig::new(target) };
+        let client = Client::connect(words::NAME, config).await.unwrap();
+        let ended = client.invoke(&call("allow", json!({}))).await;
+        assert_eq!((ended.is_ok(), asked.load(Ordering::Relaxed)), (pushback, times), "{ended:?}");
+        let unknown = client.health().await.unwrap_err().to_string();
+        assert!(unknown.contains("not implemented"), "it knows health by no name: {unknown}");
+    }
+}
+
+#[tokio::test]
+async fn reflection_tells_what_is_served() {
+    let world = World::start().await;
+    let mut client = ServerReflectionClient::new(world.channel().await);
+    let ask = |question| ServerReflectionRequest { host: String::new(), message_request: Some(question) };
+    let questions = [
+        ask(MessageRequest::ListServices(String::new())),
+        ask(MessageRequest::FileContainingSymbol("cpex.PluginService.InvokeHook".to_owned())),
+        ask(MessageRequest::FileContainingSymbol("google.protobuf.Struct".to_owned())),
+    ];
+    let mut answers =
+        client.server_reflection_info(futures_util::stream::iter(questions)).await.unwrap().into_inner();
+    let mut next = async || answers.message().await.unwrap().unwrap().message_response.unwrap();
+    let MessageResponse::ListServicesResponse(listed) = next().await else { panic!("no list") };
+    let services: Vec<_> = listed.service.into_iter().map(|service| service.name).collect();
+    for service in ["cpex.PluginService", "cpex.Health", "grpc.health.v1.Health"] {
+        assert!(services.iter().any(|listed| listed == service), "{service}: {services:?}");
+    }
+    for name in ["cpex.proto", "google/protobuf/struct.proto"] {
+        let MessageResponse::FileDescriptorResponse(found) = next().await else { panic!("no {name}") };
+        let file = prost_types::FileDescriptorProto::decode(&*found.file_descriptor_proto[0]).unwrap();
+        assert_eq!(file.name(), name);
+    }
+}
+
 #[tokio::test]
 async fn a_call_waits_for_its_turn_and_health_does_not() {
     let world = World::start_with(|limits| {
@@ -319,6 +459,47 @@ async fn clients_are_let_in_only_with_the_certificate_that_is_asked_for() {
     connect(&optional, "localhost", known()).await.unwrap();
     connect(&optional, "localhost", trusting(&authority, None)).await.unwrap();
     connect(&optional, "localhost", unknown()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn clients_are_let_in_by_the_names_in_their_certificates() {
+    let authority = Authority::new();
+    let tls = ServerTls {
+        identity: authority.identity("localhost"),
+        clients: ClientAuth::Optional(authority.bundle()),
+    };
+    let mut config = ServerConfig::new(Target::Tcp("127.0.0.1:0".to_owned()));
+    config.access.clients = ["dns:Gateway.internal", "uri:spiffe://example.org/gateway", "cn:batch"]
+        .map(|name| name.parse().unwrap())
+        .into();
+    let plain = Server::bind(config.clone()).await;
+    assert!(matches!(plain, Err(StartError::ClientsWithoutCertificates)), "{plain:?}");
+    let world = World::serve(ServerConfig { tls: Some(tls), ..config }).await;
+    for (name, let_in) in [
+        (Some("gateway.internal"), true),
+        (Some("spiffe://example.org/gateway"), true),
+        (Some("batch"), true),
+        (Some("spiffe://example.org/other"), false),
+        (Some("other.gateway.internal"), false),
+        (None, false),
+    ] {
+        let shown = name.map(|name| authority.identity(name));
+        let connected = connect(&world, "localhost", trusting(&authority, shown)).await;
+        match connected {
+            Ok(ref client) => client.invoke(&call("allow", json!({}))).await.map(drop).unwrap(),
+            Err(ref refused) => {
+                assert!(refused.to_string().contains("has no name that is let in"), "{refused}")
+            }
+        }
+        assert_eq!(connected.is_ok(), let_in, "{name:?}");
+    }
+    for wrong in ["", "gateway", "dns:", "ip:127.0.0.1"] {
+        let refused = wrong.parse::<ClientName>().unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            format!("'{wrong}' names no client: write dns:NAME, uri:NAME, email:NAME or cn:NAME")
+        );
+    }
 }
 
 #[tokio::test]

@@ -565,6 +565,29 @@ async fn tls_lets_in_whom_it_should() {
     }
 }
 
+#[tokio::test]
+async fn clients_are_let_in_by_the_names_in_their_certificates() {
+    let authority = Authority::new();
+    let tls = ServerTls {
+        identity: authority.identity("localhost"),
+        clients: ClientAuth::Optional(authority.bundle()),
+    };
+    let world = World::start_with(|config| {
+        config.tls = Some(tls);
+        config.access.clients = vec!["dns:gateway.internal".parse().unwrap()];
+    })
+    .await;
+    let url = format!("https://localhost:{}/mcp", world.address().port());
+    for (name, let_in) in [(Some("gateway.internal"), true), (Some("other"), false), (None, false)] {
+        let identity = name.map(|name| authority.identity(name));
+        let tls = ClientTls { identity, ca_bundle: Some(authority.bundle()), verify: Verify::Full };
+        let connected = Client::connect(words::NAME, quick(Http { tls, ..Http::new(&url) })).await;
+        assert_eq!(connected.is_ok(), let_in, "{name:?}: {connected:?}");
+        let refused = connected.err().map(|refused| refused.to_string()).unwrap_or_default();
+        assert!(let_in || refused.contains("HTTP 403"), "{refused}");
+    }
+}
+
 /// A server that answers each connection with one of these; the last one for ever.
 async fn scripted(answers: Vec<&'static str>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use prost::Message;
 use serde_json::{Map, Value, json};
 
-const OURS: Features = Features { json: true, context: true };
+const OURS: Features = Features { json: true, context: true, extensions: true };
 
 fn text(value: &Value) -> Json {
     Json::new(value.to_string()).unwrap()
@@ -25,12 +25,7 @@ fn hex(message: &impl Message) -> String {
 }
 
 fn call(payload: &Value, context: &Value) -> Call {
-    Call {
-        hook: "tool_pre_invoke".into(),
-        plugin: "P".into(),
-        payload: text(payload),
-        context: text(context),
-    }
+    Call::new("tool_pre_invoke", "P", text(payload), text(context))
 }
 
 fn reply(result: &Value) -> Reply {
@@ -98,6 +93,33 @@ fn older_peers_are_sent_nothing_new() {
         value(&new.into_call(Numbers::Integers).unwrap().context)["global_context"]["content_type"],
         "c"
     );
+}
+
+#[test]
+fn extensions_travel_to_peers_that_understand_them_alone() {
+    let plain = call(&json!({"name": "t"}), &json!({"global_context": {"request_id": "q"}}));
+    let extensions = json!({"security": {"labels": ["pii"], "n": u64::MAX}});
+    let call = Call { extensions: Some(text(&extensions)), ..plain.clone() };
+    let older = InvokeHookRequest::from_call(&call, Features::default()).unwrap();
+    let captured = "0a0f746f6f6c5f7072655f696e766f6b651201501a0d0a0b0a046e616d6512031a017422050a030a0171";
+    assert_eq!(hex(&older), captured, "W25: what an older peer is sent");
+    assert_eq!(older.into_call(Numbers::Integers).unwrap().extensions, None);
+
+    let only = Features { extensions: true, ..Features::default() };
+    let newer = InvokeHookRequest::from_call(&call, only).unwrap();
+    let head = &hex(&newer)[..captured.len()];
+    assert_eq!(head, captured, "what an older peer understands of it");
+    assert_eq!(hex(&newer)[captured.len()..][..4], *"aa06", "W29: a field of ours, number 101");
+    let read = InvokeHookRequest::decode(&*newer.encode_to_vec()).unwrap();
+    assert_eq!(read.features(), only);
+    assert_eq!(value(&read.into_call(Numbers::Integers).unwrap().extensions.unwrap()), extensions);
+
+    assert_eq!(InvokeHookRequest::from_call(&plain, OURS).unwrap().extensions_json, "");
+    let list = Call { extensions: Some(text(&json!([]))), ..plain };
+    InvokeHookRequest::from_call(&list, OURS).unwrap_err();
+    let broken = InvokeHookRequest { extensions_json: "[]".into(), ..InvokeHookRequest::default() };
+    let error = broken.into_call(Numbers::Integers).unwrap_err().to_string();
+    assert_eq!(error, "extensions: not a JSON object");
 }
 
 #[test]

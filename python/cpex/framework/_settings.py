@@ -109,6 +109,7 @@ class PluginsClientMtlsSettings(BaseSettings):
     client_mtls_keyfile_password: SecretStr | None = None
     client_mtls_verify: bool | None = None
     client_mtls_check_hostname: bool | None = None
+    client_token: SecretStr | None = None
 
     @field_validator("client_mtls_verify", "client_mtls_check_hostname", mode="before")
     @classmethod
@@ -163,6 +164,7 @@ class PluginsGrpcClientMtlsSettings(BaseSettings):
     grpc_client_mtls_ca_bundle: str | None = None
     grpc_client_mtls_keyfile_password: SecretStr | None = None
     grpc_client_mtls_verify: bool | None = None
+    grpc_client_token: SecretStr | None = None
 
     @field_validator("grpc_client_mtls_verify", mode="before")
     @classmethod
@@ -260,6 +262,8 @@ class PluginsSettings(BaseSettings):
     """Whether servers' certificates are checked."""
     client_mtls_check_hostname: bool | None = None
     """Whether these must name the host."""
+    client_token: SecretStr | None = None
+    """Bearer token of MCP clients without a `token` of their own."""
     server_ssl_keyfile: str | None = None
     """Private key of the MCP server."""
     server_ssl_certfile: str | None = None
@@ -292,6 +296,8 @@ class PluginsSettings(BaseSettings):
     """Password of the private key."""
     grpc_client_mtls_verify: bool | None = None
     """Whether servers' certificates are checked."""
+    grpc_client_token: SecretStr | None = None
+    """Bearer token of gRPC clients without a `token` of their own."""
     grpc_server_ssl_keyfile: str | None = None
     """Private key of the gRPC server."""
     grpc_server_ssl_certfile: str | None = None

@@ -109,6 +109,14 @@ def serve(
     allow_origin: Annotated[
         list[str] | None, typer.Option(metavar="URL", rich_help_panel=_ACCESS, help="Web page that may call.")
     ] = None,
+    allow_client: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND:NAME",
+            rich_help_panel=_ACCESS,
+            help="Name that a client's certificate must have: dns, uri, email or cn.",
+        ),
+    ] = None,
     stateless: Annotated[
         bool, typer.Option("--stateless", help="MCP without sessions: replicas behind one address share the calls.")
     ] = False,
@@ -159,6 +167,7 @@ def serve(
                 "max_message": max_message,
                 "allowed_hosts": tuple(allow_host or ()),
                 "allowed_origins": tuple(allow_origin or ()),
+                "allowed_clients": tuple(allow_client or ()),
                 "sessions": not stateless,
             }
             listens = [replace(place, **limits) for place in placed(places, host, port, options)]

@@ -95,6 +95,12 @@ impl PluginCall {
         self.call.context.as_str()
     }
 
+    /// What the plugin may see of the request's extensions, as far as the host says.
+    #[getter]
+    fn extensions(&self) -> Option<&str> {
+        self.call.extensions.as_ref().map(Json::as_str)
+    }
+
     /// The plugin returned.
     #[pyo3(signature = (result, context, allowed))]
     fn answer(&self, result: &[u8], context: Option<&[u8]>, allowed: bool) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cpex_remote::mcp::{Access, Limits, Plaintext, Sessions, StartError, StdioConfig, Target};
+use cpex_remote::mcp::{Access, ClientName, Limits, Plaintext, Sessions, StartError, StdioConfig, Target};
 use cpex_remote::tls::{ClientAuth, Identity, ServerTls};
 use cpex_remote::{BindError, Secret, grpc, mcp, unix};
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -25,6 +25,7 @@ pub(super) struct Listen {
     token: Option<String>,
     allowed_hosts: Vec<String>,
     allowed_origins: Vec<String>,
+    allowed_clients: Vec<String>,
     sessions: bool,
     max_connections: usize,
     max_calls: usize,
@@ -109,7 +110,7 @@ impl Listen {
                     tls: self.tls()?,
                     plaintext: self.plaintext(),
                     limits: self.limits()?,
-                    access: self.access(),
+                    access: self.access()?,
                     ..grpc::ServerConfig::new(self.target())
                 };
                 Ok(Listening::Grpc(Box::new(grpc::Server::bind(config).await.map_err(start_error)?)))
@@ -139,7 +140,7 @@ impl Listen {
             path: path.to_owned(),
             tls: self.tls()?,
             plaintext: self.plaintext(),
-            access: self.access(),
+            access: self.access()?,
             limits: self.limits()?,
             ..mcp::ServerConfig::new(self.target())
         })
@@ -163,12 +164,22 @@ impl Listen {
         if self.insecure { Plaintext::Anywhere } else { Plaintext::Loopback }
     }
 
-    fn access(&self) -> Access {
-        Access {
+    fn access(&self) -> PyResult<Access> {
+        let clients: Result<Vec<ClientName>, _> =
+            self.allowed_clients.iter().map(|client| client.parse()).collect();
+        let clients = clients.map_err(|error| PyValueError::new_err(format!("allowed_clients: {error}")))?;
+        let asked = self.tls.as_ref().is_some_and(|tls| tls.client_auth != "none");
+        if !clients.is_empty() && !asked {
+            return Err(PyValueError::new_err(
+                "allowed_clients: names are in certificates, and clients are not asked for one",
+            ));
+        }
+        Ok(Access {
             token: self.token.as_deref().map(Secret::new),
             hosts: self.allowed_hosts.clone(),
             origins: self.allowed_origins.clone(),
-        }
+            clients,
+        })
     }
 
     fn limits(&self) -> PyResult<Limits> {

@@ -52,6 +52,10 @@ impl Backend for Probe {
             }})),
             "raise" => return failed(NAME, "RuntimeError('kaboom')", "", json!({})),
             "error" => return failed(NAME, "perr msg", "PERR", json!({"k": 1})),
+            "extensions" => {
+                let extensions = call.extensions.as_ref().map(value).transpose()?;
+                result(json!({"modified_extensions": extensions}))
+            }
             "echo" => result(json!({"modified_payload": payload})),
             "triple" => {
                 let args = &payload["args"];

@@ -153,6 +153,13 @@ impl Breaker {
         }
     }
 
+    /// Whatever kept the server from being reached is over: if the breaker is open, the wait is over, too.
+    pub fn end_wait(&mut self, now: Duration) {
+        if let State::Open { until } = &mut self.state {
+            *until = now.min(*until);
+        }
+    }
+
     fn open(&mut self, now: Duration) {
         let wait = self.config.wait.saturating_mul(1 << self.opened.min(16)).min(self.config.longest_wait);
         self.opened += 1;

@@ -1,12 +1,18 @@
 //! One plugin on several servers, and what is done with a server that fails.
 
-mod balanced;
 mod breaker;
 mod replicas;
+
+mod config;
+mod pool;
+
+mod balanced;
+mod tries;
 
 #[cfg(test)]
 mod tests;
 
 pub use balanced::{BalanceError, Balanced, ReplicaStatus};
 pub use breaker::{Breaker, BreakerConfig, Pass, State};
-pub use replicas::{Replicas, Ticket};
+pub use config::{BalanceConfig, BalanceEvent, HealthCheck, Observer, Repeat};
+pub use replicas::{Change, Changed, Replicas, Ticket};

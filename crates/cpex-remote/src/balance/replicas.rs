@@ -6,11 +6,13 @@ use super::breaker::{Breaker, BreakerConfig, Pass, State};
 
 /// Servers of one plugin.
 ///
-/// A server whose breaker is open is ejected; it is readmitted when a call that is tried there succeeds. Like a
-/// [`Breaker`], it reads no clock.
+/// A server whose breaker is open is ejected; it is readmitted when a call that is tried there succeeds. One that does not
+/// answer health checks is ejected, too, unless there is no other; it is readmitted when it answers. Like a [`Breaker`],
+/// it reads no clock.
 #[derive(Clone, Debug)]
 pub struct Replicas {
     members: Vec<Member>,
+    changes: Vec<Change>,
     /// Where the search for the next begins, so that equals take turns.
     turn: usize,
 }
@@ -19,6 +21,36 @@ pub struct Replicas {
 struct Member {
     breaker: Breaker,
     outstanding: usize,
+    /// The last call that failed did not reach it.
+    unreached: bool,
+    /// Health checks in a row that it did not answer.
+    missed: u32,
+    silent: bool,
+}
+
+/// Something about a server is not as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which one.
+    pub replica: usize,
+    /// What.
+    pub what: Changed,
+}
+
+/// What changed about a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// Its breaker.
+    Breaker {
+        /// What it did with calls before.
+        from: State,
+        /// What it does now.
+        to: State,
+    },
+    /// It does not answer health checks any more.
+    Silent,
+    /// It answers health checks again.
+    Answering,
 }
 
 /// A call under way on one of them.
@@ -41,40 +73,86 @@ impl Replicas {
     /// So many servers, each with a breaker like this.
     #[must_use]
     pub fn new(count: usize, config: BreakerConfig) -> Self {
-        let member = Member { breaker: Breaker::new(config), outstanding: 0 };
-        Self { members: vec![member; count], turn: 0 }
+        let breaker = Breaker::new(config);
+        let member = Member { breaker, outstanding: 0, unreached: false, missed: 0, silent: false };
+        Self { members: vec![member; count], changes: Vec::new(), turn: 0 }
     }
 
     /// Chooses a server for a call, other than those; `None` if there is none that may be asked now.
     pub fn choose(&mut self, now: Duration, other_than: &[usize]) -> Option<Ticket> {
         let count = self.members.len();
-        let replica = (0..count)
-            .map(|step| (self.turn + step) % count)
-            .filter(|replica| !other_than.contains(replica) && self.members[*replica].breaker.admits(now))
-            .min_by_key(|replica| self.members[*replica].outstanding)?;
+        let least = |silent: bool| {
+            (0..count)
+                .map(|step| (self.turn + step) % count)
+                .filter(|replica| {
+                    let member = &self.members[*replica];
+                    !other_than.contains(replica) && member.silent == silent && member.breaker.admits(now)
+                })
+                .min_by_key(|replica| self.members[*replica].outstanding)
+        };
+        // Health checks that nobody answers may be what is wrong.
+        let replica = least(false).or_else(|| least(true))?;
         self.turn = (replica + 1) % count;
-        let member = &mut self.members[replica];
-        let pass = member.breaker.admit(now)?;
-        member.outstanding += 1;
+        let pass = self.judge(replica, |member| member.breaker.admit(now))?;
+        self.members[replica].outstanding += 1;
         Some(Ticket { replica, pass })
     }
 
     /// The call ended well.
     pub fn succeeded(&mut self, ticket: Ticket) {
-        let member = self.end(ticket.replica);
-        member.breaker.succeeded(ticket.pass);
+        self.end(ticket.replica, |member| {
+            member.unreached = false;
+            member.breaker.succeeded(ticket.pass);
+        });
     }
 
     /// The call failed, and the server is to blame.
     pub fn failed(&mut self, ticket: Ticket, now: Duration) {
-        let member = self.end(ticket.replica);
-        member.breaker.failed(ticket.pass, now);
+        self.end(ticket.replica, |member| {
+            member.unreached = false;
+            member.breaker.failed(ticket.pass, now);
+        });
+    }
+
+    /// The call failed, for the server was not reached.
+    pub fn unreached(&mut self, ticket: Ticket, now: Duration) {
+        self.end(ticket.replica, |member| {
+            member.unreached = true;
+            member.breaker.failed(ticket.pass, now);
+        });
     }
 
     /// The call was given up.
     pub fn abandoned(&mut self, ticket: Ticket) {
-        let member = self.end(ticket.replica);
-        member.breaker.abandoned(ticket.pass);
+        self.end(ticket.replica, |member| member.breaker.abandoned(ticket.pass));
+    }
+
+    /// A server answered a health check. If it was ejected because it was not reached, a call is tried there at once; if
+    /// its calls failed, the check says nothing about that, and the breaker's wait goes on.
+    pub fn answered(&mut self, replica: usize, now: Duration) {
+        self.judge(replica, |member| {
+            member.missed = 0;
+            if member.unreached {
+                member.breaker.end_wait(now);
+            }
+        });
+        if std::mem::take(&mut self.members[replica].silent) {
+            self.changes.push(Change { replica, what: Changed::Answering });
+        }
+    }
+
+    /// A server did not answer a health check; after so many in a row it is ejected.
+    pub fn missed(&mut self, replica: usize, most: u32) {
+        let member = &mut self.members[replica];
+        member.missed = member.missed.saturating_add(1);
+        if member.missed >= most && !std::mem::replace(&mut member.silent, true) {
+            self.changes.push(Change { replica, what: Changed::Silent });
+        }
+    }
+
+    /// What has changed since it was asked last.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
     }
 
     /// Of each server: its breaker, and calls under way.
@@ -82,9 +160,26 @@ impl Replicas {
         self.members.iter().map(|member| (member.breaker.state(), member.outstanding))
     }
 
-    fn end(&mut self, replica: usize) -> &mut Member {
+    /// Does a server answer no health checks?
+    #[must_use]
+    pub fn is_silent(&self, replica: usize) -> bool {
+        self.members[replica].silent
+    }
+
+    fn end(&mut self, replica: usize, judge: impl FnOnce(&mut Member)) {
+        self.members[replica].outstanding -= 1;
+        self.judge(replica, judge);
+    }
+
+    /// Takes note if the breaker changes.
+    fn judge<T>(&mut self, replica: usize, judge: impl FnOnce(&mut Member) -> T) -> T {
         let member = &mut self.members[replica];
-        member.outstanding -= 1;
-        member
+        let from = member.breaker.state();
+        let judged = judge(member);
+        let to = member.breaker.state();
+        if std::mem::discriminant(&from) != std::mem::discriminant(&to) {
+            self.changes.push(Change { replica, what: Changed::Breaker { from, to } });
+        }
+        judged
     }
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Breaker, BreakerConfig, Replicas, State, Ticket};
+use super::{Breaker, BreakerConfig, Change, Changed, Replicas, State, Ticket};
 
 const CONFIG: BreakerConfig = BreakerConfig {
     failures: 3,
@@ -123,4 +123,54 @@ proptest! {
             prop_assert_eq!(replicas.status().map(|(_, outstanding)| outstanding).sum::<usize>(), under_way.len());
         }
     }
+}
+
+/// Opens the breaker of the only server that may be chosen.
+fn eject(replicas: &mut Replicas, reached: bool) {
+    for _ in 0..CONFIG.failures {
+        let ticket = replicas.choose(at(0), &[]).unwrap();
+        match reached {
+            true => replicas.failed(ticket, at(0)),
+            false => replicas.unreached(ticket, at(0)),
+        }
+    }
+}
+
+#[test]
+fn a_health_check_readmits_a_server_that_was_not_reached_and_says_nothing_of_its_calls() {
+    let (open, tried) = (State::Open { until: at(1) }, State::HalfOpen);
+    for (reached, expected) in [(true, open), (false, tried)] {
+        let mut replicas = Replicas::new(1, CONFIG);
+        eject(&mut replicas, reached);
+        let opened = Changed::Breaker { from: State::Closed, to: open };
+        assert_eq!(replicas.take_changes(), [Change { replica: 0, what: opened }]);
+        assert!(replicas.choose(at(0), &[]).is_none());
+        replicas.answered(0, at(0));
+        let trial = replicas.choose(at(0), &[]);
+        assert_eq!(
+            (trial.is_some(), replicas.status().next()),
+            (!reached, Some((expected, usize::from(!reached))))
+        );
+    }
+}
+
+#[test]
+fn a_silent_server_is_asked_only_if_all_are() {
+    let mut replicas = Replicas::new(2, CONFIG);
+    replicas.missed(0, 2);
+    assert_eq!((replicas.take_changes(), replicas.is_silent(0)), (vec![], false));
+    replicas.missed(0, 2);
+    replicas.missed(0, 2);
+    assert_eq!(replicas.take_changes(), [Change { replica: 0, what: Changed::Silent }]);
+    for _ in 0..4 {
+        assert_eq!(replicas.choose(at(0), &[]).unwrap().replica(), 1);
+    }
+    assert_eq!(replicas.choose(at(0), &[1]).unwrap().replica(), 0, "there is no other");
+    replicas.answered(0, at(0));
+    assert_eq!(replicas.take_changes(), [Change { replica: 0, what: Changed::Answering }]);
+    assert_eq!(replicas.choose(at(0), &[]).unwrap().replica(), 0);
+    for replica in [0, 1] {
+        replicas.missed(replica, 1);
+    }
+    assert!(replicas.choose(at(0), &[]).is_some(), "the checks may be what is wrong");
 }

@@ -7,18 +7,26 @@ use prost::Message;
 use tokio::time::{sleep, timeout};
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
+use tonic_health::pb;
+use tonic_health::pb::health_client::HealthClient as StandardHealthClient;
 
 use super::PROTOCOLS;
 use super::config::ClientConfig;
+use super::turns::PUSHBACK;
 use crate::error::{RemoteError, root_cause};
 use crate::http::{Connector, MAX_MESSAGE, NotConnected};
 use crate::json::Json;
 use crate::message::{Call, Reply};
 use crate::reconnect;
 use crate::secret::Secret;
+use crate::wire::health_check_response::ServingStatus;
+use crate::wire::health_client::HealthClient;
 use crate::wire::plugin_service_client::PluginServiceClient;
-use crate::wire::{Announced, Features, GetPluginConfigRequest, InvokeHookRequest};
+use crate::wire::{Announced, Features, GetPluginConfigRequest, HealthCheckRequest, InvokeHookRequest};
+
+/// A server that has heard of no such service says so.
+const UNKNOWN: i32 = ServingStatus::Unknown as i32;
 
 /// A client of one plugin.
 ///
@@ -29,6 +37,8 @@ pub struct Client {
     plugin: String,
     config: ClientConfig,
     service: PluginServiceClient<Channel>,
+    health: HealthClient<Channel>,
+    standard_health: StandardHealthClient<Channel>,
     authorization: Option<MetadataValue<Ascii>>,
     server: Mutex<Features>,
 }
@@ -45,11 +55,15 @@ impl Client {
             .keep_alive_timeout(config.keepalive);
         let connector =
             Connector { target: config.target.clone(), tls: config.tls.clone(), protocols: PROTOCOLS };
-        let service = PluginServiceClient::new(endpoint.connect_with_connector_lazy(connector))
+        let channel = endpoint.connect_with_connector_lazy(connector);
+        let health = HealthClient::new(channel.clone());
+        let standard_health = StandardHealthClient::new(channel.clone());
+        let service = PluginServiceClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
         let authorization = config.token.as_ref().map(authorization).transpose()?;
-        let client = Self { plugin: plugin.into(), config, service, authorization, server: Mutex::default() };
+        let (plugin, server) = (plugin.into(), Mutex::default());
+        let client = Self { plugin, config, service, health, standard_health, authorization, server };
         client.announced().await?;
         Ok(client)
     }
@@ -69,16 +83,47 @@ impl Client {
     pub async fn invoke(&self, call: &Call) -> Result<Reply, RemoteError> {
         let server = *self.server.lock().unwrap_or_else(PoisonError::into_inner);
         let request = sized(call, server)?;
-        let answer = self.ask(|mut service| {
-            let request = self.authorized(request.clone());
+        let answer = self.ask(|| {
+            let (mut service, request) = (self.service.clone(), self.authorized(request.clone()));
             async move { service.invoke_hook(request).await }
         });
         Ok(answer.await?.into_reply(&call.plugin, self.config.numbers)?)
     }
 
+    /// Asks the server whether it takes calls, by whichever name of health it knows.
+    ///
+    /// # Errors
+    /// If it does not, or does not answer.
+    pub async fn health(&self) -> Result<(), RemoteError> {
+        let standard = self.ask(|| {
+            let (mut health, request) = (self.standard_health.clone(), pb::HealthCheckRequest::default());
+            let request = self.authorized(request);
+            async move { health.check(request).await.or_else(|status| unknown_to_older(status)) }
+        });
+        let status = match standard.await?.status {
+            UNKNOWN => {
+                let older = self.ask(|| {
+                    let (mut health, request) = (self.health.clone(), HealthCheckRequest::default());
+                    let request = self.authorized(request);
+                    async move { health.check(request).await }
+                });
+                older.await?.status
+            }
+            status => status,
+        };
+        match status == ServingStatus::Serving as i32 {
+            true => Ok(()),
+            false => {
+                let message = "the server says that it takes no calls".to_owned();
+                Err(RemoteError::Status { code: "not serving", message })
+            }
+        }
+    }
+
     async fn announced(&self) -> Result<Announced, RemoteError> {
-        let answer = self.ask(|mut service| {
+        let answer = self.ask(|| {
             let request = self.authorized(GetPluginConfigRequest { name: self.plugin.clone() });
+            let mut service = self.service.clone();
             async move { service.get_plugin_config(request).await }
         });
         let announced = answer
@@ -89,19 +134,19 @@ impl Client {
         Ok(announced)
     }
 
-    /// Asks in time, and again as long as there is no connection.
+    /// Asks in time, and again as long as no server takes the call.
     async fn ask<A, F: Future<Output = Result<Response<A>, Status>>>(
         &self,
-        ask: impl Fn(PluginServiceClient<Channel>) -> F,
+        ask: impl Fn() -> F,
     ) -> Result<A, RemoteError> {
         let mut delays = reconnect::delays(self.config.reconnect_attempts, self.config.reconnect_delay);
         let asking = async {
             loop {
-                let status = match ask(self.service.clone()).await {
+                let status = match ask().await {
                     Ok(answer) => return Ok(answer.into_inner()),
                     Err(status) => status,
                 };
-                let Some(source) = not_connected(&status) else { return Err(self.failed(status)) };
+                let Some(source) = not_taken(&status) else { return Err(self.failed(status)) };
                 match delays.next() {
                     Some(delay) => sleep(delay).await,
                     None => {
@@ -145,21 +190,32 @@ fn authorization(token: &Secret) -> Result<MetadataValue<Ascii>, RemoteError> {
     Ok(value)
 }
 
-/// The request, as JSON text as well if that fits.
+/// The request, with texts of what other fields say as well if they fit.
 fn sized(call: &Call, server: Features) -> Result<InvokeHookRequest, RemoteError> {
-    let request = InvokeHookRequest::from_call(call, server)?;
-    if request.encoded_len() <= MAX_MESSAGE {
-        return Ok(request);
+    let mut size = 0;
+    for features in server.down_to_size() {
+        let request = InvokeHookRequest::from_call(call, features)?;
+        size = request.encoded_len();
+        if size <= MAX_MESSAGE {
+            return Ok(request);
+        }
     }
-    let request = InvokeHookRequest::from_call(call, Features::default())?;
-    match request.encoded_len() {
-        size if size > MAX_MESSAGE => Err(RemoteError::TooLarge { size, limit: MAX_MESSAGE }),
-        _ => Ok(request),
+    Err(RemoteError::TooLarge { size, limit: MAX_MESSAGE })
+}
+
+/// What a server says that knows no health by the standard name: nothing.
+fn unknown_to_older(status: Status) -> Result<Response<pb::HealthCheckResponse>, Status> {
+    match status.code() {
+        Code::Unimplemented => Ok(Response::new(pb::HealthCheckResponse { status: UNKNOWN })),
+        _ => Err(status),
     }
 }
 
-/// Why there was no connection to send the call on, if that is what the status is about.
-fn not_connected(status: &Status) -> Option<std::io::Error> {
+/// Why no server took the call, if that is what the status is about: there was no connection, or it is about to stop.
+fn not_taken(status: &Status) -> Option<std::io::Error> {
+    if status.code() == Code::Unavailable && status.metadata().contains_key(PUSHBACK) {
+        return Some(std::io::Error::other(status.message().to_owned()));
+    }
     let mut cause = status.source();
     while let Some(error) = cause {
         if let Some(NotConnected(error)) = error.downcast_ref() {

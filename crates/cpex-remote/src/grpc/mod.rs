@@ -6,6 +6,7 @@ mod client;
 mod config;
 
 mod authority;
+mod health;
 mod server;
 mod service;
 mod turns;
@@ -14,7 +15,9 @@ pub use client::Client;
 pub use config::{ClientConfig, ServerConfig};
 pub use server::Server;
 
-pub use crate::http::{Access, Limits, MAX_MESSAGE, Plaintext, StartError, Target};
+pub use crate::http::{
+    Access, ClientName, InvalidClientName, Limits, MAX_MESSAGE, Plaintext, StartError, Target,
+};
 
 /// HTTP/2, as TLS calls it.
 const PROTOCOLS: &[&[u8]] = &[b"h2"];

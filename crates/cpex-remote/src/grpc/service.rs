@@ -7,13 +7,10 @@ use tonic::{Request, Response, Status};
 
 use crate::backend::{Backend, Failure, Running};
 use crate::message::{Call, PluginError, Reply};
-use crate::wire::health_check_response::ServingStatus;
-use crate::wire::health_server::Health;
 use crate::wire::plugin_service_server::PluginService;
 use crate::wire::{
     Features, GetPluginConfigRequest, GetPluginConfigResponse, GetPluginConfigsRequest,
-    GetPluginConfigsResponse, HealthCheckRequest, HealthCheckResponse, InvokeHookRequest, InvokeHookResponse,
-    NotEncodable, Numbers,
+    GetPluginConfigsResponse, InvokeHookRequest, InvokeHookResponse, NotEncodable, Numbers,
 };
 
 pub(super) struct Plugins<B> {
@@ -22,9 +19,6 @@ pub(super) struct Plugins<B> {
     /// Bytes of one reply.
     pub(super) limit: usize,
 }
-
-/// Serves as long as it answers.
-pub(super) struct Alive;
 
 #[tonic::async_trait]
 impl<B: Backend> PluginService for Plugins<B> {
@@ -72,7 +66,7 @@ impl<B: Backend> Plugins<B> {
     /// The reply, as JSON text as well if that fits; an error if it cannot be sent.
     fn message(&self, reply: &Reply, peer: Features) -> InvokeHookResponse {
         let mut problem = String::new();
-        for peer in [peer, Features::default()] {
+        for peer in peer.down_to_size() {
             match InvokeHookResponse::from_reply(reply, peer) {
                 Ok(message) if message.encoded_len() <= self.limit => return message,
                 Ok(message) => {
@@ -84,13 +78,6 @@ impl<B: Backend> Plugins<B> {
         }
         let error = Reply::failed(PluginError::internal(&*reply.plugin, problem));
         InvokeHookResponse::from_reply(&error, Features::default()).unwrap_or_default()
-    }
-}
-
-#[tonic::async_trait]
-impl Health for Alive {
-    async fn check(&self, _: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
-        Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() }))
     }
 }
 

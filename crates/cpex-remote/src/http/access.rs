@@ -4,10 +4,11 @@ use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN};
 #[cfg(feature = "mcp")]
 use hyper::http::StatusCode;
-use hyper::http::Uri;
 use hyper::http::uri::Authority;
+use hyper::http::{Extensions, Uri};
 use subtle::ConstantTimeEq;
 
+use super::identity::{ClientName, Peer};
 use crate::secret::Secret;
 
 /// Whom a server answers.
@@ -19,6 +20,9 @@ use crate::secret::Secret;
 pub struct Access {
     /// Asked of every peer, as `Authorization: Bearer …`; health needs none.
     pub token: Option<Secret>,
+    /// Names of clients, one of which must be in the certificate that a peer shows; health needs none. If none is listed,
+    /// any certificate will do that TLS takes.
+    pub clients: Vec<ClientName>,
     /// Names (`host` or `host:port`) by which the server may be called. Besides `localhost`, `127.0.0.1` and `[::1]`
     /// where only this machine reaches it; elsewhere any name, if none is listed.
     pub hosts: Vec<String>,
@@ -33,6 +37,7 @@ pub(crate) enum Denied {
     Host,
     Origin,
     Token,
+    Client,
 }
 
 impl Denied {
@@ -40,7 +45,7 @@ impl Denied {
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
-            Self::Origin => StatusCode::FORBIDDEN,
+            Self::Origin | Self::Client => StatusCode::FORBIDDEN,
             Self::Token => StatusCode::UNAUTHORIZED,
         }
     }
@@ -50,6 +55,7 @@ impl Denied {
             Self::Host => "Invalid Host header",
             Self::Origin => "Invalid Origin header",
             Self::Token => "Unauthorized",
+            Self::Client => "The client's certificate has no name that is let in",
         }
     }
 }
@@ -100,8 +106,16 @@ impl Guard {
         if known { Ok(()) } else { Err(Denied::Origin) }
     }
 
+    /// Is the peer one that may ask?
+    pub(crate) fn check_peer(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<(), Denied> {
+        self.check_token(headers)?;
+        let listed = &self.access.clients;
+        let known = listed.is_empty() || extensions.get::<Peer>().is_some_and(|peer| peer.is_among(listed));
+        if known { Ok(()) } else { Err(Denied::Client) }
+    }
+
     /// Does the peer know the token, if there is one?
-    pub(crate) fn check_token(&self, headers: &HeaderMap) -> Result<(), Denied> {
+    fn check_token(&self, headers: &HeaderMap) -> Result<(), Denied> {
         let Some(token) = &self.access.token else { return Ok(()) };
         let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).and_then(bearer);
         let right = given.is_some_and(|given| bool::from(given.ct_eq(token.reveal().as_bytes())));

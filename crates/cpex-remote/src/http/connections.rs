@@ -21,6 +21,7 @@ use tower_service::Service;
 use super::body::{BoxBody, keep};
 use super::config::Limits;
 use super::connector::Stream;
+use super::identity::Peer;
 use super::listener::Listener;
 use crate::backend::{Backend, Event, Refusal};
 
@@ -120,15 +121,18 @@ impl<B: Backend, S: Answers> Connections<B, S> {
         async move {
             backend.observe(&Event::Opened);
             let shaken = match tls {
-                None => Ok(stream),
+                None => Ok((stream, Peer::default())),
                 Some(tls) => match timeout(door.limits.handshake, tls.accept(stream)).await {
-                    Ok(Ok(shaken)) => Ok(Box::new(shaken) as Box<dyn Stream>),
+                    Ok(Ok(shaken)) => {
+                        let peer = Peer::of(shaken.get_ref().1);
+                        Ok((Box::new(shaken) as Box<dyn Stream>, peer))
+                    }
                     Ok(Err(error)) => Err(Ended::Tls(error)),
                     Err(_) => Err(Ended::Slow(door.limits.handshake)),
                 },
             };
             let ended = match shaken {
-                Ok(stream) => door.converse(stream, stopped).await,
+                Ok((stream, peer)) => door.converse(stream, peer, stopped).await,
                 Err(error) => Err(error),
             };
             let error = ended.as_ref().err().map(|error| error as &(dyn Error + 'static));
@@ -141,11 +145,12 @@ impl<S: Answers> Door<S> {
     async fn converse(
         self,
         stream: Box<dyn Stream>,
+        peer: Peer,
         mut stopped: watch::Receiver<bool>,
     ) -> Result<(), Ended> {
         let Self { service, versions, limits } = self;
         let (active, mut watched) = watch::channel(0);
-        let service = TowerToHyperService::new(Counted { service, active: Arc::new(active) });
+        let service = TowerToHyperService::new(Counted { service, peer, active: Arc::new(active) });
         match versions {
             #[cfg(feature = "grpc")]
             Versions::Two => {
@@ -217,10 +222,11 @@ async fn idle(active: &mut watch::Receiver<usize>, limit: Duration) {
     }
 }
 
-/// A service whose answers are counted, from the first byte of the request to the last of the answer.
+/// A service that is told who asks, and whose answers are counted, from the first byte of the request to the last of the answer.
 #[derive(Clone)]
 struct Counted<S> {
     service: S,
+    peer: Peer,
     active: Arc<watch::Sender<usize>>,
 }
 
@@ -249,7 +255,8 @@ impl<S: Answers> Service<Request<Incoming>> for Counted<S> {
         self.service.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer.clone());
         let active = Active::new(self.active.clone());
         let answer = self.service.call(request);
         Box::pin(async move { Ok(answer.await?.map(|body| keep(body, active))) })

@@ -8,11 +8,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use super::addresses::connect_to_any;
 use super::config::Target;
 use crate::tls::ClientTls;
 
@@ -41,7 +42,7 @@ impl Connector {
             Target::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
             Target::Tcp(address) => address,
         };
-        let stream = TcpStream::connect(address).await?;
+        let stream = connect_to_any(lookup_host(address).await?, TcpStream::connect).await?;
         stream.set_nodelay(true)?;
         let Some(tls) = self.tls.clone() else { return Ok(Box::new(stream)) };
         let protocols = self.protocols;

@@ -8,10 +8,11 @@ use thiserror::Error;
 use tokio::net::{TcpListener, UnixListener, UnixStream, lookup_host};
 use tokio_rustls::TlsAcceptor;
 
+use super::access::Access;
 use super::config::{Plaintext, Target};
 use super::connector::Stream;
 use crate::listen::{BindError, SocketFile, listen};
-use crate::tls::{ServerTls, TlsError};
+use crate::tls::{ClientAuth, ServerTls, TlsError};
 
 /// A server cannot start.
 #[derive(Debug, Error)]
@@ -23,6 +24,9 @@ pub enum StartError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Nobody could be let in.
+    #[error("names of clients are listed, but TLS asks clients for no certificate")]
+    ClientsWithoutCertificates,
     /// TLS is for TCP.
     #[error("TLS configuration is not supported for Unix domain sockets")]
     TlsOnSocket,
@@ -59,9 +63,14 @@ impl Listener {
         target: &Target,
         tls: Option<&ServerTls>,
         plaintext: Plaintext,
+        access: &Access,
         protocols: &[&[u8]],
         unix: fn(UnixStream) -> Box<dyn Stream>,
     ) -> Result<Self, StartError> {
+        let asks = tls.is_some_and(|tls| tls.clients != ClientAuth::None);
+        if !asks && !access.clients.is_empty() {
+            return Err(StartError::ClientsWithoutCertificates);
+        }
         let tls = tls.map(|tls| tls.load(protocols)).transpose()?;
         let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
         let socket = match target {

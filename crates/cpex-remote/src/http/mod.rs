@@ -1,5 +1,6 @@
 //! What all that speaks HTTP shares: where servers are, how connections are made, taken and ended.
 
+mod addresses;
 mod config;
 mod connector;
 mod listener;
@@ -7,6 +8,7 @@ mod listener;
 mod access;
 mod body;
 mod connections;
+mod identity;
 
 pub use access::Access;
 pub(crate) use access::{Denied, Guard};
@@ -16,5 +18,6 @@ pub(crate) use connections::{Connections, Door, Versions};
 pub(crate) use connector::Connector;
 #[cfg(feature = "grpc")]
 pub(crate) use connector::{NotConnected, Stream};
+pub use identity::{ClientName, InvalidClientName};
 pub(crate) use listener::Listener;
 pub use listener::StartError;

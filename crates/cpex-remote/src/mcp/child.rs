@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -11,11 +11,14 @@ use tokio::process::{Child, ChildStdin};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::client::{Failed, INITIALIZE, negotiated};
+use super::client::{Failed, INITIALIZE, greeted};
 use super::jsonrpc::{Fault, Id, Message, answer, cancellation, notification, request};
 use super::lines::{Line, Lines};
 use super::program::Program;
+use super::question::Question;
+use super::text::Greeting;
 use crate::error::RemoteError;
+use crate::wire::Features;
 
 const CHUNK: usize = 64 * 1024;
 const QUEUE: usize = 64;
@@ -38,6 +41,7 @@ struct Living {
     waiting: Arc<Waiting>,
     next: AtomicU64,
     child: Mutex<Option<Child>>,
+    features: OnceLock<Features>,
 }
 
 /// A line for the child; `said` is dropped if it cannot be written.
@@ -84,8 +88,10 @@ impl Offspring {
     }
 
     /// The bytes of the message that answers.
-    pub(super) async fn ask(&self, method: &str, params: &str) -> Result<Vec<u8>, Failed> {
-        self.living().await?.ask(method, params).await
+    pub(super) async fn ask(&self, question: Question<'_>) -> Result<Vec<u8>, Failed> {
+        let living = self.living().await?;
+        let params = question.params(*living.features.get_or_init(Features::default), self.limit)?;
+        living.ask(question.method(), &params).await
     }
 
     /// Lets the child end: by itself, told to, or killed.
@@ -114,7 +120,9 @@ impl Offspring {
         let started =
             Arc::new(Living::start(&self.plugin, &self.program, self.limit).map_err(Failed::Unsent)?);
         let greeting = started.ask("initialize", INITIALIZE).await.map_err(Failed::before_any_call)?;
-        negotiated(&greeting)?;
+        let Greeting { features, .. } = greeted(&greeting)?;
+        // Set once, before anybody else has it.
+        let _ = started.features.set(features);
         started.say(notification("notifications/initialized")).await?;
         *living = Some(started.clone());
         Ok(started)
@@ -140,7 +148,13 @@ impl Living {
             say.clone(),
         ));
         tokio::spawn(note(stderr, plugin.to_owned()));
-        Ok(Self { say, waiting, next: AtomicU64::new(1), child: Mutex::new(Some(child)) })
+        Ok(Self {
+            say,
+            waiting,
+            next: AtomicU64::new(1),
+            child: Mutex::new(Some(child)),
+            features: OnceLock::new(),
+        })
     }
 
     async fn ask(&self, method: &str, params: &str) -> Result<Vec<u8>, Failed> {

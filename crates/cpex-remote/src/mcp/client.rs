@@ -3,15 +3,15 @@
 use std::io;
 use std::sync::Arc;
 
-use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::child::Offspring;
 use super::config::{ClientConfig, Endpoint};
-use super::jsonrpc::{Fault, Message, version};
+use super::jsonrpc::{Fault, Message};
 use super::link::Link;
-use super::text::{Said, call_params, config_params, read_reply};
+use super::question::Question;
+use super::text::{Greeting, Said, read_reply};
 use crate::error::RemoteError;
 use crate::json::Json;
 use crate::message::{Call, PluginError, Reply};
@@ -80,7 +80,7 @@ impl Client {
         };
         let permits = Semaphore::new(config.calls.clamp(1, Semaphore::MAX_PERMITS));
         let client = Self { plugin, config, server, permits };
-        client.ask("ping", "{}").await?;
+        client.ask(Question::Ping).await?;
         Ok(client)
     }
 
@@ -89,7 +89,7 @@ impl Client {
     /// # Errors
     /// If the server cannot be reached or does not answer properly.
     pub async fn plugin_config(&self) -> Result<Option<Json>, RemoteError> {
-        let said = self.call_tool(&config_params(&self.plugin)).await?;
+        let said = self.call_tool(Question::Config(&self.plugin)).await?;
         if said.is_error {
             return Err(RemoteError::Status { code: "tool error", message: said.text });
         }
@@ -106,20 +106,29 @@ impl Client {
     /// # Errors
     /// If there is no reply: see [`RemoteError`]. Never retried once the server took the call.
     pub async fn invoke(&self, call: &Call) -> Result<Reply, RemoteError> {
-        if !call.payload.is_object() || !call.context.is_object() {
+        let parts = [Some(&call.payload), Some(&call.context), call.extensions.as_ref()];
+        if !parts.into_iter().flatten().all(Json::is_object) {
             return Err(NotEncodable::NotAnObject.into());
         }
-        let params = call_params(call);
-        let (size, limit) = (params.len(), self.config.message);
-        if size > limit {
-            return Err(RemoteError::TooLarge { size, limit });
-        }
-        let said = self.call_tool(&params).await?;
+        let said = self.call_tool(Question::Invoke(call)).await?;
         if said.is_error {
             let message = format!("Error trying to decode json: {}", said.text);
             return Ok(Reply::failed(PluginError::coded(&*call.plugin, message, "JSON_DECODE_ERROR")));
         }
         Ok(read_reply(&said.text, &call.plugin)?)
+    }
+
+    /// Asks the server for a sign of life (`ping`), without waiting behind calls.
+    ///
+    /// # Errors
+    /// If it gives none.
+    pub async fn health(&self) -> Result<(), RemoteError> {
+        let answer = self.in_time(self.ask_now(Question::Ping)).await?;
+        match Message::read(&answer) {
+            Ok(Message::Answer { outcome: Ok(_), .. }) => Ok(()),
+            Ok(Message::Answer { outcome: Err(fault), .. }) => Err(refused(fault)),
+            _ => Err(RemoteError::Malformed("the answer is no message".to_owned())),
+        }
     }
 
     /// Ends the session, and a server that is a child of this process.
@@ -130,8 +139,8 @@ impl Client {
         }
     }
 
-    async fn call_tool(&self, params: &str) -> Result<Said, RemoteError> {
-        let answer = self.ask("tools/call", params).await?;
+    async fn call_tool(&self, question: Question<'_>) -> Result<Said, RemoteError> {
+        let answer = self.ask(question).await?;
         match Message::read(&answer) {
             Ok(Message::Answer { outcome: Ok(result), .. }) => {
                 Said::read(result).ok_or_else(|| RemoteError::Malformed("the tool said nothing".to_owned()))
@@ -142,52 +151,50 @@ impl Client {
     }
 
     /// Asks in time, and again as long as no server has taken the request.
-    async fn ask(&self, method: &str, params: &str) -> Result<Vec<u8>, RemoteError> {
-        let mut delays = reconnect::delays(self.config.reconnect_attempts, self.config.reconnect_delay);
+    async fn ask(&self, question: Question<'_>) -> Result<Vec<u8>, RemoteError> {
         let asking = async {
             let _permit = self.permits.acquire().await;
-            let mut begun_again = false;
-            loop {
-                let asked = match &self.server {
-                    Server::Http(link) => link.ask(method, params).await,
-                    Server::Stdio(offspring) => offspring.ask(method, params).await,
-                };
-                let source = match asked {
-                    Ok(answer) => return Ok(answer),
-                    Err(Failed::Remote(error)) => return Err(error),
-                    Err(Failed::Unsent(source)) => source,
-                    Err(Failed::Gone) if !std::mem::replace(&mut begun_again, true) => continue,
-                    Err(Failed::Gone) => io::Error::other("the server does not know the session"),
-                };
-                match delays.next() {
-                    Some(delay) => sleep(delay).await,
-                    None => {
-                        let attempts = self.config.reconnect_attempts + 1;
-                        return Err(RemoteError::Reconnect {
-                            target: self.config.endpoint.to_string(),
-                            attempts,
-                            source,
-                        });
-                    }
+            self.ask_now(question).await
+        };
+        self.in_time(asking).await
+    }
+
+    async fn ask_now(&self, question: Question<'_>) -> Result<Vec<u8>, RemoteError> {
+        let mut delays = reconnect::delays(self.config.reconnect_attempts, self.config.reconnect_delay);
+        let mut begun_again = false;
+        loop {
+            let asked = match &self.server {
+                Server::Http(link) => link.ask(question).await,
+                Server::Stdio(offspring) => offspring.ask(question).await,
+            };
+            let source = match asked {
+                Ok(answer) => return Ok(answer),
+                Err(Failed::Remote(error)) => return Err(error),
+                Err(Failed::Unsent(source)) => source,
+                Err(Failed::Gone) if !std::mem::replace(&mut begun_again, true) => continue,
+                Err(Failed::Gone) => io::Error::other("the server does not know the session"),
+            };
+            match delays.next() {
+                Some(delay) => sleep(delay).await,
+                None => {
+                    let attempts = self.config.reconnect_attempts + 1;
+                    let target = self.config.endpoint.to_string();
+                    return Err(RemoteError::Reconnect { target, attempts, source });
                 }
             }
-        };
-        timeout(self.config.timeout, asking).await.unwrap_or(Err(RemoteError::TimedOut(self.config.timeout)))
+        }
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {
+        timeout(self.config.timeout, work).await.unwrap_or(Err(RemoteError::TimedOut(self.config.timeout)))
     }
 }
 
-/// The version that a server has chosen.
-pub(super) fn negotiated(greeting: &[u8]) -> Result<&'static str, Failed> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Initialized {
-        protocol_version: String,
-    }
+/// What a server says of itself.
+pub(super) fn greeted(greeting: &[u8]) -> Result<Greeting, Failed> {
     let malformed = |what: &str| Failed::Remote(RemoteError::Malformed(what.to_owned()));
     match Message::read(greeting) {
-        Ok(Message::Answer { outcome: Ok(result), .. }) => serde_json::from_str::<Initialized>(result.get())
-            .ok()
-            .and_then(|initialized| version(&initialized.protocol_version))
+        Ok(Message::Answer { outcome: Ok(result), .. }) => Greeting::read(result)
             .ok_or_else(|| malformed("the server speaks no version of MCP that is known here")),
         Ok(Message::Answer { outcome: Err(fault), .. }) => Err(Failed::Remote(refused(fault))),
         _ => Err(malformed("the server does not answer as MCP says")),

@@ -12,7 +12,8 @@ use tokio::time::timeout;
 use super::jsonrpc::{Fault, Id, VERSIONS, answer, on_one_line, quoted, version};
 use super::pending::Pending;
 use super::text::{
-    CONFIG, CONFIGS, INVOKE, TOOLS, ToolCall, WrongArgument, read_call, read_name, tool_result, write_reply,
+    CONFIG, CONFIGS, INVOKE, TOOLS, ToolCall, WrongArgument, announcement, read_call, read_name, tool_result,
+    write_reply,
 };
 use crate::backend::{Backend, Failure, Running};
 use crate::message::{Call, PluginError, Reply};
@@ -147,8 +148,9 @@ fn initialized(params: Option<&RawValue>) -> String {
     let asked: Option<Initialize> = params.and_then(|params| serde_json::from_str(params.get()).ok());
     let version = asked.and_then(|asked| version(&asked.protocol_version)).unwrap_or(VERSIONS[0]);
     let ours = quoted(env!("CARGO_PKG_VERSION"));
+    let experimental = announcement();
     format!(
-        r#"{{"protocolVersion":"{version}","capabilities":{{"tools":{{"listChanged":false}}}},"instructions":"External plugin server for ContextForge","serverInfo":{{"name":"MCP Plugin Server","version":{ours}}}}}"#
+        r#"{{"protocolVersion":"{version}","capabilities":{{{experimental},"tools":{{"listChanged":false}}}},"instructions":"External plugin server for ContextForge","serverInfo":{{"name":"MCP Plugin Server","version":{ours}}}}}"#
     )
 }
 

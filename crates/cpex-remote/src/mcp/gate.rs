@@ -97,7 +97,7 @@ impl From<Denied> for Turned {
         let turned = Self::new(denied.status(), denied.message());
         match denied {
             Denied::Token => turned.with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
-            Denied::Host | Denied::Origin => turned,
+            Denied::Host | Denied::Origin | Denied::Client => turned,
         }
     }
 }
@@ -137,7 +137,7 @@ impl<B: Backend> House<B> {
         self.guard.check_origin(request.headers())?;
         let path = request.uri().path();
         if path == self.path {
-            self.guard.check_token(request.headers())?;
+            self.guard.check_peer(request.headers(), request.extensions())?;
             return match *request.method() {
                 Method::POST => self.post(request).await,
                 Method::DELETE => self.delete(request.headers()),
@@ -154,7 +154,7 @@ impl<B: Backend> House<B> {
                 Err(Turned { kind: JSON, ..unavailable(r#"{"status":"not ready"}"#) })
             }
             (&Method::GET, "/metrics" | "/metrics/prometheus") => {
-                self.guard.check_token(request.headers())?;
+                self.guard.check_peer(request.headers(), request.extensions())?;
                 let metrics = self.desk.backend.metrics();
                 let off = Turned {
                     kind: JSON,

@@ -13,12 +13,14 @@ use hyper::http::{Method, Request, Response, StatusCode, Uri};
 use tokio::time::timeout;
 
 use super::CLIENT_PROTOCOLS;
-use super::client::{Failed, INITIALIZE, negotiated};
+use super::client::{Failed, INITIALIZE, greeted};
 use super::config::Http;
 use super::events::Events;
 use super::gate::{EVENTS, JSON, PROTOCOL_VERSION, SESSION, is_kind};
 use super::jsonrpc::{Id, Message, cancellation, notification, request};
 use super::pool::{Broken, Busy, Pool, plain};
+use super::question::Question;
+use super::text::Greeting;
 use crate::error::RemoteError;
 use crate::http::{Connector, Target};
 
@@ -48,7 +50,7 @@ pub(super) struct Link {
 #[derive(Debug)]
 struct Session {
     name: Option<HeaderValue>,
-    version: &'static str,
+    server: Greeting,
 }
 
 /// Tells the server, when dropped, that nobody waits for the answer any more.
@@ -112,11 +114,12 @@ impl Link {
     }
 
     /// The bytes of the message that answers.
-    pub(super) async fn ask(self: &Arc<Self>, method: &str, params: &str) -> Result<Vec<u8>, Failed> {
+    pub(super) async fn ask(self: &Arc<Self>, question: Question<'_>) -> Result<Vec<u8>, Failed> {
         let session = self.session().await?;
+        let params = question.params(session.server.features, self.limit)?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let mut waiting = Waiting { link: self.clone(), session: session.clone(), id: Some(id) };
-        let answered = self.post(Some(&session), Some(id), request(id, method, params)).await;
+        let answered = self.post(Some(&session), Some(id), request(id, question.method(), &params)).await;
         waiting.id = None;
         if let Err(Failed::Gone) = answered {
             self.forget(&session);
@@ -146,8 +149,8 @@ impl Link {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let greeting = self.post(None, Some(id), request(id, "initialize", INITIALIZE));
         let answer = greeting.await.map_err(Failed::before_any_call)?;
-        let version = negotiated(&answer.message)?;
-        let session = Arc::new(Session { name: answer.session, version });
+        let server = greeted(&answer.message)?;
+        let session = Arc::new(Session { name: answer.session, server });
         let initialized = self.post(Some(&session), None, notification("notifications/initialized"));
         initialized.await.map_err(Failed::before_any_call)?;
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
@@ -178,7 +181,7 @@ impl Link {
             request = request.header(AUTHORIZATION, authorization);
         }
         if let Some(session) = session {
-            request = request.header(PROTOCOL_VERSION, session.version);
+            request = request.header(PROTOCOL_VERSION, session.server.version);
             if let Some(name) = &session.name {
                 request = request.header(SESSION, name);
             }

@@ -26,10 +26,11 @@ impl Server {
     /// # Errors
     /// If it cannot listen there, may not without TLS, or TLS cannot be set up.
     pub async fn bind(config: ServerConfig) -> Result<Self, StartError> {
-        let ServerConfig { target, tls, plaintext, .. } = &config;
-        let listener =
-            Listener::bind(target, tls.as_ref(), *plaintext, SERVER_PROTOCOLS, |stream| Box::new(stream))
-                .await?;
+        let ServerConfig { target, tls, plaintext, access, .. } = &config;
+        let listener = Listener::bind(target, tls.as_ref(), *plaintext, access, SERVER_PROTOCOLS, |stream| {
+            Box::new(stream)
+        })
+        .await?;
         Ok(Self { config, listener })
     }
 
@@ -42,7 +43,7 @@ impl Server {
     /// Serves until `stop` ends, then lets calls under way finish for `limits.grace`.
     ///
     /// Besides the endpoint there are `/health`, `/ready` and `/metrics` (see [`Backend`]). All but the first two ask
-    /// for the token, if there is one.
+    /// who asks ([`Access`](super::Access)).
     pub async fn serve<B: Backend>(self, backend: Arc<B>, stop: impl Future<Output = ()>) {
         let Self { config, listener } = self;
         let limits = config.limits;

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::jsonrpc::{on_one_line, quoted};
+use super::jsonrpc::{on_one_line, quoted, version};
 use crate::json::Json;
 use crate::message::{Call, INTERNAL, Outcome, PluginError, Reply};
-use crate::wire::{InvalidReply, Unreadable};
+use crate::wire::{FEATURES, Features, InvalidReply, Unreadable};
 
 /// The tools' names.
 pub(super) const CONFIGS: &str = "get_plugin_configs";
@@ -25,6 +25,61 @@ pub(super) const TOOLS: &str = concat!(
     r#""payload":{"type":"object","additionalProperties":true},"context":{"type":"object","additionalProperties":true}},"#,
     r#""required":["hook_type","plugin_name","payload","context"]}}]}"#,
 );
+
+/// Under `experimental`, where MCP lets servers announce what it does not know: the name of what is ours.
+const OURS: &str = "cpex";
+
+/// The capability that tells a peer of ours what this server understands beyond CPEX 0.1.x. Any other peer knows none of
+/// this name, and leaves it alone.
+pub(super) fn announcement() -> String {
+    let features = FEATURES.map(quoted).join(",");
+    format!(r#""experimental":{{"{OURS}":{{"features":[{features}]}}}}"#)
+}
+
+/// What a server is, as its answer to `initialize` says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Greeting {
+    /// The version of MCP that it has chosen.
+    pub(super) version: &'static str,
+    pub(super) features: Features,
+}
+
+impl Greeting {
+    /// `None` if it speaks no version of MCP that is known here.
+    pub(super) fn read(result: &RawValue) -> Option<Self> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Initialized<'r> {
+            protocol_version: String,
+            #[serde(borrow)]
+            capabilities: Option<&'r RawValue>,
+        }
+        let initialized: Initialized<'_> = serde_json::from_str(result.get()).ok()?;
+        Some(Self {
+            version: version(&initialized.protocol_version)?,
+            features: initialized.capabilities.map(announced).unwrap_or_default(),
+        })
+    }
+}
+
+/// What the capabilities of a server say that it understands. What cannot be read announces nothing.
+fn announced(capabilities: &RawValue) -> Features {
+    #[derive(Deserialize)]
+    struct Capabilities {
+        experimental: Experimental,
+    }
+    #[derive(Deserialize)]
+    struct Experimental {
+        cpex: Announced,
+    }
+    #[derive(Deserialize)]
+    struct Announced {
+        features: Vec<String>,
+    }
+    let read = serde_json::from_str(capabilities.get());
+    let features = read.map_or_else(|_| Vec::new(), |read: Capabilities| read.experimental.cpex.features);
+    Features::announced(features.iter().map(String::as_str))
+}
 
 /// The parameters of `tools/call`.
 #[derive(Deserialize)]
@@ -67,6 +122,8 @@ pub(super) fn read_call(arguments: Option<&RawValue>) -> Result<Call, WrongArgum
         payload: Option<&'a RawValue>,
         #[serde(borrow)]
         context: Option<&'a RawValue>,
+        #[serde(borrow)]
+        extensions: Option<&'a RawValue>,
     }
     let arguments = object::<Arguments<'_>>(arguments)?;
     let dynamic = |field, raw: Option<&RawValue>| {
@@ -77,6 +134,10 @@ pub(super) fn read_call(arguments: Option<&RawValue>) -> Result<Call, WrongArgum
         plugin: string("plugin_name", arguments.plugin_name)?,
         payload: dynamic("payload", arguments.payload)?,
         context: dynamic("context", arguments.context)?,
+        extensions: match arguments.extensions {
+            None => None,
+            extensions => Some(dynamic("extensions", extensions)?),
+        },
     })
 }
 
@@ -94,12 +155,16 @@ fn string(field: &'static str, raw: Option<&RawValue>) -> Result<String, WrongAr
     raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).ok_or(WrongArgument(field, "a string"))
 }
 
-/// The parameters that run a hook.
-pub(super) fn call_params(call: &Call) -> String {
+/// The parameters that run a hook of a server that understands this.
+pub(super) fn call_params(call: &Call, server: Features) -> String {
+    let extensions = call.extensions.as_ref().filter(|_| server.extensions);
+    let extensions = extensions
+        .map(|extensions| format!(r#","extensions":{}"#, on_one_line(extensions.as_str())))
+        .unwrap_or_default();
     let (hook, plugin) = (quoted(&call.hook), quoted(&call.plugin));
     let (payload, context) = (on_one_line(call.payload.as_str()), on_one_line(call.context.as_str()));
     format!(
-        r#"{{"name":"{INVOKE}","arguments":{{"hook_type":{hook},"plugin_name":{plugin},"payload":{payload},"context":{context}}}}}"#
+        r#"{{"name":"{INVOKE}","arguments":{{"hook_type":{hook},"plugin_name":{plugin},"payload":{payload},"context":{context}{extensions}}}}}"#
     )
 }
 

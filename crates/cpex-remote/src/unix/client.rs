@@ -80,6 +80,19 @@ impl Client {
         Ok(self.in_time(asked).await?.config)
     }
 
+    /// Asks the server for a sign of life (the plugin's configuration), without waiting behind calls.
+    ///
+    /// # Errors
+    /// If it gives none.
+    pub async fn health(&self) -> Result<(), RemoteError> {
+        let name = &self.plugin;
+        let asked = self.exchange_now(
+            |_| Ok(GetPluginConfigRequest { name: name.clone() }),
+            |_: GetPluginConfigResponse| Ok(()),
+        );
+        self.in_time(asked).await
+    }
+
     /// Runs a hook of the plugin.
     ///
     /// # Errors
@@ -105,6 +118,14 @@ impl Client {
         read: impl FnOnce(A) -> Result<T, RemoteError>,
     ) -> Result<T, RemoteError> {
         let _permit = self.permits.acquire().await;
+        self.exchange_now(request, read).await
+    }
+
+    async fn exchange_now<Q: Message, A: Message + Default, T>(
+        &self,
+        request: impl Fn(Features) -> Result<Q, RemoteError>,
+        read: impl FnOnce(A) -> Result<T, RemoteError>,
+    ) -> Result<T, RemoteError> {
         loop {
             let (mut connection, fresh) = match self.take() {
                 Some(kept) => (kept, false),

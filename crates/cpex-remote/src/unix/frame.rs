@@ -71,16 +71,21 @@ pub(super) fn frame(message: &impl Message, limit: usize) -> Result<Bytes, usize
     Ok(frame.freeze())
 }
 
-/// A message for a peer with these features as a frame; without them if that is what it takes to fit.
+/// A message for a peer with these features as a frame, without texts of what other fields say as well if it takes that
+/// to fit; its size if it is still too large.
 pub(super) fn frame_for<M: Message, E>(
     peer: Features,
     limit: usize,
     message: impl Fn(Features) -> Result<M, E>,
 ) -> Result<Result<Bytes, usize>, E> {
-    match frame(&message(peer)?, limit) {
-        Err(_) if peer != Features::default() => Ok(frame(&message(Features::default())?, limit)),
-        framed => Ok(framed),
+    let mut framed = Err(0);
+    for features in peer.down_to_size() {
+        framed = frame(&message(features)?, limit);
+        if framed.is_ok() {
+            break;
+        }
     }
+    Ok(framed)
 }
 
 fn truncated(error: std::io::Error) -> FrameError {

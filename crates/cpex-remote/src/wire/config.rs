@@ -6,7 +6,7 @@ use super::{
 use crate::json::Json;
 
 /// The names of what this crate understands beyond CPEX 0.1.x, as a server announces them.
-pub const FEATURES: [&str; 2] = ["json", "context"];
+pub const FEATURES: [&str; 3] = ["json", "context", "extensions"];
 
 /// What a peer understands beyond CPEX 0.1.x.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,28 @@ pub struct Features {
     pub json: bool,
     /// Contexts as JSON text.
     pub context: bool,
+    /// The extensions of a call.
+    pub extensions: bool,
+}
+
+impl Features {
+    /// What a peer that announces these names understands.
+    pub(crate) fn announced<'n>(names: impl Iterator<Item = &'n str> + Clone) -> Self {
+        let announces = |feature| names.clone().any(|name| name == feature);
+        let [json, context, extensions] = FEATURES.map(announces);
+        Self { json, context, extensions }
+    }
+
+    /// What a message may be written with, the fullest first. Texts that say what other fields say as well are left out
+    /// of a message that is too large; extensions are not, for nothing else says them.
+    #[cfg(any(feature = "grpc", feature = "unix"))]
+    pub(crate) fn down_to_size(self) -> impl Iterator<Item = Self> {
+        let shorter = Self { json: false, ..self };
+        let shortest = Self { context: false, ..shorter };
+        let all =
+            [Some(self), (shorter != self).then_some(shorter), (shortest != shorter).then_some(shortest)];
+        all.into_iter().flatten()
+    }
 }
 
 /// A server's answer about one plugin.
@@ -43,8 +65,7 @@ impl GetPluginConfigResponse {
     /// What the server understands.
     #[must_use]
     pub fn features(&self) -> Features {
-        let announces = |name| self.features.iter().any(|feature| feature == name);
-        Features { json: announces(FEATURES[0]), context: announces(FEATURES[1]) }
+        Features::announced(self.features.iter().map(String::as_str))
     }
 
     /// What the server said.

@@ -15,7 +15,7 @@ pub struct GetPluginConfigResponse {
     /// Its configuration.
     #[prost(message, optional, tag = "2")]
     pub config: ::core::option::Option<crate::wire::Struct>,
-    /// What this server understands beyond CPEX 0.1.x: "json", "context".
+    /// What this server understands beyond CPEX 0.1.x: "json", "context", "extensions".
     #[prost(string, repeated, tag = "100")]
     pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
@@ -47,6 +47,10 @@ pub struct InvokeHookRequest {
     /// Feature "json": the payload as JSON text, numbers exact.
     #[prost(string, tag = "100")]
     pub payload_json: ::prost::alloc::string::String,
+    /// Feature "extensions": the extensions that the plugin may see, as JSON text. What the plugin makes of them is
+    /// `modified_extensions` of the result.
+    #[prost(string, tag = "101")]
+    pub extensions_json: ::prost::alloc::string::String,
 }
 /// What came of a hook.
 #[derive(Clone, PartialEq, ::prost::Message)]

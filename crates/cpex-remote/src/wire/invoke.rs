@@ -19,6 +19,9 @@ pub enum InvalidRequest {
     /// The context.
     #[error("context: {0}")]
     Context(#[source] Unreadable),
+    /// The extensions.
+    #[error("extensions: {0}")]
+    Extensions(#[source] Unreadable),
 }
 
 /// A reply cannot be read, or it answers something else. It is never taken for an allow.
@@ -61,14 +64,19 @@ impl InvokeHookRequest {
     /// Encodes a call for a peer with these features.
     ///
     /// # Errors
-    /// If payload or context is not an object, or holds what the wire cannot carry.
+    /// If payload, context or extensions are not an object, or hold what the wire cannot carry.
     pub fn from_call(call: &Call, peer: Features) -> Result<Self, NotEncodable> {
+        if call.extensions.as_ref().is_some_and(|extensions| !extensions.is_object()) {
+            return Err(NotEncodable::NotAnObject);
+        }
+        let extensions = call.extensions.as_ref().filter(|_| peer.extensions);
         Ok(Self {
             hook_type: call.hook.clone(),
             plugin_name: call.plugin.clone(),
             payload: Some(Struct::from_json(&call.payload)?),
             context: Some(PluginContext::from_json(&call.context, peer.context.then_some(&call.context))?),
             payload_json: if peer.json { call.payload.as_str().to_owned() } else { String::new() },
+            extensions_json: extensions.map(|text| text.as_str().to_owned()).unwrap_or_default(),
         })
     }
 
@@ -78,6 +86,7 @@ impl InvokeHookRequest {
         Features {
             json: !self.payload_json.is_empty(),
             context: self.context.as_ref().is_some_and(|context| !context.context_json.is_empty()),
+            extensions: !self.extensions_json.is_empty(),
         }
     }
 
@@ -87,11 +96,14 @@ impl InvokeHookRequest {
     /// If a part cannot be read.
     pub fn into_call(self, numbers: Numbers) -> Result<Call, InvalidRequest> {
         let payload = either(self.payload_json, || self.payload.unwrap_or_default().to_json(numbers));
+        let extensions =
+            Some(self.extensions_json).filter(|text| !text.is_empty()).map(an_object).transpose();
         Ok(Call {
             hook: self.hook_type,
             plugin: self.plugin_name,
             payload: payload.map_err(InvalidRequest::Payload)?,
             context: context(self.context.unwrap_or_default(), numbers).map_err(InvalidRequest::Context)?,
+            extensions: extensions.map_err(InvalidRequest::Extensions)?,
         })
     }
 }
@@ -181,9 +193,10 @@ fn context(mut sent: PluginContext, numbers: Numbers) -> Result<Json, Unreadable
 
 /// The field of JSON text if it was sent, else what the older fields say.
 fn either(text: String, older: impl FnOnce() -> Result<Json, InvalidStruct>) -> Result<Json, Unreadable> {
-    if text.is_empty() {
-        return Ok(older()?);
-    }
+    if text.is_empty() { Ok(older()?) } else { an_object(text) }
+}
+
+fn an_object(text: String) -> Result<Json, Unreadable> {
     let json = Json::new(text)?;
     if json.is_object() { Ok(json) } else { Err(Unreadable::NotAnObject) }
 }

@@ -13,6 +13,10 @@
 #[rustfmt::skip]
 mod cpex;
 
+/// The descriptors of the messages and services of `proto/cpex.proto`, encoded.
+#[cfg(feature = "grpc")]
+pub(crate) const DESCRIPTORS: &[u8] = include_bytes!("cpex.fds");
+
 mod decode;
 mod encode;
 mod structs;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use cpex_remote::Secret;
 use cpex_remote::tls::Identity;
 use pkcs8::pkcs5::pbes2;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
 
 /// What encrypted keys open with.
 pub(crate) const PASSWORD: &str = "open sesame";
@@ -35,10 +35,17 @@ impl Authority {
         self.directory.path().join("ca.pem")
     }
 
-    /// A certificate for this name.
+    /// A certificate for this name, a host's or a URI; its subject's is the same.
     pub(crate) fn identity(&self, name: &str) -> Identity {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let mut params = match name.contains("://") {
+            true => CertificateParams::default(),
+            false => CertificateParams::new(vec![name.to_owned()]).unwrap(),
+        };
+        if name.contains("://") {
+            params.subject_alt_names = vec![SanType::URI(name.try_into().unwrap())];
+        }
+        params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Identity {
             certfile: self.write(name, "crt", &certificate.pem()),
@@ -64,7 +71,7 @@ impl Authority {
     }
 
     fn write(&self, name: &str, kind: &str, pem: &str) -> PathBuf {
-        let path = self.directory.path().join(format!("{name}.{kind}"));
+        let path = self.directory.path().join(format!("{}.{kind}", name.replace('/', "_")));
         fs::write(&path, pem).unwrap();
         path
     }

@@ -12,12 +12,8 @@ pub(crate) fn call(name: &str, args: Value) -> Call {
     let context = json!({"state": {}, "metadata": {}, "global_context": {
         "request_id": "r", "user": "alice", "content_type": "ct", "state": {"sk": true}, "metadata": {},
     }});
-    Call {
-        hook: "tool_pre_invoke".to_owned(),
-        plugin: NAME.to_owned(),
-        payload: Json::new(payload.to_string()).unwrap(),
-        context: Json::new(context.to_string()).unwrap(),
-    }
+    let (payload, context) = (payload.to_string(), context.to_string());
+    Call::new("tool_pre_invoke", NAME, Json::new(payload).unwrap(), Json::new(context).unwrap())
 }
 
 /// The value of a text.

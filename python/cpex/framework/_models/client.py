@@ -2,9 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 from cpex.framework._models.enums import TransportType
 from cpex.framework._models.sockets import HIJACK_ADVICE, RESTRICT_ADVICE, UDS_TLS_ERROR, resolve_uds
@@ -15,7 +15,46 @@ from cpex.framework.validators import validate_plugin_url
 _SCRIPT_SUFFIXES = (PYTHON_SUFFIX, ".sh")
 
 
-class MCPClientConfig(BaseModel, defer_build=True):
+def _is_unset(value: Any) -> bool:
+    return value is None
+
+
+class BreakerConfig(BaseModel, defer_build=True):
+    """When a server that keeps failing is left alone, and for how long."""
+
+    failures: int = Field(default=5, ge=1)
+    """Failures in a row after which no calls go to the server for a while."""
+    wait: float = Field(default=1.0, gt=0)
+    """Seconds without calls; then one is tried. Doubled each time that one fails."""
+    longest_wait: float = Field(default=5.0, gt=0)
+    """The most seconds without calls."""
+    successes: int = Field(default=2, ge=1)
+    """Calls in a row that must succeed before all calls go to the server again."""
+
+
+class RemoteOptions(BaseModel, defer_build=True):
+    """What the transports have in common, beside the fields of CPEX 0.1.x. In dumps only when set."""
+
+    endpoints: list[str] | None = Field(default=None, min_length=1, repr=False, exclude_if=_is_unset)
+    """Servers that all have the plugin, written like the address of the transport; the address may be left out beside
+    them. A call goes to the one with the fewest calls under way; one that it does not reach is left out."""
+    breaker: BreakerConfig | None = Field(default=None, repr=False, exclude_if=_is_unset)
+    """When a server that keeps failing is left alone."""
+
+    @classmethod
+    def _with_address(cls, data: Any, address: str, *alternatives: str) -> Any:
+        """Make the first of the servers the address, unless there is one."""
+        endpoints = data.get("endpoints") if isinstance(data, dict) else None
+        if not isinstance(endpoints, list) or not endpoints or any(data.get(name) for name in (address, *alternatives)):
+            return data
+        return {**data, address: endpoints[0]}
+
+    def _addresses(self, address: str | None) -> list[str]:
+        """List the servers, each once."""
+        return list(dict.fromkeys(filter(None, (address, *(self.endpoints or ())))))
+
+
+class MCPClientConfig(RemoteOptions, defer_build=True):
     """How an external plugin is reached over MCP."""
 
     proto: TransportType
@@ -39,6 +78,30 @@ class MCPClientConfig(BaseModel, defer_build=True):
     """How often a lost connection is tried again."""
     reconnect_delay: float = Field(default=0.1)
     """Seconds before the first new try; doubled for each further one."""
+    timeout: float | None = Field(default=None, gt=0, repr=False, exclude_if=_is_unset)
+    """Seconds to wait for an answer; absent: `PLUGINS_HTTPX_READ_TIMEOUT`."""
+    token: SecretStr | None = Field(default=None, repr=False, exclude_if=_is_unset)
+    """Shown to the server with every request; absent: `PLUGINS_CLIENT_TOKEN`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_address(cls, data: Any) -> Any:
+        return cls._with_address(data, "url", "script", "cmd")
+
+    @field_validator("endpoints")
+    @classmethod
+    def validate_endpoints(cls, endpoints: list[str] | None) -> list[str] | None:
+        """Checks each URL as `url` is.
+
+        Args:
+            endpoints: The URLs as configured.
+
+        Returns:
+            The same list.
+        """
+        for at, url in enumerate(endpoints or ()):
+            validate_plugin_url(url, f"endpoints[{at}]")
+        return endpoints
 
     @field_validator("url")
     @classmethod
@@ -191,10 +254,22 @@ class MCPClientConfig(BaseModel, defer_build=True):
             raise ValueError("script/cmd/env/cwd are only valid for STDIO transport")
         if self.uds and self.proto is not TransportType.STREAMABLEHTTP:
             raise ValueError("uds is only valid for STREAMABLEHTTP transport")
+        if stdio and (self.endpoints or self.token):
+            raise ValueError("endpoints and token are only valid for STREAMABLEHTTP transport")
+        if self.uds and len(self.addresses()) > 1:
+            raise ValueError("endpoints: uds is one server, and its url one address")
         return self
 
+    def addresses(self) -> list[str]:
+        """Lists the servers.
 
-class GRPCClientConfig(BaseModel, defer_build=True):
+        Returns:
+            Their URLs, each once; none for a server that is started.
+        """
+        return self._addresses(self.url)
+
+
+class GRPCClientConfig(RemoteOptions, defer_build=True):
     """How an external plugin is reached over gRPC: by address or by Unix socket."""
 
     target: str | None = Field(default=None)
@@ -202,7 +277,35 @@ class GRPCClientConfig(BaseModel, defer_build=True):
     uds: str | None = Field(default=None)
     """Unix socket of the server, in place of `target`."""
     tls: GRPCClientTLSConfig | None = None
-    """Certificates and checks; absent: plaintext."""
+    """Certificates and checks; absent: those of `PLUGINS_GRPC_CLIENT_MTLS_*`, else plaintext."""
+    reconnect_attempts: int | None = Field(default=None, ge=0, repr=False, exclude_if=_is_unset)
+    """How often a lost connection is tried again; absent: 3 times."""
+    reconnect_delay: float | None = Field(default=None, ge=0, repr=False, exclude_if=_is_unset)
+    """Seconds before the first new try; doubled for each further one; absent: 0.1."""
+    timeout: float | None = Field(default=None, gt=0, repr=False, exclude_if=_is_unset)
+    """Seconds to wait for an answer; absent: as long as the plugin may take."""
+    token: SecretStr | None = Field(default=None, repr=False, exclude_if=_is_unset)
+    """Shown to the server with every call; absent: `PLUGINS_GRPC_CLIENT_TOKEN`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_address(cls, data: Any) -> Any:
+        return cls._with_address(data, "target", "uds")
+
+    @field_validator("endpoints")
+    @classmethod
+    def validate_endpoints(cls, endpoints: list[str] | None) -> list[str] | None:
+        """Checks the form of each address, as that of `target` is.
+
+        Args:
+            endpoints: The addresses as configured.
+
+        Returns:
+            The same list.
+        """
+        for target in endpoints or ():
+            cls.validate_target(target)
+        return endpoints
 
     @field_validator("target")
     @classmethod
@@ -255,6 +358,8 @@ class GRPCClientConfig(BaseModel, defer_build=True):
             raise ValueError("gRPC client cannot have both 'target' and 'uds' configured")
         if self.uds and self.tls:
             raise ValueError(UDS_TLS_ERROR)
+        if self.uds and self.endpoints:
+            raise ValueError("gRPC client cannot have both 'uds' and 'endpoints' configured")
         return self
 
     def get_target(self) -> str:
@@ -265,8 +370,16 @@ class GRPCClientConfig(BaseModel, defer_build=True):
         """
         return f"unix://{self.uds}" if self.uds else self.target or ""
 
+    def addresses(self) -> list[str]:
+        """Lists the servers.
 
-class UnixSocketClientConfig(BaseModel, defer_build=True):
+        Returns:
+            Their addresses in gRPC's notation, each once.
+        """
+        return self._addresses(self.get_target())
+
+
+class UnixSocketClientConfig(RemoteOptions, defer_build=True):
     """How an external plugin is reached over a raw Unix socket."""
 
     path: str = Field()
@@ -277,6 +390,26 @@ class UnixSocketClientConfig(BaseModel, defer_build=True):
     """Seconds before the first new try; doubled for each further one."""
     timeout: float = Field(default=30.0)
     """Seconds to wait for an answer."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_address(cls, data: Any) -> Any:
+        return cls._with_address(data, "path")
+
+    @field_validator("endpoints")
+    @classmethod
+    def validate_endpoints(cls, endpoints: list[str] | None) -> list[str] | None:
+        """Checks the form of each path, as that of `path` is.
+
+        Args:
+            endpoints: The paths as configured.
+
+        Returns:
+            The same list.
+        """
+        for path in endpoints or ():
+            cls.validate_path(path)
+        return endpoints
 
     @field_validator("path")
     @classmethod
@@ -297,3 +430,11 @@ class UnixSocketClientConfig(BaseModel, defer_build=True):
         if not os.path.isabs(path):
             raise ValueError(f"Unix socket path must be absolute, got '{path}'")
         return path
+
+    def addresses(self) -> list[str]:
+        """Lists the servers.
+
+        Returns:
+            The paths of their sockets, each once.
+        """
+        return self._addresses(self.path)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pydantic_core
 
 from cpex.framework.errors import PluginError, convert_exception_to_error
-from cpex.framework.models import PluginContext, PluginErrorModel
+from cpex.framework.extensions.extensions import Extensions
+from cpex.framework.models import PluginContext, PluginErrorModel, PluginResult
 
 if TYPE_CHECKING:
     from cpex import _core
@@ -66,9 +67,7 @@ class Desk:
         name = call.plugin
         try:
             context = PluginContext.model_validate_json(call.context)
-            result = await self._manager.invoke_hook_for_plugin(
-                name, call.hook, call.payload, context, payload_as_json=True
-            )
+            result = await self._run(call, context)
             text = result.__pydantic_serializer__.to_json(result)
             kept = None if context.is_empty() else context.__pydantic_serializer__.to_json(context)
             call.answer(text, kept, result.continue_processing)
@@ -76,6 +75,17 @@ class Desk:
             _fail(call, error_model(error, name))
         finally:
             self._tasks.pop(call.id, None)
+
+    async def _run(self, call: _core.PluginCall, context: PluginContext) -> PluginResult[Any]:
+        manager, text = self._manager, call.extensions
+        hook_ref = None if text is None else manager._registry.get_plugin_hook_by_name(call.plugin, call.hook)
+        if text is None or hook_ref is None:
+            return await manager.invoke_hook_for_plugin(
+                call.plugin, call.hook, call.payload, context, payload_as_json=True
+            )
+        payload = hook_ref.plugin_ref.plugin.json_to_payload(call.hook, call.payload)
+        extensions = Extensions.model_validate_json(text)
+        return await manager._get_executor().execute_plugin(hook_ref, payload, context, False, extensions=extensions)
 
 
 def error_model(error: Exception, plugin_name: str) -> PluginErrorModel:

@@ -56,6 +56,7 @@ class Listen:
         token: Asked of every peer, as `Authorization: Bearer …`.
         allowed_hosts: Names by which the server may be called; empty for this machine's own, or any if others reach it.
         allowed_origins: Web pages that may ask, likewise.
+        allowed_clients: Names of which a client's certificate must have one, as `dns:gateway.internal`; empty for any.
         sessions: Whether an MCP server remembers its peers; without, replicas can share the requests.
         max_connections: Connections at a time.
         max_calls: Calls at a time.
@@ -72,6 +73,7 @@ class Listen:
     token: str | None = field(default=None, repr=False)
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    allowed_clients: tuple[str, ...] = ()
     sessions: bool = True
     max_connections: int = 1024
     max_calls: int = 256
@@ -186,7 +188,13 @@ def status_beside(listen: Listen) -> Listen | None:
     if listen.transport != "mcp" or listen.tls is None or listen.port == 0:
         return None
     return replace(
-        listen, transport="status", port=listen.port + STATUS_PORT_DISTANCE, tls=None, insecure=True, token=None
+        listen,
+        transport="status",
+        port=listen.port + STATUS_PORT_DISTANCE,
+        tls=None,
+        insecure=True,
+        token=None,
+        allowed_clients=(),
     )
 
 

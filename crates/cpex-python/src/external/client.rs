@@ -1,0 +1,248 @@
+//! A plugin on its servers, for a Python program.
+
+use std::collections::HashMap;
+use std::mem;
+use std::path::PathBuf;
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cpex_remote::balance::{BalanceError, Balanced, BreakerConfig, State};
+use cpex_remote::tls::ClientTls;
+use cpex_remote::{Call, Json, Outcome, RemoteConfig, RemoteError, Reply};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+use tokio::time::{sleep, timeout};
+
+use super::config::{Options, Started, Tls};
+use super::failure::{About, Transport, may_pass};
+use crate::remote::{self, Begun, Finish};
+
+/// Before the second and the third attempt to reach a server for the first time.
+const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+
+/// For one attempt to reach a server for the first time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A larger call is written on the thread of the network, not while everybody waits for the interpreter.
+const LARGE: usize = 64 * 1024;
+
+/// A client of one plugin on one server or several.
+#[pyclass(frozen, module = "cpex._core")]
+pub(crate) struct ExternalClient {
+    about: Arc<About>,
+    endpoints: Vec<RemoteConfig>,
+    breaker: BreakerConfig,
+    /// Locked only by who holds the interpreter and does not let go of it meanwhile: it is free in a forked child.
+    here: Mutex<Here>,
+}
+
+/// The connections of a process.
+struct Here {
+    process: u32,
+    balanced: Arc<Balanced>,
+}
+
+impl Here {
+    fn new(plugin: &str, endpoints: &[RemoteConfig], breaker: BreakerConfig) -> Self {
+        let balanced = Balanced::new(plugin, endpoints.to_vec(), breaker);
+        Self { process: process::id(), balanced: Arc::new(balanced) }
+    }
+}
+
+impl ExternalClient {
+    fn make(
+        plugin: String,
+        transport: Transport,
+        endpoints: impl Iterator<Item = PyResult<RemoteConfig>>,
+        options: &Options,
+    ) -> PyResult<Self> {
+        let endpoints = endpoints.collect::<PyResult<Vec<_>>>()?;
+        let breaker = options.breaker()?;
+        let here = Mutex::new(Here::new(&plugin, &endpoints, breaker));
+        let targets = endpoints.iter().map(RemoteConfig::target).collect::<Vec<_>>().join(", ");
+        Ok(Self { about: Arc::new(About { plugin, transport, targets }), endpoints, breaker, here })
+    }
+
+    /// The connections of this process. Those that it was forked with are the parent's, and so is what drives them.
+    fn balanced(&self) -> Arc<Balanced> {
+        let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
+        if here.process != process::id() {
+            let new = Here::new(&self.about.plugin, &self.endpoints, self.breaker);
+            mem::forget(mem::replace(&mut *here, new));
+        }
+        here.balanced.clone()
+    }
+}
+
+#[pymethods]
+impl ExternalClient {
+    #[staticmethod]
+    fn unix(plugin: String, paths: Vec<PathBuf>, options: Options) -> PyResult<Self> {
+        let endpoints = paths.into_iter().map(|path| options.unix(path));
+        Self::make(plugin, Transport::Unix, endpoints, &options)
+    }
+
+    #[staticmethod]
+    fn grpc(plugin: String, targets: Vec<String>, tls: Option<Tls>, options: Options) -> PyResult<Self> {
+        let tls = tls.map(ClientTls::from);
+        if let Some(tls) = &tls {
+            check(&plugin, tls)?;
+        }
+        let endpoints = targets.iter().map(|target| options.grpc(target, tls.clone()));
+        Self::make(plugin, Transport::Grpc, endpoints, &options)
+    }
+
+    #[staticmethod]
+    fn http(
+        plugin: String,
+        urls: Vec<String>,
+        uds: Option<PathBuf>,
+        tls: Tls,
+        options: Options,
+    ) -> PyResult<Self> {
+        let tls = ClientTls::from(tls);
+        if urls.iter().any(|url| url.starts_with("https:")) {
+            check(&plugin, &tls)?;
+        }
+        let endpoints = urls.into_iter().map(|url| options.http(url, uds.clone(), tls.clone()));
+        Self::make(plugin, Transport::Http, endpoints, &options)
+    }
+
+    #[staticmethod]
+    fn stdio(plugin: String, server: Started, options: Options) -> PyResult<Self> {
+        let endpoint = options.stdio(server.into());
+        Self::make(plugin, Transport::Stdio, [endpoint].into_iter(), &options)
+    }
+
+    /// Reaches a server for the first time: its configuration of the plugin as JSON, or None if it has none.
+    fn connect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let (balanced, about) = (self.balanced(), self.about.clone());
+        let transport = about.transport;
+        let asking = async move { ask_for_config(&balanced, transport).await };
+        awaitable(py, asking, move |py, asked| match asked {
+            Ok(Some(config)) => Ok(bytes(py, &config).into_any().unbind()),
+            Ok(None) => Ok(py.None()),
+            Err((error, attempts)) => Err(about.no_connection(py, &error, attempts)),
+        })
+    }
+
+    /// Runs a hook: its result and, if one came back, the context, both as JSON.
+    fn invoke<'py>(
+        &self,
+        py: Python<'py>,
+        hook: String,
+        payload: &Bound<'py, PyBytes>,
+        context: &Bound<'py, PyBytes>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let call = Call {
+            hook,
+            plugin: self.about.plugin.clone(),
+            payload: json(payload)?,
+            context: json(context)?,
+        };
+        let (balanced, about) = (self.balanced(), self.about.clone());
+        let asking = async move {
+            if call.payload.as_str().len() + call.context.as_str().len() > LARGE {
+                tokio::task::yield_now().await;
+            }
+            balanced.invoke(&call).await
+        };
+        awaitable(py, asking, move |py, answered| match answered {
+            Ok(Reply { outcome: Outcome::Result(result), context, .. }) => {
+                let context = context.as_ref().map(|context| bytes(py, context));
+                Ok(PyTuple::new(py, [Some(bytes(py, &result)), context])?.into_any().unbind())
+            }
+            Ok(Reply { outcome: Outcome::Error(error), .. }) => Err(about.plugin_failed(py, &error)),
+            Err(error) => Err(about.no_answer(py, &error)),
+        })
+    }
+
+    /// Of each server: where it is, what is done with calls for it, and how many are under way.
+    fn status(&self) -> Vec<HashMap<&'static str, Value>> {
+        let state = |state| match state {
+            State::Closed => "closed",
+            State::Open { .. } => "open",
+            State::HalfOpen => "half_open",
+        };
+        let servers = self.balanced().status().into_iter();
+        servers
+            .map(|server| {
+                HashMap::from([
+                    ("target", Value::Text(server.target)),
+                    ("breaker", Value::Text(state(server.state).to_owned())),
+                    ("outstanding", Value::Count(server.outstanding)),
+                ])
+            })
+            .collect()
+    }
+
+    /// Says goodbye to the servers.
+    fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let balanced = self.balanced();
+        awaitable(py, async move { balanced.close().await }, |py, ()| Ok(py.None()))
+    }
+}
+
+#[derive(IntoPyObject)]
+enum Value {
+    Text(String),
+    Count(usize),
+}
+
+/// What to await; what it would come to, if that is known at once.
+fn awaitable<'py, T: Send + 'static>(
+    py: Python<'py>,
+    future: impl Future<Output = T> + Send + 'static,
+    finish: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+) -> PyResult<Bound<'py, PyAny>> {
+    let future = async move {
+        let ended = future.await;
+        Box::new(move |py: Python<'_>| finish(py, ended)) as Finish
+    };
+    match remote::begin(py, Box::pin(future))? {
+        Begun::Ended(object) => object,
+        Begun::Waits(awaitable) => Ok(awaitable),
+    }
+}
+
+/// Asks until there is an answer; with an error, how often it has asked.
+async fn ask_for_config(
+    balanced: &Balanced,
+    transport: Transport,
+) -> Result<Option<Json>, (BalanceError, usize)> {
+    let waits = if matches!(transport, Transport::Grpc | Transport::Http) { &WAITS[..] } else { &[] };
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let asked = timeout(PATIENCE, balanced.plugin_config()).await;
+        let error = match asked.unwrap_or(Err(RemoteError::TimedOut(PATIENCE).into())) {
+            Ok(config) => return Ok(config),
+            Err(error) => error,
+        };
+        match waits.get(attempts - 1) {
+            Some(wait) if may_pass(&error) => sleep(*wait).await,
+            // A server on a Unix socket need not say what it knows.
+            _ if transport == Transport::Unix && !may_pass(&error) => return Ok(None),
+            _ => return Err((error, attempts)),
+        }
+    }
+}
+
+/// Certificates and keys that cannot be used are told at once, not at the first handshake.
+fn check(plugin: &str, tls: &ClientTls) -> PyResult<()> {
+    tls.load(&[]).map(drop).map_err(|error| {
+        PyValueError::new_err(format!("Failed to configure SSL context for plugin '{plugin}': {error}"))
+    })
+}
+
+fn json(text: &Bound<'_, PyBytes>) -> PyResult<Json> {
+    let wrong = |error: &dyn std::error::Error| PyValueError::new_err(error.to_string());
+    let text = std::str::from_utf8(text.as_bytes()).map_err(|error| wrong(&error))?;
+    Json::new(text).map_err(|error| wrong(&error))
+}
+
+fn bytes<'py>(py: Python<'py>, json: &Json) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, json.as_str().as_bytes())
+}

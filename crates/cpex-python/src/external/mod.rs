@@ -1,0 +1,9 @@
+//! External plugins: clients whose calls a Python program waits for.
+//!
+//! Payloads, contexts and results pass through as JSON bytes; pydantic writes and reads them.
+
+mod client;
+mod config;
+mod failure;
+
+pub(crate) use client::ExternalClient;

@@ -1,0 +1,176 @@
+//! Peers that mean harm, over real sockets: a server answers its callers, and its memory stays within bounds.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[allow(dead_code, reason = "no call here fails")]
+mod words;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use cpex_remote::mcp::{Endpoint, Http};
+use cpex_remote::{Remote, RemoteConfig, grpc, mcp, unix};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::json;
+use words::call;
+
+/// As many connections as do nothing.
+const IDLE: usize = 10_000;
+/// As many as begin something that they do not end.
+const BEGUN: usize = 200;
+/// What a server may take for all of them, in KiB.
+const MEMORY: u64 = 384 * 1024;
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A server in a process of its own.
+struct Server {
+    child: Child,
+    address: String,
+    config: RemoteConfig,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    fn start(kind: &str, directory: &Path) -> Self {
+        let path = directory.join("s");
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = match kind {
+            "unix" => path.display().to_string(),
+            _ => format!("127.0.0.1:{port}"),
+        };
+        let config = match kind {
+            "unix" => RemoteConfig::Unix(unix::ClientConfig::new(path)),
+            "grpc" => RemoteConfig::Grpc(grpc::ClientConfig::new(grpc::Target::Tcp(address.clone()))),
+            _ => {
+                let http = Http::new(format!("http://{address}/mcp"));
+                RemoteConfig::Mcp(mcp::ClientConfig::new(Endpoint::Http(http)))
+            }
+        };
+        let binary = std::env::current_exe().unwrap().parent().unwrap().join("../examples/probe_server");
+        let connections = (2 * IDLE).to_string();
+        let mut child = Command::new(binary)
+            .args([kind, &address, &connections])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = [0; 6];
+        child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+        assert_eq!(&ready, b"READY\n");
+        Self { child, address, config }
+    }
+
+    fn connect(&self) -> Box<dyn Peer> {
+        match &self.config {
+            RemoteConfig::Unix(config) => Box::new(UnixStream::connect(&config.path).unwrap()),
+            _ => Box::new(TcpStream::connect(&self.address).unwrap()),
+        }
+    }
+
+    /// The most memory that it has had, in KiB.
+    fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    async fn is_well(&self) {
+        let asking = async {
+            let client = Remote::connect(words::NAME, self.config.clone()).await.unwrap();
+            client.invoke(&call("allow", json!({}))).await.unwrap();
+        };
+        tokio::time::timeout(PATIENCE, asking).await.unwrap();
+    }
+}
+
+trait Peer: Write + Send {
+    fn half_close(&self);
+}
+
+impl Peer for TcpStream {
+    fn half_close(&self) {
+        // A server may have closed the whole.
+        let _ = self.shutdown(Shutdown::Write);
+    }
+}
+
+impl Peer for UnixStream {
+    fn half_close(&self) {
+        let _ = self.shutdown(Shutdown::Write);
+    }
+}
+
+/// This process may hold so many files.
+fn may_hold(files: usize) -> bool {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    getrlimit(Resource::Nofile).current.is_none_or(|most| most >= files as u64)
+}
+
+/// What a peer may begin with and not go on.
+fn beginnings(kind: &str) -> Vec<Vec<u8>> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let post = "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\naccept: */*\r\n";
+    let mut all = vec![vec![0xff; 64 * 1024], b"\0".to_vec(), b"GET / HT".to_vec()];
+    all.extend(match kind {
+        // Two gigabytes, 16 MiB, a length and the first byte.
+        "unix" => vec![b"\x80\0\0\0".to_vec(), b"\x01\0\0\0".to_vec(), b"\0\xff\xff\xff\x0a".to_vec()],
+        "grpc" => vec![
+            PREFACE.to_vec(),
+            // Headers that never end, and a frame of 16 MiB.
+            [PREFACE, &b"\0\x40\0\x01\0\0\0\0\x01"[..], &[0x40; 1000][..]].concat(),
+            [PREFACE, &b"\xff\xff\xff\0\0\0\0\0\x01"[..]].concat(),
+        ],
+        _ => vec![
+            format!("{post}content-length: 2147483648\r\n\r\n{{").into_bytes(),
+            format!("{post}content-length: 16777216\r\n\r\n{{").into_bytes(),
+            format!("{post}transfer-encoding: chunked\r\n\r\n7fffffff\r\n{{").into_bytes(),
+            format!("GET /health HTTP/1.1\r\nx: {}", "x".repeat(1 << 20)).into_bytes(),
+            PREFACE.to_vec(),
+        ],
+    });
+    all
+}
+
+#[tokio::test]
+async fn harm_is_survived_and_memory_is_bounded() {
+    if !may_hold(IDLE + 10 * BEGUN) {
+        eprintln!("skipped: the system does not let a process hold {IDLE} connections");
+        return;
+    }
+    for kind in ["unix", "grpc", "mcp"] {
+        let directory = tempfile::tempdir().unwrap();
+        let server = Server::start(kind, directory.path());
+        let idle: Vec<_> = (0..IDLE).map(|_| server.connect()).collect();
+        server.is_well().await;
+        let of_idle = server.memory();
+        let mut begun = Vec::new();
+        for beginning in beginnings(kind) {
+            for n in 0..BEGUN {
+                let mut peer = server.connect();
+                // A server may close before it has read all.
+                let _ = peer.write_all(&beginning);
+                if n % 2 == 0 {
+                    peer.half_close();
+                }
+                begun.push(peer);
+            }
+        }
+        server.is_well().await;
+        let of_all = server.memory();
+        eprintln!("{kind}: {of_idle} KiB with {IDLE} idle connections, {of_all} KiB with all");
+        assert!(of_all < MEMORY, "{kind}: {of_idle} KiB, {of_all} KiB");
+        drop((idle, begun));
+        server.is_well().await;
+    }
+}

@@ -1,0 +1,21 @@
+"""Plugins that run in another process, `kind: external`: over MCP, gRPC or a Unix socket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cpex.framework._lazy import names_from
+
+if TYPE_CHECKING:
+    from cpex.framework.external.grpc.client import GrpcExternalPlugin
+    from cpex.framework.external.mcp.client import ExternalHookRef, ExternalPlugin
+else:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.external.grpc.client": ("GrpcExternalPlugin",),
+            "cpex.framework.external.mcp.client": ("ExternalHookRef", "ExternalPlugin"),
+        },
+    )
+
+__all__ = ["ExternalHookRef", "ExternalPlugin", "GrpcExternalPlugin"]

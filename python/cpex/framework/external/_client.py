@@ -1,0 +1,160 @@
+"""What external plugins have in common, whatever the transport."""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Awaitable
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from cpex import _core
+from cpex.framework._signature import plugin_error
+from cpex.framework.base import Plugin
+from cpex.framework.constants import IGNORE_CONFIG_EXTERNAL
+from cpex.framework.errors import sanitize_denial_metadata
+from cpex.framework.external._json import dumped, problems_of, write_back
+from cpex.framework.hooks.registry import get_hook_registry
+from cpex.framework.models import PluginConfig, PluginContext, PluginPayload, PluginResult
+
+_T = TypeVar("_T")
+
+logger = logging.getLogger("cpex.framework.external")
+
+_OF_THE_HOST = frozenset({"kind", "mcp", "grpc", "unix_socket", "required", "on_missing", "timeout_ms"})
+"""What a server has no say in."""
+
+
+class RemotePlugin(Plugin):
+    """A plugin that runs in another process. The network is Rust's, on a thread of its own.
+
+    A call that is cancelled, or takes too long, is given up on the server, too.
+    """
+
+    DROPS_NONE: ClassVar[bool] = False
+    """Whether fields that are None are left out of what is sent."""
+    TELLS_EMPTY_STATE: ClassVar[bool] = False
+    """Whether an empty global state in an answer means that it is empty, and not that nothing was said."""
+    MUST_BE_KNOWN: ClassVar[bool] = True
+    """Whether a server that does not know the plugin is an error."""
+    NOT_CONNECTED: ClassVar[str] = "Plugin session not initialized"
+    """What is said before `initialize()` and after `shutdown()`."""
+
+    def __init__(self, config: PluginConfig) -> None:
+        """Make the plugin of an entry. It connects in `initialize()`.
+
+        Args:
+            config: The plugin's entry of the configuration.
+        """
+        super().__init__(config)
+        self._client: _core.ExternalClient | None = None
+
+    @abstractmethod
+    def _make_client(self) -> _core.ExternalClient:
+        """Make the client that the entry describes.
+
+        Raises:
+            PluginError: If it describes none.
+            ValueError: If certificates or keys cannot be used.
+        """
+
+    async def initialize(self) -> None:
+        """Connect to a server of the plugin and take over what it says of it.
+
+        Raises:
+            PluginError: If no server can be reached, or it does not know the plugin.
+        """
+        await self.shutdown()
+        try:
+            client = self._make_client()
+        except ValueError as error:
+            raise plugin_error(str(error), self.name) from None
+        try:
+            self._config = self._completed(await _outcome(client.connect()))
+        except BaseException:
+            await _outcome(client.close())
+            raise
+        self._client = client
+
+    async def invoke_hook(self, hook_type: str, payload: PluginPayload, context: PluginContext) -> PluginResult[Any]:
+        """Run a hook of the plugin on its server.
+
+        Args:
+            hook_type: Name of the hook.
+            payload: What the hook is about.
+            context: The plugin's context; what the plugin changes in its states and metadata is written into it.
+
+        Returns:
+            The result of the plugin.
+
+        Raises:
+            PluginError: If the plugin fails, there is no answer, or the payload has no JSON.
+        """
+        if self._client is None:
+            raise plugin_error(self.NOT_CONNECTED, self.name)
+        result_type = self._result_type(hook_type)
+        sent = dumped(context, "context", self.name, self.DROPS_NONE)
+        answer = self._client.invoke(hook_type, dumped(payload, "payload", self.name, self.DROPS_NONE), sent)
+        text, left = answer if isinstance(answer, tuple) else await answer
+        result = self._read(result_type, text)
+        if left is not None:
+            try:
+                write_back(context, sent, left, self.TELLS_EMPTY_STATE)
+            except ValueError as error:
+                # A denial stays one, whatever is wrong beside it.
+                if result.continue_processing:
+                    raise plugin_error(f"Received invalid response. {error}", self.name) from None
+        return result
+
+    async def shutdown(self) -> None:
+        """Say goodbye to the servers."""
+        client, self._client = self._client, None
+        if client is not None:
+            await _outcome(client.close())
+
+    def _result_type(self, hook: str) -> type[PluginResult[Any]]:
+        result_type = (self._hook_results or {}).get(hook) or get_hook_registry().get_result_type(hook)
+        if result_type is None:
+            raise plugin_error(f"Hook type '{str.__str__(hook)}' not registered in hook registry", self.name)
+        return result_type
+
+    def _read(self, result_type: type[PluginResult[Any]], text: bytes) -> PluginResult[Any]:
+        """Read a result. One that does not say whether to go on is none."""
+        try:
+            result = result_type.model_validate_json(text)
+        except ValidationError as error:
+            raise plugin_error(f"Received invalid response. {problems_of(error, 'result')}", self.name) from None
+        if "continue_processing" not in result.model_fields_set:
+            raise plugin_error("Received invalid response. result: continue_processing is missing", self.name)
+        if result.denial_metadata is not None:
+            result.denial_metadata = sanitize_denial_metadata(result.denial_metadata)
+        return result
+
+    def _completed(self, remote: bytes | None) -> PluginConfig:
+        """Complete the entry with what the server says of the plugin; what the entry sets stays."""
+        if remote is None and self.MUST_BE_KNOWN:
+            raise plugin_error("Unable to retrieve configuration for external plugin", self.name)
+        if remote is None:
+            logger.warning("External plugin '%s': its server says nothing of it; its entry alone counts", self.name)
+            return self._with_hooks(self._config)
+        said = {name: value for name, value in from_json(remote).items() if name not in _OF_THE_HOST}
+        own = {name: getattr(self._config, name) for name in self._config.model_fields_set}
+        try:
+            merged = PluginConfig.model_validate({**said, **own}, context={IGNORE_CONFIG_EXTERNAL: True})
+        except ValidationError as error:
+            text = f"Unable to retrieve configuration for external plugin: {problems_of(error, 'configuration')}"
+            raise plugin_error(text, self.name) from None
+        return self._with_hooks(merged)
+
+    def _with_hooks(self, config: PluginConfig) -> PluginConfig:
+        if not config.hooks:
+            text = f"External plugin '{config.name}' has no hooks: neither its entry nor its server names one"
+            raise plugin_error(text, config.name)
+        return config
+
+
+async def _outcome(asked: _T | Awaitable[_T]) -> _T:
+    """Wait for what is not known at once."""
+    return await asked if isinstance(asked, Awaitable) else asked

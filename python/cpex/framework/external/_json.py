@@ -1,0 +1,124 @@
+"""JSON of payloads and contexts, and what comes back of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from cpex import _core
+from cpex.framework._signature import plugin_error
+from cpex.framework.models import PluginContext
+
+_UNWRITABLE = (PydanticSerializationError, ValueError, TypeError, RecursionError)
+_DEEPEST = 64
+
+
+def dumped(model: BaseModel, what: str, plugin: str, drops_none: bool) -> bytes:
+    """Write a model as JSON.
+
+    Args:
+        model: The model.
+        what: What it is, for messages.
+        plugin: Name of the plugin that it is for.
+        drops_none: Whether fields that are None are left out.
+
+    Returns:
+        The JSON.
+
+    Raises:
+        PluginError: If something in it has no JSON; the message says where, never what.
+    """
+    _core.complete(model)
+    try:
+        return model.__pydantic_serializer__.to_json(model, exclude_none=drops_none, warnings=False)
+    except _UNWRITABLE as error:
+        path, culprit = _culprit(model, what)
+        kind = type(culprit).__name__
+        text = f"External plugin '{plugin}': {path} of type {kind} cannot be sent: it has no JSON"
+        raise plugin_error(text, plugin) from (error if isinstance(error, RecursionError) else None)
+
+
+def _culprit(value: Any, path: str) -> tuple[str, Any]:
+    """Find what has no JSON: its path, and the value."""
+    for _ in range(_DEEPEST):
+        found = next(((below, part) for below, part in _parts(value, path) if not _is_writable(part)), None)
+        if found is None:
+            break
+        path, value = found
+    return path, value
+
+
+def _parts(value: Any, path: str) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, BaseModel):
+        return [(f"{path}.{name}", getattr(value, name, None)) for name in type(value).model_fields]
+    if isinstance(value, dict):
+        return [(f"{path}.{key}" if isinstance(key, str) else f"{path}[?]", part) for key, part in value.items()]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [(f"{path}[{at}]", part) for at, part in enumerate(value)]
+    return []
+
+
+def _is_writable(value: Any) -> bool:
+    try:
+        to_json(value)
+    except _UNWRITABLE:
+        return False
+    return True
+
+
+def problems_of(error: ValidationError, what: str) -> str:
+    """Say what is wrong with an answer, without what is in it.
+
+    Args:
+        error: What pydantic found.
+        what: What was read.
+
+    Returns:
+        The path and the problem of each finding.
+    """
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, (what, *each['loc'])))}: {each['msg']}" for each in found)
+
+
+def write_back(context: PluginContext, sent: bytes, left: bytes, tells_empty_state: bool) -> None:
+    """Write into a context what a plugin has changed in it elsewhere: keys it added, changed or deleted.
+
+    What it left alone stays the object it is, although on its way it was JSON.
+
+    Args:
+        context: The context.
+        sent: As it was sent.
+        left: As it came back.
+        tells_empty_state: Whether an empty global state means that it is empty.
+
+    Raises:
+        ValueError: If what came back is no context; nothing is written then.
+    """
+    before, after = from_json(sent), from_json(left)
+    shared = context.global_context
+    before_global, after_global = before["global_context"], _object(after, "global_context")
+    states = [
+        (context.state, before["state"], _object(after, "state")),
+        (context.metadata, before["metadata"], _object(after, "metadata")),
+    ]
+    state = _object(after_global, "state")
+    if state or tells_empty_state:
+        states.append((shared.state, before_global["state"], state))
+    for target, old, new in states:
+        for key, value in new.items():
+            if key not in old or old[key] != value:
+                target[key] = value
+        for key in old.keys() - new.keys():
+            target.pop(key, None)
+
+
+def _object(parent: dict[str, Any], name: str) -> dict[str, Any]:
+    value = parent.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"context: {name} is no object")
+    return value

@@ -1,0 +1,120 @@
+"""What the configuration models say of a connection, as the Rust client takes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+from cpex.framework._models.client import BreakerConfig, GRPCClientConfig, MCPClientConfig, UnixSocketClientConfig
+from cpex.framework._models.tls import GRPCClientTLSConfig, MCPClientTLSConfig
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+
+class BreakerOptions(TypedDict):
+    """When a server is left alone; times in seconds."""
+
+    failures: int
+    wait: float
+    longest_wait: float
+    successes: int
+
+
+class ClientOptions(TypedDict):
+    """What there is to say of every transport; times in seconds. What is None is as usual, a timeout is none."""
+
+    timeout: float | None
+    reconnect_attempts: int | None
+    reconnect_delay: float | None
+    calls: int | None
+    token: str | None
+    breaker: BreakerOptions | None
+
+
+class TlsFiles(TypedDict):
+    """What is shown to a server, and whom it is believed on the word of."""
+
+    certfile: str | None
+    keyfile: str | None
+    keyfile_password: str | None
+    ca_bundle: str | None
+    verify: bool
+    check_hostname: bool
+
+
+class StartedServer(TypedDict):
+    """A server that is started: a command, or a script and what runs it if it ends in `.py`."""
+
+    cmd: list[str] | None
+    script: str | None
+    env: list[tuple[str, str]]
+    cwd: str | None
+    python: str
+
+
+def options(
+    section: MCPClientConfig | GRPCClientConfig | UnixSocketClientConfig,
+    *,
+    timeout: float | None = None,
+    calls: int | None = None,
+    token: str | None = None,
+) -> ClientOptions:
+    """Say how connections to a server are made and kept.
+
+    Args:
+        section: The section of the plugin's entry.
+        timeout: Seconds for a call, if the section says nothing; None is no limit.
+        calls: Calls at a time; None is the usual number.
+        token: What is shown to the server.
+
+    Returns:
+        The options.
+    """
+    attempts = section.reconnect_attempts
+    breaker = section.breaker or BreakerConfig()
+    return {
+        "timeout": section.timeout if section.timeout is not None else timeout,
+        "reconnect_attempts": None if attempts is None else max(attempts, 0),
+        "reconnect_delay": section.reconnect_delay,
+        "calls": calls,
+        "token": token,
+        "breaker": {
+            "failures": breaker.failures,
+            "wait": breaker.wait,
+            "longest_wait": breaker.longest_wait,
+            "successes": breaker.successes,
+        },
+    }
+
+
+def tls_files(tls: MCPClientTLSConfig | GRPCClientTLSConfig) -> TlsFiles:
+    """Say what is shown to a server and whom it is believed on the word of.
+
+    Args:
+        tls: Certificates and checks.
+
+    Returns:
+        The same.
+    """
+    return {
+        "certfile": tls.certfile or None,
+        "keyfile": tls.keyfile or None,
+        "keyfile_password": tls.keyfile_password or None,
+        "ca_bundle": tls.ca_bundle or None,
+        "verify": tls.verify,
+        "check_hostname": getattr(tls, "check_hostname", True),
+    }
+
+
+def token(of_entry: SecretStr | None, of_environment: SecretStr | None) -> str | None:
+    """Reveal the token for a server.
+
+    Args:
+        of_entry: What the plugin's entry says.
+        of_environment: What the environment says.
+
+    Returns:
+        The entry's, else the environment's; None if neither says something.
+    """
+    chosen = of_entry or of_environment
+    return (chosen.get_secret_value() or None) if chosen is not None else None

@@ -1,0 +1,30 @@
+"""External plugins over gRPC, on TCP or a Unix socket."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cpex import _core
+from cpex.framework._signature import plugin_error
+from cpex.framework.constants import IGNORE_CONFIG_EXTERNAL as IGNORE_CONFIG_EXTERNAL
+from cpex.framework.external._client import RemotePlugin
+from cpex.framework.external._options import options, tls_files, token
+from cpex.framework.models import GRPCClientTLSConfig
+from cpex.framework.settings import get_grpc_client_mtls_settings
+
+__all__ = ["GrpcExternalPlugin"]
+
+
+class GrpcExternalPlugin(RemotePlugin):
+    """A plugin on a gRPC server. The package `grpcio` is not needed."""
+
+    NOT_CONNECTED: ClassVar[str] = "gRPC stub not initialized"
+
+    def _make_client(self) -> _core.ExternalClient:
+        grpc = self._config.grpc
+        if grpc is None:
+            raise plugin_error(f"External plugin '{self.name}' has no section 'grpc'", self.name)
+        tls = None if grpc.uds else grpc.tls or GRPCClientTLSConfig.from_env()
+        chosen = options(grpc, token=token(grpc.token, get_grpc_client_mtls_settings().grpc_client_token))
+        files = None if tls is None else tls_files(tls)
+        return _core.ExternalClient.grpc(self.name, grpc.addresses(), files, chosen)

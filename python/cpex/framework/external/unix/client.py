@@ -1,0 +1,30 @@
+"""External plugins over a Unix socket: frames of a length and a protobuf message."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from cpex import _core
+from cpex.framework._signature import plugin_error
+from cpex.framework.external._client import RemotePlugin
+from cpex.framework.external._options import options
+
+__all__ = ["UnixSocketExternalPlugin"]
+
+
+class UnixSocketExternalPlugin(RemotePlugin):
+    """A plugin on a server behind a Unix socket."""
+
+    MUST_BE_KNOWN: ClassVar[bool] = False
+    NOT_CONNECTED: ClassVar[str] = "Unix socket client not connected"
+
+    @property
+    def connected(self) -> bool:
+        """Whether the server has been reached; a connection that is lost is made again at the next call."""
+        return self._client is not None
+
+    def _make_client(self) -> _core.ExternalClient:
+        unix = self._config.unix_socket
+        if unix is None:
+            raise plugin_error(f"External plugin '{self.name}' has no section 'unix_socket'", self.name)
+        return _core.ExternalClient.unix(self.name, unix.addresses(), options(unix))
