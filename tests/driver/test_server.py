@@ -16,6 +16,7 @@ import pytest
 
 from cpex.framework import (
     ExternalPluginServer,
+    GlobalContext,
     Plugin,
     PluginConfig,
     PluginContext,
@@ -23,8 +24,11 @@ from cpex.framework import (
     PluginErrorModel,
     PluginResult,
     PluginViolation,
+    TenantPluginManager,
     ToolPreInvokePayload,
 )
+from cpex.framework.extensions import Extensions
+from cpex.framework.models import Config
 
 from .mcp_host import HOOK, McpHost
 
@@ -286,3 +290,69 @@ async def test_invoke_hook_in_python() -> None:
     assert json.dumps(await server.get_plugin_config("GUARD"), default=str)
     assert await server.get_plugin_config("nobody") is None
     await server.shutdown()
+
+
+class Witness(Plugin):
+    """Notes which extensions it is shown, and adds a label."""
+
+    def __init__(self, *capabilities: str) -> None:
+        super().__init__(
+            PluginConfig(name="Witness", kind="tests.W", hooks=[HOOK], capabilities=frozenset(capabilities))
+        )
+        self.seen: list[Extensions | None] = []
+
+    async def tool_pre_invoke(
+        self, payload: ToolPreInvokePayload, context: PluginContext, extensions: Extensions | None
+    ) -> PluginResult[Any]:
+        self.seen.append(extensions)
+        return PluginResult(modified_extensions=extensions)
+
+
+async def test_a_plugin_sees_of_the_extensions_what_it_may() -> None:
+    sent = {"request": {"request_id": "q"}, "security": {"labels": ["pii"]}}
+    context = {"global_context": {"request_id": "r"}}
+    call = {"hook_type": HOOK, "plugin_name": "Witness", "payload": {"name": "t"}, "context": context}
+    for plugin, labels in ((Witness("read_labels"), {"pii"}), (Witness(), None)):
+        async with serving(plugin) as (url, _), McpHost(f"{url}/mcp") as host:
+            answer = await host.tool("invoke_hook", **call, extensions=sent)
+            assert (await host.tool("invoke_hook", **call))["result"]["modified_extensions"] is None
+        [shown, nothing] = plugin.seen
+        assert nothing is None and shown is not None and shown.request is not None
+        assert shown.request.request_id == "q"
+        assert (shown.security and set(shown.security.labels)) == labels
+        assert answer["result"]["modified_extensions"]["request"]["request_id"] == "q"
+
+
+@pytest.mark.parametrize("transport", ["http", "grpc", "unix"])
+async def test_our_own_host_calls_it(transport: Any, tmp_path: Path) -> None:
+    socket = str(tmp_path / "s")
+    target: dict[str, Any] = {
+        "http": {"mcp": {"proto": "STREAMABLEHTTP", "url": "http://localhost/mcp", "uds": socket}},
+        "grpc": {"grpc": {"uds": socket}},
+        "unix": {"unix_socket": {"path": socket}},
+    }[transport]
+    guard = Guard()
+    async with serving(guard, transport=transport, uds=socket, port=None):
+        entry = PluginConfig(name="Guard", kind="external", hooks=[HOOK], **target)
+        manager = TenantPluginManager(Config(plugins=[entry]))
+        await manager.initialize()
+        context = GlobalContext(request_id="r")
+
+        async def ask(name: str, **args: Any) -> PluginResult[Any]:
+            payload = ToolPreInvokePayload(name=name, args=args)
+            result, _ = await manager.invoke_hook(HOOK, payload, context)
+            return result
+
+        modified = (await ask("modify", n=2**60)).modified_payload
+        assert modified is not None and modified.args == {"n": 2**60, "ünï": "✓"}
+        denied = await ask("deny")
+        assert denied.violation is not None and denied.violation.plugin_name == "Guard"
+        with pytest.raises(PluginError, match="kaboom"):
+            await ask("raise")
+        call = asyncio.create_task(ask("wait"))
+        await guard.begun.wait()
+        call.cancel()  # W86
+        while "cancelled" not in guard.events:
+            await asyncio.sleep(0.01)
+        assert (await ask("t")).continue_processing
+        await manager.shutdown()
