@@ -234,7 +234,7 @@ class ExternalClient:
         """Runs a hook: its result and, if one came back, the context, both as JSON."""
 
     def status(self) -> list[dict[str, Any]]:
-        """Of each server: `target`, `breaker` (closed, open or half_open), and calls `outstanding`."""
+        """Of each server: `target`, `breaker` (closed, open, half_open), calls `outstanding`, and whether `silent`."""
 
     def close(self) -> Awaitable[None] | None:
         """Says goodbye to the servers."""

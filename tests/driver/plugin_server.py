@@ -1,11 +1,12 @@
 """A plugin server in plain Python: what it answers, and how it misbehaves, is what the tool is called.
 
-Usage: plugin_server.py stdio | http PORT | unix PATH
+Usage: plugin_server.py stdio | unix PATH | http PORT [CERTIFICATE [AUTHORITY_OF_CLIENTS]]
 """
 
 import asyncio
 import json
 import os
+import ssl
 import struct
 import sys
 from typing import Any
@@ -219,12 +220,23 @@ async def over_unix(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
         writer.close()
 
 
-async def main(transport: str, place: str = "") -> None:
+def tls(certificate: str, authority: str | None = None) -> ssl.SSLContext:
+    """Shows a certificate, and asks clients for one if there is somebody to believe them on the word of."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    if authority:
+        context.load_verify_locations(authority)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+async def main(transport: str, place: str = "", *certificates: str) -> None:
     """Serves until it is killed, or its input ends."""
     if transport == "stdio":
         return await over_stdio()
     if transport == "http":
-        server = await asyncio.start_server(over_http, "127.0.0.1", int(place))
+        context = tls(*certificates) if certificates else None
+        server = await asyncio.start_server(over_http, "127.0.0.1", int(place), ssl=context)
     else:
         server = await asyncio.start_unix_server(over_unix, place)
     print("READY", flush=True)

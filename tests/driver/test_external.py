@@ -318,3 +318,73 @@ async def test_a_program_that_is_not_there() -> None:
     await manager.initialize()
     (failure,) = manager.load_failures
     assert failure.error.startswith("External plugin 'Probe' cannot start /no/such/program: No such file")
+
+
+class TestReplicas:
+    """Several servers with the same plugin."""
+
+    @pytest.fixture
+    def servers(self, tmp_path: Path) -> Iterator[list[Server]]:
+        servers = []
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            servers.append(Server("unix", tmp_path / name))
+            servers[-1].start()
+        yield servers
+        for server in servers:
+            server.stop()
+
+    def entry(self, servers: list[Server], **more: Any) -> PluginConfig:
+        section = {"endpoints": [server.path for server in servers], **more}
+        return PluginConfig(name="Probe", kind="external", hooks=[HOOK], unix_socket=section)
+
+    async def answering(self, host: Host, calls: int) -> list[int]:
+        """The processes that answer, one call after the other."""
+        results = [await host.ask("sent") for _ in range(calls)]
+        return [result.metadata["process"] for result in results if result.metadata]
+
+    async def test_calls_are_spread(self, servers: list[Server], tidy: Any) -> None:
+        async with Host(self.entry(servers)) as host:
+            asked = await self.answering(host, 10)
+        processes = [server.process.pid for server in servers if server.process]
+        assert sorted(asked) == sorted(processes * 5)
+
+    async def test_one_that_is_gone_is_left_out_until_it_is_back(self, servers: list[Server], tidy: Any) -> None:
+        breaker = {"failures": 1, "wait": 0.05, "successes": 1}
+        entry = self.entry(servers, reconnect_attempts=0, breaker=breaker)
+        async with Host(entry) as host:
+            await self.answering(host, 2)
+            servers[0].stop()
+            rest = await self.answering(host, 6)
+            assert len(rest) == 6
+            assert len(set(rest)) == 1
+            servers[0].start()
+            while len(set(await self.answering(host, 2))) < 2:
+                await asyncio.sleep(0.02)
+
+    async def test_all_are_gone(self, servers: list[Server]) -> None:
+        entry = self.entry(servers, reconnect_attempts=0, breaker={"failures": 1, "wait": 60})
+        async with Host(entry) as host:
+            await self.answering(host, 2)
+            for server in servers:
+                server.stop()
+            assert (await host.fails("allow")).error.code == "NOT_CONNECTED"
+            error = (await host.fails("allow")).error
+        assert error.code == "BREAKER_OPEN"
+        assert error.message == (
+            "External plugin 'Probe' is not called: all 2 servers have failed lately and are left alone for a while "
+            f"({servers[0].path}, {servers[1].path})"
+        )
+
+    async def test_a_call_that_may_have_run_is_repeated_only_if_it_may_be(self, servers: list[Server]) -> None:
+        async with Host(self.entry(servers)) as host:
+            assert (await host.fails("crash")).error.code == "DISCONNECTED"
+        servers[0].stop()
+        servers[1].stop()
+        servers[0].start()
+        servers[1].start()
+        async with Host(self.entry(servers, repeat={"hedge_after": 0.05, "retries": 0})) as host:
+            result = await host.ask("sleep", seconds=0.3)
+            assert result.metadata == {"slept": True}
+            (state, other) = host.manager.get_plugin("Probe")._client.status()  # type: ignore[union-attr]
+            assert (state["breaker"], other["breaker"]) == ("closed", "closed")

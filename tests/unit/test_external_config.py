@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from cpex.framework import PluginConfig
+from cpex.framework.external._options import addresses
 from cpex.framework.models import GRPCClientConfig, MCPClientConfig, UnixSocketClientConfig
 from cpex.framework.settings import get_client_mtls_settings, get_grpc_client_mtls_settings
 
@@ -35,17 +36,17 @@ class TestEndpoints:
     def test_the_first_is_the_address(self, model: Any, fields: dict[str, Any], address: str) -> None:
         first, second = self.SERVERS[address]
         config = model(**fields, endpoints=[first, second])
-        assert (getattr(config, address), config.addresses()) == (first, [first, second])
+        assert (getattr(config, address), addresses(config)) == (first, [first, second])
 
     def test_the_address_counts_too(self, model: Any, fields: dict[str, Any], address: str) -> None:
         """So that 0.1.4, which does not know `endpoints`, finds one of them."""
         first, second = self.SERVERS[address]
         config = model(**fields, **{address: first}, endpoints=[second, first])
-        assert config.addresses() == [first, second]
+        assert addresses(config) == [first, second]
 
     def test_one_server(self, model: Any, fields: dict[str, Any], address: str) -> None:
         config = model(**fields, **{address: self.SERVERS[address][0]})
-        assert config.addresses() == self.SERVERS[address][:1]
+        assert addresses(config) == self.SERVERS[address][:1]
 
     def test_none(self, model: Any, fields: dict[str, Any], address: str) -> None:
         message = error_of(model, **fields, **{address: self.SERVERS[address][0]}, endpoints=[])

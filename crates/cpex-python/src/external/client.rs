@@ -7,7 +7,7 @@ use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cpex_remote::balance::{BalanceError, Balanced, BreakerConfig, State};
+use cpex_remote::balance::{BalanceConfig, BalanceError, Balanced, State};
 use cpex_remote::tls::ClientTls;
 use cpex_remote::{Call, Json, Outcome, RemoteConfig, RemoteError, Reply};
 use pyo3::exceptions::PyValueError;
@@ -33,7 +33,7 @@ const LARGE: usize = 64 * 1024;
 pub(crate) struct ExternalClient {
     about: Arc<About>,
     endpoints: Vec<RemoteConfig>,
-    breaker: BreakerConfig,
+    balance: BalanceConfig,
     /// Locked only by who holds the interpreter and does not let go of it meanwhile: it is free in a forked child.
     here: Mutex<Here>,
 }
@@ -45,8 +45,8 @@ struct Here {
 }
 
 impl Here {
-    fn new(plugin: &str, endpoints: &[RemoteConfig], breaker: BreakerConfig) -> Self {
-        let balanced = Balanced::new(plugin, endpoints.to_vec(), breaker);
+    fn new(plugin: &str, endpoints: &[RemoteConfig], balance: &BalanceConfig) -> Self {
+        let balanced = Balanced::with(plugin, endpoints.to_vec(), balance.clone());
         Self { process: process::id(), balanced: Arc::new(balanced) }
     }
 }
@@ -59,17 +59,17 @@ impl ExternalClient {
         options: &Options,
     ) -> PyResult<Self> {
         let endpoints = endpoints.collect::<PyResult<Vec<_>>>()?;
-        let breaker = options.breaker()?;
-        let here = Mutex::new(Here::new(&plugin, &endpoints, breaker));
+        let balance = options.balance()?;
+        let here = Mutex::new(Here::new(&plugin, &endpoints, &balance));
         let targets = endpoints.iter().map(RemoteConfig::target).collect::<Vec<_>>().join(", ");
-        Ok(Self { about: Arc::new(About { plugin, transport, targets }), endpoints, breaker, here })
+        Ok(Self { about: Arc::new(About { plugin, transport, targets }), endpoints, balance, here })
     }
 
     /// The connections of this process. Those that it was forked with are the parent's, and so is what drives them.
     fn balanced(&self) -> Arc<Balanced> {
         let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
         if here.process != process::id() {
-            let new = Here::new(&self.about.plugin, &self.endpoints, self.breaker);
+            let new = Here::new(&self.about.plugin, &self.endpoints, &self.balance);
             mem::forget(mem::replace(&mut *here, new));
         }
         here.balanced.clone()
@@ -136,12 +136,7 @@ impl ExternalClient {
         payload: &Bound<'py, PyBytes>,
         context: &Bound<'py, PyBytes>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let call = Call {
-            hook,
-            plugin: self.about.plugin.clone(),
-            payload: json(payload)?,
-            context: json(context)?,
-        };
+        let call = Call::new(hook, &*self.about.plugin, json(payload)?, json(context)?);
         let (balanced, about) = (self.balanced(), self.about.clone());
         let asking = async move {
             if call.payload.as_str().len() + call.context.as_str().len() > LARGE {
@@ -159,7 +154,8 @@ impl ExternalClient {
         })
     }
 
-    /// Of each server: where it is, what is done with calls for it, and how many are under way.
+    /// Of each server: where it is, what is done with calls for it, how many are under way, and whether it does not
+    /// answer health checks.
     fn status(&self) -> Vec<HashMap<&'static str, Value>> {
         let state = |state| match state {
             State::Closed => "closed",
@@ -173,6 +169,7 @@ impl ExternalClient {
                     ("target", Value::Text(server.target)),
                     ("breaker", Value::Text(state(server.state).to_owned())),
                     ("outstanding", Value::Count(server.outstanding)),
+                    ("silent", Value::Flag(server.silent)),
                 ])
             })
             .collect()
@@ -189,6 +186,7 @@ impl ExternalClient {
 enum Value {
     Text(String),
     Count(usize),
+    Flag(bool),
 }
 
 /// What to await; what it would come to, if that is known at once.

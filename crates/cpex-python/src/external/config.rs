@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cpex_remote::balance::BreakerConfig;
+use cpex_remote::balance::{BalanceConfig, BreakerConfig, HealthCheck, Repeat};
 use cpex_remote::mcp::{Endpoint, Http, Launch, Program};
 use cpex_remote::tls::{ClientTls, Identity, Verify};
 use cpex_remote::{RemoteConfig, Secret, grpc, mcp, unix};
@@ -21,7 +21,9 @@ pub(super) struct Options {
     /// Calls at a time.
     calls: Option<usize>,
     token: Option<String>,
-    breaker: Option<Breaker>,
+    breaker: Breaker,
+    health_check: Option<Health>,
+    repeat: Option<Repeated>,
 }
 
 #[derive(FromPyObject)]
@@ -31,6 +33,22 @@ struct Breaker {
     wait: f64,
     longest_wait: f64,
     successes: u32,
+}
+
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Health {
+    interval: f64,
+    timeout: f64,
+    misses: u32,
+}
+
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Repeated {
+    retries: u32,
+    wait: f64,
+    hedge_after: Option<f64>,
 }
 
 #[derive(FromPyObject)]
@@ -133,13 +151,22 @@ impl Options {
         }))
     }
 
-    pub(super) fn breaker(&self) -> PyResult<BreakerConfig> {
-        let Some(breaker) = &self.breaker else { return Ok(BreakerConfig::default()) };
-        Ok(BreakerConfig {
-            failures: breaker.failures,
-            wait: duration(breaker.wait)?,
-            longest_wait: duration(breaker.longest_wait)?,
-            successes: breaker.successes,
+    pub(super) fn balance(&self) -> PyResult<BalanceConfig> {
+        let Breaker { failures, wait, longest_wait, successes } = self.breaker;
+        let (wait, longest_wait) = (duration(wait)?, duration(longest_wait)?);
+        let health = |health: &Health| {
+            let (interval, timeout) = (duration(health.interval)?, duration(health.timeout)?);
+            PyResult::Ok(HealthCheck { interval, timeout, misses: health.misses })
+        };
+        let repeat = |repeat: &Repeated| {
+            let (wait, hedge_after) = (duration(repeat.wait)?, seconds(repeat.hedge_after)?);
+            PyResult::Ok(Repeat { retries: repeat.retries, wait, hedge_after })
+        };
+        Ok(BalanceConfig {
+            breaker: BreakerConfig { failures, wait, longest_wait, successes },
+            health: self.health_check.as_ref().map(health).transpose()?,
+            repeat: self.repeat.as_ref().map(repeat).transpose()?,
+            ..BalanceConfig::default()
         })
     }
 

@@ -32,6 +32,29 @@ class BreakerConfig(BaseModel, defer_build=True):
     """Calls in a row that must succeed before all calls go to the server again."""
 
 
+class HealthCheckConfig(BaseModel, defer_build=True):
+    """How servers are watched, so that no call has to find out that one is gone."""
+
+    interval: float = Field(default=5.0, gt=0)
+    """Seconds from one check to the next."""
+    timeout: float = Field(default=2.0, gt=0)
+    """Seconds to wait for an answer."""
+    misses: int = Field(default=2, ge=1)
+    """Checks in a row without an answer after which a server is asked only if no other can be."""
+
+
+class RepeatConfig(BaseModel, defer_build=True):
+    """How calls are repeated of a plugin to which a call that comes twice is as one: it is idempotent."""
+
+    retries: int = Field(default=1, ge=0)
+    """How often a call that failed is tried again, on another server if there is one."""
+    wait: float = Field(default=0.05, ge=0)
+    """Seconds before the first of these tries; the next ones wait longer."""
+    hedge_after: float | None = Field(default=None, gt=0)
+    """Seconds without an answer after which a call goes to another server as well; the first answer counts. Absent: it
+    does not."""
+
+
 class RemoteOptions(BaseModel, defer_build=True):
     """What the transports have in common, beside the fields of CPEX 0.1.x. In dumps only when set."""
 
@@ -40,6 +63,11 @@ class RemoteOptions(BaseModel, defer_build=True):
     them. A call goes to the one with the fewest calls under way; one that it does not reach is left out."""
     breaker: BreakerConfig | None = Field(default=None, repr=False, exclude_if=_is_unset)
     """When a server that keeps failing is left alone."""
+    health_check: HealthCheckConfig | None = Field(default=None, repr=False, exclude_if=_is_unset)
+    """How servers are watched; absent: as usual if there are several, and not at all if there is one."""
+    repeat: RepeatConfig | None = Field(default=None, repr=False, exclude_if=_is_unset)
+    """The plugin is idempotent, and how calls that may have run are repeated; absent: no call is. Always within the
+    plugin's timeout."""
 
     @classmethod
     def _with_address(cls, data: Any, address: str, *alternatives: str) -> Any:
@@ -48,10 +76,6 @@ class RemoteOptions(BaseModel, defer_build=True):
         if not isinstance(endpoints, list) or not endpoints or any(data.get(name) for name in (address, *alternatives)):
             return data
         return {**data, address: endpoints[0]}
-
-    def _addresses(self, address: str | None) -> list[str]:
-        """List the servers, each once."""
-        return list(dict.fromkeys(filter(None, (address, *(self.endpoints or ())))))
 
 
 class MCPClientConfig(RemoteOptions, defer_build=True):
@@ -90,15 +114,7 @@ class MCPClientConfig(RemoteOptions, defer_build=True):
 
     @field_validator("endpoints")
     @classmethod
-    def validate_endpoints(cls, endpoints: list[str] | None) -> list[str] | None:
-        """Checks each URL as `url` is.
-
-        Args:
-            endpoints: The URLs as configured.
-
-        Returns:
-            The same list.
-        """
+    def _validate_endpoints(cls, endpoints: list[str] | None) -> list[str] | None:
         for at, url in enumerate(endpoints or ()):
             validate_plugin_url(url, f"endpoints[{at}]")
         return endpoints
@@ -256,17 +272,9 @@ class MCPClientConfig(RemoteOptions, defer_build=True):
             raise ValueError("uds is only valid for STREAMABLEHTTP transport")
         if stdio and (self.endpoints or self.token):
             raise ValueError("endpoints and token are only valid for STREAMABLEHTTP transport")
-        if self.uds and len(self.addresses()) > 1:
+        if self.uds and self.endpoints and self.endpoints != [self.url]:
             raise ValueError("endpoints: uds is one server, and its url one address")
         return self
-
-    def addresses(self) -> list[str]:
-        """Lists the servers.
-
-        Returns:
-            Their URLs, each once; none for a server that is started.
-        """
-        return self._addresses(self.url)
 
 
 class GRPCClientConfig(RemoteOptions, defer_build=True):
@@ -294,15 +302,7 @@ class GRPCClientConfig(RemoteOptions, defer_build=True):
 
     @field_validator("endpoints")
     @classmethod
-    def validate_endpoints(cls, endpoints: list[str] | None) -> list[str] | None:
-        """Checks the form of each address, as that of `target` is.
-
-        Args:
-            endpoints: The addresses as configured.
-
-        Returns:
-            The same list.
-        """
+    def _validate_endpoints(cls, endpoints: list[str] | None) -> list[str] | None:
         for target in endpoints or ():
             cls.validate_target(target)
         return endpoints
@@ -370,14 +370,6 @@ class GRPCClientConfig(RemoteOptions, defer_build=True):
         """
         return f"unix://{self.uds}" if self.uds else self.target or ""
 
-    def addresses(self) -> list[str]:
-        """Lists the servers.
-
-        Returns:
-            Their addresses in gRPC's notation, each once.
-        """
-        return self._addresses(self.get_target())
-
 
 class UnixSocketClientConfig(RemoteOptions, defer_build=True):
     """How an external plugin is reached over a raw Unix socket."""
@@ -398,15 +390,7 @@ class UnixSocketClientConfig(RemoteOptions, defer_build=True):
 
     @field_validator("endpoints")
     @classmethod
-    def validate_endpoints(cls, endpoints: list[str] | None) -> list[str] | None:
-        """Checks the form of each path, as that of `path` is.
-
-        Args:
-            endpoints: The paths as configured.
-
-        Returns:
-            The same list.
-        """
+    def _validate_endpoints(cls, endpoints: list[str] | None) -> list[str] | None:
         for path in endpoints or ():
             cls.validate_path(path)
         return endpoints
@@ -430,11 +414,3 @@ class UnixSocketClientConfig(RemoteOptions, defer_build=True):
         if not os.path.isabs(path):
             raise ValueError(f"Unix socket path must be absolute, got '{path}'")
         return path
-
-    def addresses(self) -> list[str]:
-        """Lists the servers.
-
-        Returns:
-            The paths of their sockets, each once.
-        """
-        return self._addresses(self.path)

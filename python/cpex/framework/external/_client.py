@@ -33,13 +33,13 @@ class RemotePlugin(Plugin):
     A call that is cancelled, or takes too long, is given up on the server, too.
     """
 
-    DROPS_NONE: ClassVar[bool] = False
+    _DROPS_NONE: ClassVar[bool] = False
     """Whether fields that are None are left out of what is sent."""
-    TELLS_EMPTY_STATE: ClassVar[bool] = False
+    _TELLS_EMPTY_STATE: ClassVar[bool] = False
     """Whether an empty global state in an answer means that it is empty, and not that nothing was said."""
-    MUST_BE_KNOWN: ClassVar[bool] = True
+    _MUST_BE_KNOWN: ClassVar[bool] = True
     """Whether a server that does not know the plugin is an error."""
-    NOT_CONNECTED: ClassVar[str] = "Plugin session not initialized"
+    _NOT_CONNECTED: ClassVar[str] = "Plugin session not initialized"
     """What is said before `initialize()` and after `shutdown()`."""
 
     def __init__(self, config: PluginConfig) -> None:
@@ -93,15 +93,15 @@ class RemotePlugin(Plugin):
             PluginError: If the plugin fails, there is no answer, or the payload has no JSON.
         """
         if self._client is None:
-            raise plugin_error(self.NOT_CONNECTED, self.name)
+            raise plugin_error(self._NOT_CONNECTED, self.name)
         result_type = self._result_type(hook_type)
-        sent = dumped(context, "context", self.name, self.DROPS_NONE)
-        answer = self._client.invoke(hook_type, dumped(payload, "payload", self.name, self.DROPS_NONE), sent)
+        sent = dumped(context, "context", self.name, self._DROPS_NONE)
+        answer = self._client.invoke(hook_type, dumped(payload, "payload", self.name, self._DROPS_NONE), sent)
         text, left = answer if isinstance(answer, tuple) else await answer
         result = self._read(result_type, text)
         if left is not None:
             try:
-                write_back(context, sent, left, self.TELLS_EMPTY_STATE)
+                write_back(context, sent, left, self._TELLS_EMPTY_STATE)
             except ValueError as error:
                 # A denial stays one, whatever is wrong beside it.
                 if result.continue_processing:
@@ -134,7 +134,7 @@ class RemotePlugin(Plugin):
 
     def _completed(self, remote: bytes | None) -> PluginConfig:
         """Complete the entry with what the server says of the plugin; what the entry sets stays."""
-        if remote is None and self.MUST_BE_KNOWN:
+        if remote is None and self._MUST_BE_KNOWN:
             raise plugin_error("Unable to retrieve configuration for external plugin", self.name)
         if remote is None:
             logger.warning("External plugin '%s': its server says nothing of it; its entry alone counts", self.name)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
-from cpex.framework._models.client import BreakerConfig, GRPCClientConfig, MCPClientConfig, UnixSocketClientConfig
+from cpex.framework._models.client import (
+    BreakerConfig,
+    GRPCClientConfig,
+    HealthCheckConfig,
+    MCPClientConfig,
+    UnixSocketClientConfig,
+)
 from cpex.framework._models.tls import GRPCClientTLSConfig, MCPClientTLSConfig
 
 if TYPE_CHECKING:
@@ -12,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class BreakerOptions(TypedDict):
-    """When a server is left alone; times in seconds."""
+    """When a server is left alone; times in seconds, here and below."""
 
     failures: int
     wait: float
@@ -20,15 +26,33 @@ class BreakerOptions(TypedDict):
     successes: int
 
 
+class HealthOptions(TypedDict):
+    """How servers are watched."""
+
+    interval: float
+    timeout: float
+    misses: int
+
+
+class RepeatOptions(TypedDict):
+    """How calls of an idempotent plugin are repeated."""
+
+    retries: int
+    wait: float
+    hedge_after: float | None
+
+
 class ClientOptions(TypedDict):
-    """What there is to say of every transport; times in seconds. What is None is as usual, a timeout is none."""
+    """What there is to say of every transport. What is None is as usual, or not done."""
 
     timeout: float | None
     reconnect_attempts: int | None
     reconnect_delay: float | None
     calls: int | None
     token: str | None
-    breaker: BreakerOptions | None
+    breaker: BreakerOptions
+    health_check: HealthOptions | None
+    repeat: RepeatOptions | None
 
 
 class TlsFiles(TypedDict):
@@ -52,6 +76,25 @@ class StartedServer(TypedDict):
     python: str
 
 
+def addresses(section: MCPClientConfig | GRPCClientConfig | UnixSocketClientConfig) -> list[str]:
+    """List the servers of a plugin.
+
+    Args:
+        section: The section of its entry.
+
+    Returns:
+        Their addresses, each once; none for a server that is started.
+    """
+    match section:
+        case MCPClientConfig():
+            first = section.url
+        case GRPCClientConfig():
+            first = section.get_target()
+        case UnixSocketClientConfig():
+            first = section.path
+    return list(dict.fromkeys(filter(None, (first, *(section.endpoints or ())))))
+
+
 def options(
     section: MCPClientConfig | GRPCClientConfig | UnixSocketClientConfig,
     *,
@@ -71,7 +114,9 @@ def options(
         The options.
     """
     attempts = section.reconnect_attempts
-    breaker = section.breaker or BreakerConfig()
+    breaker, health, repeat = section.breaker or BreakerConfig(), section.health_check, section.repeat
+    if health is None and len(addresses(section)) > 1:
+        health = HealthCheckConfig()
     return {
         "timeout": section.timeout if section.timeout is not None else timeout,
         "reconnect_attempts": None if attempts is None else max(attempts, 0),
@@ -81,9 +126,15 @@ def options(
         "breaker": {
             "failures": breaker.failures,
             "wait": breaker.wait,
-            "longest_wait": breaker.longest_wait,
+            "longest_wait": max(breaker.wait, breaker.longest_wait),
             "successes": breaker.successes,
         },
+        "health_check": None
+        if health is None
+        else {"interval": health.interval, "timeout": health.timeout, "misses": health.misses},
+        "repeat": None
+        if repeat is None
+        else {"retries": repeat.retries, "wait": repeat.wait, "hedge_after": repeat.hedge_after},
     }
 
 

@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cpex import _core
+from cpex.framework._lazy import names_from
 from cpex.framework._signature import plugin_error
 from cpex.framework.constants import IGNORE_CONFIG_EXTERNAL as IGNORE_CONFIG_EXTERNAL
 from cpex.framework.external._client import RemotePlugin
-from cpex.framework.external._options import options, tls_files, token
+from cpex.framework.external._options import addresses, options, tls_files, token
 from cpex.framework.models import GRPCClientTLSConfig
 from cpex.framework.settings import get_grpc_client_mtls_settings
 
 __all__ = ["GrpcExternalPlugin"]
 
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.base": ("Plugin",),
+            "cpex.framework.errors": (
+                "PluginError",
+                "convert_exception_to_error",
+            ),
+            "cpex.framework.external.grpc.tls_utils": (
+                "create_insecure_channel",
+                "create_secure_channel",
+            ),
+            "cpex.framework.hooks.registry": ("get_hook_registry",),
+            "cpex.framework.models": (
+                "PluginConfig",
+                "PluginContext",
+                "PluginErrorModel",
+                "PluginPayload",
+                "PluginResult",
+            ),
+        },
+    )
+
 
 class GrpcExternalPlugin(RemotePlugin):
     """A plugin on a gRPC server. The package `grpcio` is not needed."""
 
-    NOT_CONNECTED: ClassVar[str] = "gRPC stub not initialized"
+    _NOT_CONNECTED: ClassVar[str] = "gRPC stub not initialized"
 
     def _make_client(self) -> _core.ExternalClient:
         grpc = self._config.grpc
@@ -27,4 +52,4 @@ class GrpcExternalPlugin(RemotePlugin):
         tls = None if grpc.uds else grpc.tls or GRPCClientTLSConfig.from_env()
         chosen = options(grpc, token=token(grpc.token, get_grpc_client_mtls_settings().grpc_client_token))
         files = None if tls is None else tls_files(tls)
-        return _core.ExternalClient.grpc(self.name, grpc.addresses(), files, chosen)
+        return _core.ExternalClient.grpc(self.name, addresses(grpc), files, chosen)

@@ -1,1 +1,5 @@
 """External plugins over MCP."""
+
+from cpex.framework._lazy import submodules
+
+__getattr__ = submodules(__name__, ("client", "tls_utils"))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cpex import _core
+from cpex.framework._lazy import names_from
 from cpex.framework._signature import plugin_error
 from cpex.framework.base import ExternalHookRef as ExternalHookRef
 from cpex.framework.constants import CONTEXT as CONTEXT
@@ -21,11 +22,36 @@ from cpex.framework.constants import PLUGIN_NAME as PLUGIN_NAME
 from cpex.framework.constants import PYTHON_SUFFIX as PYTHON_SUFFIX
 from cpex.framework.constants import RESULT as RESULT
 from cpex.framework.external._client import RemotePlugin
-from cpex.framework.external._options import StartedServer, TlsFiles, options, tls_files, token
+from cpex.framework.external._options import StartedServer, TlsFiles, addresses, options, tls_files, token
 from cpex.framework.models import MCPClientConfig, MCPClientTLSConfig, TransportType
 from cpex.framework.settings import get_client_mtls_settings, get_http_client_settings
 
 __all__ = ["ExternalHookRef", "ExternalPlugin"]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.base": (
+                "HookRef",
+                "Plugin",
+                "PluginRef",
+            ),
+            "cpex.framework.errors": (
+                "PluginError",
+                "convert_exception_to_error",
+            ),
+            "cpex.framework.external.mcp.tls_utils": ("create_ssl_context",),
+            "cpex.framework.hooks.registry": ("get_hook_registry",),
+            "cpex.framework.models": (
+                "PluginConfig",
+                "PluginContext",
+                "PluginErrorModel",
+                "PluginPayload",
+                "PluginResult",
+            ),
+        },
+    )
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +59,8 @@ logger = logging.getLogger(__name__)
 class ExternalPlugin(RemotePlugin):
     """A plugin on an MCP server."""
 
-    DROPS_NONE: ClassVar[bool] = True
-    TELLS_EMPTY_STATE: ClassVar[bool] = True
+    _DROPS_NONE: ClassVar[bool] = True
+    _TELLS_EMPTY_STATE: ClassVar[bool] = True
 
     def _make_client(self) -> _core.ExternalClient:
         mcp = self._config.mcp
@@ -44,7 +70,7 @@ class ExternalPlugin(RemotePlugin):
             return self._started(mcp)
         if mcp.proto is TransportType.STREAMABLEHTTP:
             return self._over_http(mcp)
-        raise plugin_error(f"{self.NOT_CONNECTED}: {mcp.proto.value} is not spoken, use STREAMABLEHTTP", self.name)
+        raise plugin_error(f"{self._NOT_CONNECTED}: {mcp.proto.value} is not spoken, use STREAMABLEHTTP", self.name)
 
     def _started(self, mcp: MCPClientConfig) -> _core.ExternalClient:
         server: StartedServer = {
@@ -64,7 +90,7 @@ class ExternalPlugin(RemotePlugin):
             calls=http.httpx_max_connections,
             token=token(mcp.token, get_client_mtls_settings().client_token),
         )
-        return _core.ExternalClient.http(self.name, mcp.addresses(), mcp.uds, self._tls(mcp), chosen)
+        return _core.ExternalClient.http(self.name, addresses(mcp), mcp.uds, self._tls(mcp), chosen)
 
     def _tls(self, mcp: MCPClientConfig) -> TlsFiles:
         from_env = None if mcp.tls is not None else MCPClientTLSConfig.from_env()

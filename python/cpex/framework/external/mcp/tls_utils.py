@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import logging
 import ssl
+from typing import TYPE_CHECKING
 
+from cpex.framework._lazy import names_from
+from cpex.framework._signature import plugin_error
 from cpex.framework.models import MCPClientTLSConfig
 
 __all__ = ["create_ssl_context"]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.errors": ("PluginError",),
+            "cpex.framework.models": ("PluginErrorModel",),
+        },
+    )
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +35,7 @@ def create_ssl_context(tls_config: MCPClientTLSConfig, plugin_name: str) -> ssl.
         The context: it believes the system's authorities and those of `ca_bundle`.
 
     Raises:
-        RuntimeError: If a file cannot be used; the message says nothing of what is in it.
+        PluginError: If a file cannot be used; the message says nothing of what is in it.
     """
     try:
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
@@ -35,7 +47,8 @@ def create_ssl_context(tls_config: MCPClientTLSConfig, plugin_name: str) -> ssl.
             password = tls_config.keyfile_password or ""
             context.load_cert_chain(tls_config.certfile, tls_config.keyfile, password)
     except (OSError, ValueError) as error:
-        raise RuntimeError(f"Failed to configure SSL context for plugin '{plugin_name}': {error}") from error
+        text = f"Failed to configure SSL context for plugin '{plugin_name}': {error}"
+        raise plugin_error(text, plugin_name) from error
     if not tls_config.verify:
         logger.warning("Plugin '%s': the certificate of its server is not verified", plugin_name)
     context.check_hostname = tls_config.verify and tls_config.check_hostname

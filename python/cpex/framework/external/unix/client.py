@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from cpex import _core
+from cpex.framework._lazy import names_from
 from cpex.framework._signature import plugin_error
 from cpex.framework.external._client import RemotePlugin
-from cpex.framework.external._options import options
+from cpex.framework.external._options import addresses, options
 
 __all__ = ["UnixSocketExternalPlugin"]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.base": ("Plugin",),
+            "cpex.framework.errors": (
+                "PluginError",
+                "convert_exception_to_error",
+            ),
+            "cpex.framework.external.unix.protocol": (
+                "read_message",
+                "write_message_async",
+            ),
+            "cpex.framework.hooks.registry": ("get_hook_registry",),
+            "cpex.framework.models": (
+                "PluginConfig",
+                "PluginContext",
+                "PluginErrorModel",
+                "PluginResult",
+            ),
+        },
+    )
 
 
 class UnixSocketExternalPlugin(RemotePlugin):
     """A plugin on a server behind a Unix socket."""
 
-    MUST_BE_KNOWN: ClassVar[bool] = False
-    NOT_CONNECTED: ClassVar[str] = "Unix socket client not connected"
+    _MUST_BE_KNOWN: ClassVar[bool] = False
+    _NOT_CONNECTED: ClassVar[str] = "Unix socket client not connected"
 
     @property
     def connected(self) -> bool:
@@ -27,4 +51,4 @@ class UnixSocketExternalPlugin(RemotePlugin):
         unix = self._config.unix_socket
         if unix is None:
             raise plugin_error(f"External plugin '{self.name}' has no section 'unix_socket'", self.name)
-        return _core.ExternalClient.unix(self.name, unix.addresses(), options(unix))
+        return _core.ExternalClient.unix(self.name, addresses(unix), options(unix))
