@@ -312,14 +312,14 @@ async def test_a_plugin_sees_of_the_extensions_what_it_may() -> None:
     sent = {"request": {"request_id": "q"}, "security": {"labels": ["pii"]}}
     context = {"global_context": {"request_id": "r"}}
     call = {"hook_type": HOOK, "plugin_name": "Witness", "payload": {"name": "t"}, "context": context}
-    for plugin, labels in ((Witness("read_labels"), {"pii"}), (Witness(), None)):
+    for plugin, labels in ((Witness("read_labels"), {"pii"}), (Witness(), set())):
         async with serving(plugin) as (url, _), McpHost(f"{url}/mcp") as host:
             answer = await host.tool("invoke_hook", **call, extensions=sent)
             assert (await host.tool("invoke_hook", **call))["result"]["modified_extensions"] is None
         [shown, nothing] = plugin.seen
         assert nothing is None and shown is not None and shown.request is not None
         assert shown.request.request_id == "q"
-        assert (shown.security and set(shown.security.labels)) == labels
+        assert shown.security is not None and set(shown.security.labels) == labels
         assert answer["result"]["modified_extensions"]["request"]["request_id"] == "q"
 
 

@@ -1,4 +1,4 @@
-"""Models as protobuf messages, and back. Needs the package `protobuf` (extra `grpc`), as those do who use it.
+"""Models as protobuf messages, and back. Needs the package `protobuf`, as those do who use it.
 
 Whole numbers up to 2^53 come back as `int`, though the messages carry doubles.
 """

@@ -98,11 +98,13 @@ class Service:
             if self._serving is not None:
                 await self._drained(self._serving)
         finally:
-            if self._desk is not None:
-                await self._desk.close(max(listen.grace for listen in self._listens))
-                self._desk = None
-            await self._server.shutdown()
-            self._over.set()
+            try:
+                if self._desk is not None:
+                    await self._desk.close(max(listen.grace for listen in self._listens))
+                    self._desk = None
+            finally:
+                await self._server.shutdown()
+                self._over.set()
 
     async def _drained(self, serving: asyncio.Task[None]) -> None:
         try:

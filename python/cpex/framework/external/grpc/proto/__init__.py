@@ -1,7 +1,7 @@
 """The messages of `crates/cpex-remote/proto/cpex.proto` as classes of protobuf, for programs that speak them.
 
 Neither our clients nor our servers need them. `plugin_service_pb2` needs the package `protobuf`,
-`plugin_service_pb2_grpc` needs `grpcio` as well: both come with the extra `grpc`.
+`plugin_service_pb2_grpc` needs `grpcio` as well.
 """
 
 from importlib import import_module
@@ -40,5 +40,5 @@ def generated(name: str) -> Any:
         package = _PACKAGES.get((error.name or "").partition(".")[0])
         if package is None:
             raise
-        problem = f"{__name__}.{name} needs the package '{package}'; install it with: pip install \"cpex[grpc]\""
+        problem = f"{__name__}.{name} needs the package '{package}'; install it with: pip install {package}"
         raise ImportError(problem, name=error.name) from error
