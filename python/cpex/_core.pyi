@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from typing_extensions import disjoint_base
 
 from cpex.framework.external._options import ClientOptions, StartedServer, TlsFiles
+from cpex.framework.external._server.listen import Listen
 
 __all__ = [
     "Builtin",
@@ -16,6 +17,8 @@ __all__ = [
     "ExternalClient",
     "HookCall",
     "Kept",
+    "PluginCall",
+    "PluginService",
     "PositionIndex",
     "__version__",
     "apply_policy",
@@ -245,3 +248,33 @@ class ExternalClient:
 
     def close(self) -> Awaitable[None] | None:
         """Says goodbye to the servers."""
+
+@final
+class PluginCall:
+    """A hook of a plugin that is to run for a peer. It is answered once."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def hook(self) -> str: ...
+    @property
+    def plugin(self) -> str: ...
+    @property
+    def payload(self) -> str: ...
+    @property
+    def context(self) -> str: ...
+    @property
+    def extensions(self) -> str | None: ...
+    def answer(self, result: bytes, context: bytes | None, allowed: bool) -> None: ...
+    def fail(self, message: str, plugin: str, code: str, details: bytes, mcp_error_code: int) -> None: ...
+
+@final
+class PluginService:
+    """Servers of this process, and the calls that come to them."""
+
+    def __new__(cls) -> Self: ...
+    def fileno(self) -> int: ...
+    def take(self) -> tuple[list[PluginCall], list[int]]: ...
+    def bind(self, listen: Listen) -> Awaitable[str | None]: ...
+    def serve(self, configs: list[tuple[str, str]], hooks: list[tuple[str, str]], metrics: bool) -> Awaitable[None]: ...
+    def stop(self) -> None: ...

@@ -35,6 +35,7 @@ mod remote;
 mod reply;
 mod report;
 mod result;
+mod server;
 mod single;
 mod size;
 mod spans;
@@ -69,6 +70,8 @@ mod _core {
     use crate::pending::complete;
     #[pymodule_export]
     use crate::policy::apply_policy;
+    #[pymodule_export]
+    use crate::server::{PluginCall, PluginService};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cpex.framework.decorator import hook
     from cpex.framework.errors import DenialExecutionRecord, DenialOutcome, PluginError, PluginViolationError
     from cpex.framework.extensions.extensions import Extensions as Extensions
+    from cpex.framework.external.mcp.server.server import ExternalPluginServer
     from cpex.framework.hooks.agents import (
         AgentHookType,
         AgentPostInvokePayload,
@@ -100,8 +101,6 @@ if TYPE_CHECKING:
     )
     from cpex.framework.observability import ObservabilityProvider
     from cpex.framework.utils import get_attr
-
-    ExternalPluginServer: Any
 
 __all__ = [
     "AgentHookType",
@@ -300,8 +299,6 @@ _SUBMODULES = (
     "utils",
     "validators",
 )
-_OPTIONAL = ("ExternalPluginServer",)
-"""Names that can be imported although what they stand for is not part of this release."""
 
 _plugin_manager: PluginManager | None = None
 
@@ -313,25 +310,9 @@ def _resolve(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         return _import_submodule(name)
-    try:
-        value = getattr(import_module(f"{__name__}.{home}"), name)
-    except ModuleNotFoundError as error:
-        if name not in _OPTIONAL:
-            raise
-        return _placeholder(name, error)
+    value = getattr(import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value
-
-
-def _placeholder(name: str, error: ModuleNotFoundError) -> type:
-    """Make a class that can be imported and named, and says at construction that it is missing."""
-
-    def refuse(self: object, *args: object, **kwargs: object) -> None:
-        from cpex.framework.loader._special import NOT_IN_THIS_RELEASE
-
-        raise ImportError(f"{__name__}.{name}: a plugin server {NOT_IN_THIS_RELEASE}", name=error.name)
-
-    return type(name, (), {"__init__": refuse, "__module__": __name__})
 
 
 if not TYPE_CHECKING:

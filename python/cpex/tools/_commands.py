@@ -28,6 +28,7 @@ from ._plugins.command import plugin
 from ._problem import Problem, UnusableError
 from ._report import Reading, Report, print_problems
 from ._run import Decision, Replay
+from ._serve import serve
 from ._session import read_session
 from ._totals import Totals
 
@@ -66,6 +67,7 @@ app.command()(bootstrap)
 app.command()(check)
 app.command()(inspect)
 app.command()(plugin)
+app.command()(serve)
 
 
 @app.command()

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from cpex.framework import ConfigLoader, Plugin, PluginConfig, PluginMode, TenantPluginManager
+from cpex.framework import ConfigLoader, Plugin, PluginConfig, PluginManager, PluginMode, TenantPluginManager
 from cpex.framework._loading import LoadFailure
 from cpex.framework.decorator import get_hook_metadata
 from cpex.framework.hooks.registry import hook_names
@@ -100,9 +100,9 @@ async def open_manager(config: Config, path: Path) -> TenantPluginManager:
     try:
         await manager.initialize()
     except Exception as error:
-        problems = list(_failures(manager, config, path)) or [Problem(str(path), str(error))]
+        problems = list(failures(manager, config, path)) or [Problem(str(path), str(error))]
         raise UnusableError(problems) from error
-    problems = list(_failures(manager, config, path))
+    problems = list(failures(manager, config, path))
     if problems:
         await manager.shutdown()
         raise UnusableError(problems)
@@ -151,14 +151,24 @@ def _invalid(error: ValidationError, where: str) -> Iterator[Problem]:
         yield Problem(place, describe_error(detail, ""), hint)
 
 
-def _failures(manager: TenantPluginManager, config: Config, path: Path) -> Iterator[Problem]:
+def failures(manager: PluginManager, config: Config, path: Path) -> Iterator[Problem]:
+    """Explains which plugins of a manager could not be loaded and are replaced by nothing.
+
+    Args:
+        manager: The manager.
+        config: Its config.
+        path: Where it was read from, for messages.
+
+    Yields:
+        One problem for each.
+    """
     for plugin, failure in _missing(manager, config):
         if plugin.on_missing is None:
             what, hint = diagnose(plugin, failure)
             yield Problem(f"{path}: plugin {plugin.name!r}", what, hint)
 
 
-def _missing(manager: TenantPluginManager, config: Config) -> Iterator[tuple[PluginConfig, LoadFailure]]:
+def _missing(manager: PluginManager, config: Config) -> Iterator[tuple[PluginConfig, LoadFailure]]:
     entries = {(plugin.name, plugin.kind): plugin for plugin in config.plugins or []}
     for failure in manager.load_failures:
         yield entries[failure.name, failure.kind], failure

@@ -50,3 +50,11 @@ pub(crate) fn begin(py: Python<'_>, mut future: Remote) -> PyResult<Begun<'_>> {
         Err(_) => Err(PyRuntimeError::new_err("what was to be waited for has panicked")),
     }
 }
+
+/// Gives a future to the runtime, to be awaited on the running event loop. Dropping what is returned drops the future.
+///
+/// # Errors
+/// There is no event loop to wait on, or no runtime to wait in.
+pub(crate) fn spawn(py: Python<'_>, future: Remote) -> PyResult<Bound<'_, PyAny>> {
+    RemoteCall::start(py, &runtime::handle(py)?, future).map(Bound::into_any)
+}

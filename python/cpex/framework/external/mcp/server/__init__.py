@@ -1,0 +1,5 @@
+"""Serving plugins to other processes."""
+
+from cpex.framework.external.mcp.server.server import ExternalPluginServer
+
+__all__ = ["ExternalPluginServer"]
