@@ -160,16 +160,29 @@ def _home(found: Any, module: str) -> str:
     return getattr(found, "__module__", None) or module
 
 
+_NOTHING = object()
+
+
+def _get(module: types.ModuleType, name: str) -> Any:
+    """Looks a name up that may be there only with a package that is not installed."""
+    try:
+        return getattr(module, name, _NOTHING)
+    except ImportError:
+        return _NOTHING
+
+
 def _module(name: str, asked: list[str]) -> dict[str, Any]:
     try:
         module = importlib.import_module(name)
     except Exception as error:
         return {"import": type(error).__name__}
     listed = set(getattr(module, "__all__", ()))
-    lazy = {public for public in asked if hasattr(module, public)}
+    lazy = {public for public in asked if _get(module, public) is not _NOTHING}
     names = {}
     for public in sorted({name for name in dir(module) if not name.startswith("_")} | listed | lazy):
-        found = getattr(module, public)
+        found = _get(module, public)
+        if found is _NOTHING:
+            continue
         home = _home(found, name)
         if home.split(".")[0] == "cpex" and not isinstance(found, typing.TypeVar) and public.isidentifier():
             names[public] = {"own": home == name or public in listed, **_name(found)}
