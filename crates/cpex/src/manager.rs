@@ -84,7 +84,7 @@ pub(crate) struct Found {
 }
 
 /// What a hook is invoked with.
-enum Given<'a> {
+pub(crate) enum Given<'a> {
     /// A payload, and what is to come of it.
     Typed(&'a dyn AnyPayload, Kind),
     Json(Value),
@@ -326,7 +326,8 @@ impl Manager {
         if self.inner.plan.lacks(hook.bit()) {
             return Ok(Outcome::allowed(Report::default()));
         }
-        self.run(hook.name(), Given::Typed(payload, Kind::of::<R>()), context).await?.read(|made| {
+        let find = |manager: &Self| manager.find(hook.name());
+        self.run(find, Given::Typed(payload, Kind::of::<R>()), context).await?.read(|made| {
             let made = (made as Arc<dyn Any + Send + Sync>).downcast();
             Ok(made.unwrap_or_else(|_| unreachable!("the driver looked at its type")))
         })
@@ -354,7 +355,7 @@ impl Manager {
         payload: Value,
         context: &Context,
     ) -> Result<JsonOutcome, InvokeError> {
-        self.run(hook, Given::Json(payload), context).await?.read(|made| {
+        self.run(|manager| manager.find(hook), Given::Json(payload), context).await?.read(|made| {
             let json = made.to_json().map_err(|error| wrong_json(hook, ".".to_owned(), &error))?;
             Ok(Arc::new(json))
         })
@@ -379,13 +380,14 @@ impl Manager {
         }
     }
 
+    /// Runs the hook that is found. It is looked for in here: a future that has it would be copied before it begins.
     pub(crate) async fn run(
         &self,
-        hook: &str,
+        find: impl FnOnce(&Self) -> Result<Option<Found>, InvokeError>,
         given: Given<'_>,
         context: &Context,
     ) -> Result<Outcome<dyn AnyPayload>, InvokeError> {
-        let Some(Found { plan, hook: index, lease }) = self.find(hook)? else {
+        let Some(Found { plan, hook: index, lease }) = find(self)? else {
             return Ok(Outcome::allowed(Report::default()));
         };
         let Inner { health, detached, .. } = &*self.inner;

@@ -11,7 +11,7 @@ use super::{report, request};
 use crate::config::expected;
 use crate::error::InvokeError;
 use crate::external::RemoteFailure;
-use crate::manager::{Found, Manager};
+use crate::manager::{Found, Given, Manager};
 use crate::plan::Stage;
 use crate::unavailable;
 
@@ -77,7 +77,8 @@ impl Plugins {
             Ok(payload) => payload,
             Err(error) => return Ok(failed(&call, format!("payload: {}", expected(&error)))),
         };
-        let payload = match (singles.plan.hook(found.hook).types.read_payload)(payload) {
+        let types = &singles.plan.hook(found.hook).types;
+        let payload = match (types.read_payload)(payload) {
             Ok(payload) => payload,
             Err(error) => {
                 let what = format!("payload: {}: {}", error.path(), expected(error.inner()));
@@ -90,7 +91,8 @@ impl Plugins {
         };
         let plugin = slot.plugin.id;
         asked.context.inner().put_own(plugin, std::mem::take(&mut asked.state));
-        let ran = self.manager.run(found, &*payload, &asked.context).await;
+        let given = Given::Typed(&*payload, types.reply);
+        let ran = self.manager.run(|_| Ok(Some(found)), given, &asked.context).await;
         let answer = || -> serde_json::Result<Reply> {
             let outcome = match ran {
                 Ok(outcome) => Outcome::Result(report::result(&outcome)?),
