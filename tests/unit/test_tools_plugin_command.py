@@ -284,7 +284,7 @@ def test_installing_what_this_release_does_not_run(run: Callable[..., Result], c
     result = run("install", "x", "-t", "pypi")
     assert result.exit_code == 0
     assert "✅ guard installation complete." in result.output
-    assert "This release does not run plugins of kind external or isolated_venv" in result.output
+    assert "This release does not run plugins of kind isolated_venv" in result.output
     assert "--no-convert" in result.output
     assert entries()[0]["kind"] == "isolated_venv"
 

@@ -32,7 +32,7 @@ _TYPES = {
     "external": "runs in a server of its own, which the application calls",
     "isolated": "runs in a virtual environment of its own, with its own requirements",
 }
-_NOT_RUN_TYPES = frozenset({"external", "isolated"})
+_NOT_RUN_TYPE = "isolated"
 _TEMPLATES_IN_REPOSITORY = "cpex/templates"
 
 
@@ -155,7 +155,7 @@ def bootstrap(
         _say(f"❌ Failed to create plugin project: {without_url_credentials(_reason(error))}")
         raise typer.Exit(cli.EXIT_OPERATION_FAILED) from error
     _say(f"Created {created}; README.md in it says how to go on")
-    if template_type in _NOT_RUN_TYPES:
+    if template_type == _NOT_RUN_TYPE:
         _say(f"{NOT_RUN} The tests of the project run it in their own process")
     _warn_of_name(Path(str(created)))
 
