@@ -24,9 +24,15 @@ if not TYPE_CHECKING:
                 "PluginError",
                 "convert_exception_to_error",
             ),
+            "cpex.framework.external.grpc.proto": ("plugin_service_pb2", "plugin_service_pb2_grpc"),
             "cpex.framework.external.grpc.tls_utils": (
                 "create_insecure_channel",
                 "create_secure_channel",
+            ),
+            "cpex.framework.external.proto_convert": (
+                "proto_result_to_dict",
+                "pydantic_context_to_proto",
+                "update_pydantic_context_from_proto",
             ),
             "cpex.framework.hooks.registry": ("get_hook_registry",),
             "cpex.framework.models": (

@@ -2,4 +2,4 @@
 
 from cpex.framework._lazy import submodules
 
-__getattr__ = submodules(__name__, ("client", "tls_utils"))
+__getattr__ = submodules(__name__, ("client", "server", "tls_utils"))

@@ -21,6 +21,12 @@ if not TYPE_CHECKING:
                 "PluginError",
                 "convert_exception_to_error",
             ),
+            "cpex.framework.external.grpc.proto": ("plugin_service_pb2",),
+            "cpex.framework.external.proto_convert": (
+                "proto_result_to_dict",
+                "pydantic_context_to_proto",
+                "update_pydantic_context_from_proto",
+            ),
             "cpex.framework.external.unix.protocol": (
                 "read_message",
                 "write_message_async",
