@@ -11,8 +11,14 @@ from typing import Any
 from cpex.framework.errors import sanitize_denial_metadata
 from cpex.framework.external.grpc.proto import generated
 from cpex.framework.models import GlobalContext, PluginContext, PluginResult, PluginViolation
+from cpex.framework.models import GlobalContext as PydanticGlobalContext
+from cpex.framework.models import PluginContext as PydanticPluginContext
+from cpex.framework.models import PluginViolation as PydanticPluginViolation
 
 __all__ = [
+    "PydanticGlobalContext",
+    "PydanticPluginContext",
+    "PydanticPluginViolation",
     "denial_metadata_from_proto",
     "denial_metadata_to_proto",
     "populate_proto_result",

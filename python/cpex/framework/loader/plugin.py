@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
+from cpex.framework._lazy import names_from
 from cpex.framework.base import Plugin
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE as EXTERNAL_PLUGIN_TYPE
 from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
@@ -19,6 +20,9 @@ from cpex.framework.utils import import_module as import_module
 from cpex.framework.utils import parse_class_name as parse_class_name
 
 __all__ = ["ALLOWED_PLUGIN_DIRS", "PluginLoader"]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(__name__, {"cpex.framework.external.mcp.client": ("ExternalPlugin",)})
 
 logger = logging.getLogger(__name__)
 

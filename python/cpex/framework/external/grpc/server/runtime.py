@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from cpex.framework._lazy import names_from
 from cpex.framework.external._server.listen import Listen, over_grpc
 from cpex.framework.external._server.program import level_of, log_to_stderr, run_program
 from cpex.framework.external._server.service import Service
@@ -15,6 +17,17 @@ from cpex.framework.models import GRPCServerConfig
 from cpex.framework.settings import settings
 
 __all__ = ["GrpcPluginRuntime", "main", "run_server"]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.external.grpc.proto": ("plugin_service_pb2_grpc",),
+            "cpex.framework.external.grpc.server": ("GrpcHealthServicer", "GrpcPluginServicer"),
+            "cpex.framework.external.grpc.tls_utils": ("create_server_credentials",),
+            "cpex.framework.settings": ("get_settings",),
+        },
+    )
 
 logger = logging.getLogger(__name__)
 

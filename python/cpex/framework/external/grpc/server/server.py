@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cpex.framework._lazy import names_from
 from cpex.framework.constants import CONTEXT, ERROR, RESULT
 from cpex.framework.external import proto_convert
 from cpex.framework.external.grpc.proto import generated
@@ -13,6 +14,20 @@ if TYPE_CHECKING:
     from cpex.framework.external.mcp.server.server import ExternalPluginServer
 
 __all__ = ["GrpcHealthServicer", "GrpcPluginServicer"]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.external.grpc.proto": ("plugin_service_pb2", "plugin_service_pb2_grpc"),
+            "cpex.framework.external.mcp.server.server": ("ExternalPluginServer",),
+            "cpex.framework.external.proto_convert": (
+                "populate_proto_result",
+                "proto_context_to_pydantic",
+                "pydantic_context_to_proto",
+            ),
+        },
+    )
 
 _INTERNAL_ERROR = "INTERNAL_ERROR"
 

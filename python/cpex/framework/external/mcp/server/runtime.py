@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import sys
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from typing import Dict as Dict  # noqa: UP035 - a published name
 
+from cpex.framework._lazy import names_from
 from cpex.framework.constants import (
     GET_PLUGIN_CONFIG,
     GET_PLUGIN_CONFIGS,
@@ -42,6 +43,14 @@ __all__ = [
     "run",
     "settings",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.settings": ("get_settings", "get_transport_settings"),
+        },
+    )
 
 logger = logging.getLogger(__name__)
 

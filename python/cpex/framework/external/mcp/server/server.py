@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack
 
 from pydantic import BaseModel
 
+from cpex.framework._lazy import names_from
 from cpex.framework.constants import CONTEXT, ERROR, PLUGIN_NAME, RESULT
 from cpex.framework.errors import PluginError, convert_exception_to_error
 from cpex.framework.external._server.listen import (
@@ -35,6 +36,14 @@ if TYPE_CHECKING:
     from cpex.framework.external._server.service import Service
 
 __all__ = ["ExternalPluginServer"]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.settings": ("get_config_path_settings",),
+        },
+    )
 
 P = TypeVar("P", bound=BaseModel)
 Transport: TypeAlias = Literal["http", "grpc", "unix", "stdio"]

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
+from cpex.framework._lazy import names_from
 from cpex.framework.external._server.program import level_of, log_to_stderr, run_program
 from cpex.framework.external._server.service import Service
 from cpex.framework.external.mcp.server.server import ExternalPluginServer
 from cpex.framework.settings import settings
 
 __all__ = ["log_level", "log_level_str", "main", "run", "settings"]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.external.unix.server.server": ("run_server",),
+            "cpex.framework.settings": ("get_settings",),
+        },
+    )
 
 logger = logging.getLogger(__name__)
 

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import os
 import tempfile
+from typing import TYPE_CHECKING
 
+from cpex.framework._lazy import names_from
 from cpex.framework.external._server.listen import Listen
 from cpex.framework.external._server.service import Service
 from cpex.framework.external.mcp.server.server import ExternalPluginServer
 
 __all__ = ["UnixSocketPluginServer", "run_server"]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.external.grpc.proto": ("plugin_service_pb2",),
+            "cpex.framework.external.proto_convert": (
+                "populate_proto_result",
+                "proto_context_to_pydantic",
+                "pydantic_context_to_proto",
+            ),
+            "cpex.framework.external.unix.protocol": ("ProtocolError", "read_message", "write_message_async"),
+            "cpex.framework.models": ("PluginContext",),
+        },
+    )
 
 _DEFAULT_PATH = os.path.join(tempfile.gettempdir(), "mcpgateway-plugins.sock")
 
