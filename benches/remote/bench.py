@@ -88,9 +88,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--published", required=True, help="interpreter with cpex[grpc], uvicorn and httpx")
     parser.add_argument("--only", default="", metavar="TRANSPORT", help=f"one of {', '.join(TRANSPORTS)}")
     parser.add_argument("--rounds", type=int, default=5, help="how often each pair has its turn")
-    parser.add_argument(
-        "--seconds", type=float, default=1.0, help="length of a turn, once with 1 call and once with 64"
-    )
+    parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn, with 1 call and with 64")
     parser.add_argument("--document", type=Path, metavar="FILE", help="put the figures between FILE's remote marks")
     return parser.parse_args()
 

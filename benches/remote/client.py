@@ -2,7 +2,8 @@
 
 Usage: client.py host CONFIG | floor unix|grpc|mcp PATH PORT
 
-Each line on stdin, `{"concurrency": n, "seconds": t}`, is answered with `{"calls": n, "seconds": t, "latencies": [ns, …]}`.
+Each line on stdin, `{"concurrency": n, "seconds": t}`, is answered with
+`{"calls": n, "seconds": t, "latencies": [ns, …]}`.
 """
 
 import asyncio
