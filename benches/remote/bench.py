@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from figures import OURS, PUBLISHED, RAW, Figure, markdown, table
-from places import HERE, TRANSPORTS, Place, environment, floor, free_port, ours, published, serving
+from places import HERE, TRANSPORTS, Place, environment, floor, free_port, ours, processor_seconds, published, serving
 
 PAIRS = [(OURS, OURS), (OURS, PUBLISHED), (PUBLISHED, OURS), (PUBLISHED, PUBLISHED), (RAW, RAW)]
 SERVERS = {OURS: ours, PUBLISHED: published, RAW: floor}
@@ -59,17 +59,21 @@ def measure(transport: str, pythons: dict[str, str], folder: Path, rounds: int, 
     """Returns the figures of one transport, every pair measured `rounds` times in turn."""
     with ExitStack() as stack:
         places: dict[str, Place] = {}
+        processes: dict[str, int] = {}
         for package, command in SERVERS.items():
             place = places[package] = Place(transport, folder, free_port())
-            stack.enter_context(serving(command(pythons[package], place), place))
+            processes[package] = stack.enter_context(serving(command(pythons[package], place), place))
         clients = {pair: stack.enter_context(calling(pythons[pair[0]], pair[0], places[pair[1]])) for pair in PAIRS}
         figures = {pair: Figure(transport, *pair) for pair in PAIRS}
         for _ in range(rounds):
             for pair, client in clients.items():
                 figures[pair].alone += client.load(1, seconds)["latencies"]
             for pair, client in clients.items():
+                used = processor_seconds(processes[pair[1]])
                 many = client.load(64, seconds)
                 figures[pair].rates.append(many["calls"] / many["seconds"])
+                figures[pair].calls += many["calls"]
+                figures[pair].processor += processor_seconds(processes[pair[1]]) - used
     return list(figures.values())
 
 

@@ -6,7 +6,7 @@ from statistics import median, quantiles
 from places import TRANSPORTS
 
 OURS, PUBLISHED, RAW = "ours", "published", "raw echo"
-HEADINGS = ("transport", "client → server", "p50", "p99", "calls/s", "p50, compared", "calls/s, compared")
+HEADINGS = ("transport", "client → server", "p50", "p99", "calls/s", "a core's", "p50, compared", "calls/s, compared")
 TARGETS = {"unix": (3, 8), "grpc": (4, 6), "mcp": (10, 20)}
 """By how much a round trip is to be shorter, and calls per second more, than with the published package."""
 
@@ -20,6 +20,9 @@ class Figure:
     server: str
     alone: list[int] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
+    calls: int = 0
+    processor: float = 0.0
+    """Seconds that the server used of a core for these calls."""
 
     @property
     def p50(self) -> float:
@@ -46,7 +49,14 @@ class Figure:
                 aim = f"1/{target}" if i == 0 else f"{target} ×"
                 compared[i] += f" (target {aim}: {'met' if value >= target else 'NOT met'})"
         times = (f"{self.p50:,.0f} µs", f"{self.p99:,.0f} µs")
-        return (TRANSPORTS[self.transport], pair, *times, f"{self.rate:,.0f}", *compared)
+        return (
+            TRANSPORTS[self.transport],
+            pair,
+            *times,
+            f"{self.rate:,.0f}",
+            f"{self.calls / self.processor:,.0f}",
+            *compared,
+        )
 
 
 def rows(figures: list[Figure]) -> list[tuple[str, ...]]:

@@ -84,8 +84,8 @@ def environment(place: Place) -> dict[str, str]:
 
 
 @contextmanager
-def serving(command: list[str], place: Place) -> Iterator[None]:
-    """Runs a server until the block ends; enters it once the server listens."""
+def serving(command: list[str], place: Place) -> Iterator[int]:
+    """Runs a server until the block ends; enters it, with the process id, once the server listens."""
     log = place.folder / f"{place.port}.log"
     with (
         log.open("wb") as sink,
@@ -97,9 +97,18 @@ def serving(command: list[str], place: Place) -> Iterator[None]:
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"no server: {' '.join(command)}: {log.read_text(errors='replace')[-2000:]}")
                 time.sleep(0.05)
-            yield
+            yield process.pid
         finally:
             process.kill()
+
+
+def processor_seconds(process: int) -> float:
+    """Returns what a process has used of all processors so far; NaN where there is no /proc."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return float("nan")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:
