@@ -79,9 +79,7 @@ def test_options_exist(words: str) -> None:
         "docker": dockerfile_command(),
         "kubernetes": pod()["containers"][0]["args"],
     }
-    told = subprocess.run(
-        [sys.executable, "-m", "cpex", "serve", "--help"], capture_output=True, text=True, check=True
-    )
+    told = subprocess.run([sys.executable, "-m", "cpex", "serve", "--help"], capture_output=True, text=True, check=True)
     used = set(OPTION.findall(" ".join(lines[words])))
     assert {"--status", "--token-file", "--grace"} <= used
     assert used <= set(OPTION.findall(told.stdout))
