@@ -57,6 +57,10 @@ bench: .venv-bench/.installed .venv-published/.installed ## Compare with a bare 
 	.venv-bench/bin/python benches/python/bench.py --published .venv-published/bin/python $(BENCH_ARGS)
 	cargo bench $(LOCKED) -p cpex-core -p cpex
 
+.PHONY: bench-remote
+bench-remote: .venv-bench/.installed .venv-published/.installed ## Remote plugins: beside the published package, and raw echoes
+	.venv-bench/bin/python benches/remote/bench.py --published .venv-published/bin/python $(BENCH_ARGS)
+
 .PHONY: quality
 quality: .venv-quality/.installed ## Precision, recall and speed of the detectors beside the published plugins, into docs/builtin/quality.md
 	cargo build $(LOCKED) --release -p cpex-builtin --no-default-features --example scan
