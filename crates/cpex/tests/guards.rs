@@ -310,12 +310,17 @@ async fn a_plugin_that_never_ran_is_no_loss() {
 #[tokio::test]
 async fn a_file_that_no_longer_speaks_of_plugins_changes_nothing() {
     let running = Running::new(ONLY).await;
-    for text in ["", "# soon\n", &ONLY.replace("plugins:", "plugin:"), "plugin_settings: {}\n"] {
+    let nothing = ":1:1: there is no key `plugins`, so nothing is guarded";
+    for (text, expected) in [
+        ("", nothing),
+        ("# soon\n", nothing),
+        (&*ONLY.replace("plugins:", "plugin:"), nothing),
+        ("plugin_settings: {}\n", nothing),
+        ("plugins:\n  # - {name: only}\n", "nothing stands below `plugins`, so nothing is guarded"),
+        (&format!("{ONLY}plugins: []\n"), ":3:1: a second `plugins`"),
+    ] {
         let error = running.reload(text).await.unwrap_err();
-        assert!(
-            error.to_string().contains(":1:1: there is no key `plugins`, so nothing is guarded"),
-            "{error}"
-        );
+        assert!(error.to_string().contains(expected), "{error}");
         assert!(!running.allows("shell").await, "{text}");
     }
     let settings_only = Running::new("plugin_settings: {}\n").await;
