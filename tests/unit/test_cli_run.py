@@ -366,6 +366,7 @@ def test_says_what_is_wrong_with_the_config(tmp_path: Path, session: Any, text: 
         ("{module}.Gat", ["has no class 'Gat'", "did you mean Gate?"]),
         ("{module}.BadConfig", ["limit must be positive"]),
         ("Gate", ["is not a class path", "package.module.Class"]),
+        ("deny_list", ["is not a class path", "write builtin.deny_list"]),
         ("isolated_venv", ["is not part of this release"]),
     ],
 )
