@@ -74,6 +74,9 @@ def load_config(
 ) -> tuple[Any, list[tuple[str, int, int, str]], PositionIndex]:
     """Returns the value of the text, what looks suspicious in it, and where its parts stand."""
 
+def slip_of(word: str, candidates: list[str]) -> str | None:
+    """Returns the candidate that a word differs from in two letters at most, unless it adds whole words to one."""
+
 def extension_slots() -> list[tuple[str, str, str | None, str | None]]:
     """Returns path, tier, and the capabilities to read and to write of each slot."""
 
