@@ -27,6 +27,7 @@ __all__ = [
     "normalize_content_type",
     "only_grew",
     "payload_matches",
+    "slip_of",
     "touch",
     "wrap_payload_for_isolation",
 ]
