@@ -390,6 +390,15 @@ def test_suggests_the_hook_that_was_meant(config: Any, session: Any) -> None:
     assert "did you mean tool_pre_invoke" in " ".join(result.stderr.split())
 
 
+def test_tells_of_a_built_in_plugin_that_never_runs(tmp_path: Path, session: Any) -> None:
+    path = tmp_path / "plugins.yaml"
+    plugin = {"name": "words", "kind": "builtin.deny_list", "hooks": ["tool_pre_invok"], "config": {"words": ["x"]}}
+    path.write_text(json.dumps({"plugins": [plugin]}))
+    result = run(path, session(ALLOWED))
+    assert result.exit_code == 0
+    assert 'unknown hook "tool_pre_invok" of plugin words; did you mean' in " ".join(result.stderr.split())
+
+
 def test_a_name_can_be_taken_once(config: Any, session: Any) -> None:
     result = run(config("Gate", "Memory", name="guard"), session(ALLOWED))
     assert result.exit_code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from cpex.framework.loader._suggest import did_you_mean, misspelt_hook
 from cpex.framework.loader.config import place_of
 from cpex.framework.models import Config, PluginConfig, PluginMode
 from cpex.framework.settings import settings
+
+logger = logging.getLogger(__name__)
 
 
 class UnknownHook(NamedTuple):
@@ -65,8 +68,8 @@ def unknown_hooks(config: Config | None) -> list[UnknownHook]:
     return found
 
 
-def refuse_unknown_hooks(unknown: Iterable[UnknownHook]) -> None:
-    """End the start if a plugin that must not be missing would never run.
+def tell_unknown_hooks(unknown: Iterable[UnknownHook]) -> None:
+    """Log them, and end the start if a plugin that must not be missing would never run.
 
     A hook that is like no other may be registered later: only with `PLUGINS_STRICT_CONFIG` does it end the start.
 
@@ -77,6 +80,7 @@ def refuse_unknown_hooks(unknown: Iterable[UnknownHook]) -> None:
         RuntimeError: If there is one.
     """
     for hook in unknown:
+        logger.warning("%s", hook)
         is_mistake = hook.is_slip and (must_not_be_missing(hook.entry) or settings.fail_on_plugin_error)
         if is_mistake or is_strict():
             at = f" ({hook.where})" if hook.where else ""

@@ -23,7 +23,7 @@ from cpex.framework._preparation import prepare_hooks
 from cpex.framework._signature import plugin_error
 from cpex.framework._switches import check_variables
 from cpex.framework._unavailable import guard
-from cpex.framework._unknown_hooks import refuse_unknown_hooks, unknown_hooks
+from cpex.framework._unknown_hooks import tell_unknown_hooks, unknown_hooks
 from cpex.framework._views import ManagerView
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
 from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy, check_policies, policy_problems
@@ -222,10 +222,7 @@ class PluginManager(ManagerView):
                 self._load_failures = tuple(loading.failures)
                 self._get_executor()._not_loaded = loading.not_loaded
             # Asked only now: the modules of plugins may register hooks.
-            unknown = unknown_hooks(self._config)
-            for hook in unknown:
-                logger.warning("%s", hook)
-            refuse_unknown_hooks(unknown)
+            tell_unknown_hooks(unknown_hooks(self._config))
             hooks = {hook for plugin_ref in self._registry.get_all_plugins() for hook in plugin_ref.hooks}
             if hooks:
                 prepare_hooks(hooks)
