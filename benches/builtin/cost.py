@@ -21,16 +21,20 @@ from cpex.framework.hooks.http import HttpHeaderPayload, HttpPreRequestPayload
 from cpex.framework.hooks.tools import ToolPostInvokePayload, ToolPreInvokePayload
 
 ROUNDS, CALLS = 200, 100
+ADMIN = {"email": "ann@example.com", "roles": ["admin"]}
 PROSE = "The committee meets on the first Monday of every month, and the minutes are sent to all members. "
 ARGUMENTS = {"query": PROSE * 9, "limit": 10, "filters": [PROSE, "open"]}
+QUERY = {"type": "object", "required": ["query"], "properties": {"query": {"type": "string", "maxLength": 2000}}}
 HEADERS = HttpHeaderPayload({"accept": "application/json", "host": "example.com"})
 PAYLOADS = {
     "tool_pre_invoke": ToolPreInvokePayload(name="search", args=ARGUMENTS),
     "tool_post_invoke": ToolPostInvokePayload(name="search", result=ARGUMENTS),
     "http_pre_request": HttpPreRequestPayload(path="/v1/tools", method="POST", headers=HEADERS),
 }
-# What a page's plugin would refuse if it were called so often.
-ENDLESS = {
+# Where a page's plugin would refuse such arguments, or so many calls.
+PATIENT: dict[str, dict[str, Any]] = {
+    "cost_budget": {"limits": [{"hard": 1_000_000_000, "per": "month", "key": ["tenant"]}]},
+    "json_schema": {"arguments": {"search": QUERY}},
     "rate_limiter": {"limits": [{"rate": "1000000000/s"}]},
 }
 
@@ -50,7 +54,9 @@ async def cost(plugins: list[dict[str, Any]], hook: str, directory: Path) -> flo
     PluginManager.reset()
     manager = PluginManager(str(file))
     await manager.initialize()
-    payload, context = PAYLOADS[hook], GlobalContext(request_id="1", user="ann")
+    payload, context = PAYLOADS[hook], GlobalContext(request_id="1", tenant_id="t", user=ADMIN)
+    result, _ = await manager.invoke_hook(hook, payload, context)
+    assert result.continue_processing, result.violation
     best = float("inf")
     for _ in range(ROUNDS):
         started = time.perf_counter()
@@ -66,7 +72,7 @@ async def measure(page: Path) -> str:
     text = page.read_text(encoding="utf-8")
     entry = entry_of(text)
     hook = next(str(hook) for hook in entry["hooks"] if hook in PAYLOADS)
-    entry["config"] = {**(entry.get("config") or {}), **ENDLESS.get(page.stem, {})}
+    entry["config"] = {**(entry.get("config") or {}), **PATIENT.get(page.stem, {})}
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         if "path" in entry["config"]:
@@ -85,7 +91,9 @@ def main() -> None:
             continue
         said = asyncio.run(measure(page))
         print(f"{page.stem}: {said}")
-        page.write_text(re.sub(r"(<!-- measure: \w+ -->)\n?[^\n]*", rf"\1\n{said}", text), encoding="utf-8")
+        page.write_text(
+            re.sub(r"(<!-- measure: \w+ -->)\n(?:Measured [^\n]*\n)?", rf"\1\n{said}\n", text), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ __all__ = [
     "normalize_content_type",
     "only_grew",
     "payload_matches",
+    "slip_of",
     "touch",
     "wrap_payload_for_isolation",
 ]
@@ -79,6 +80,9 @@ def load_config(
     text: str, path: str, env: Mapping[str, str] | None = None, compat: bool = False
 ) -> tuple[Any, list[tuple[str, int, int, str]], PositionIndex]:
     """Returns the value of the text, what looks suspicious in it, and where its parts stand."""
+
+def slip_of(word: str, candidates: list[str]) -> str | None:
+    """Returns the candidate that a word differs from in two letters at most, unless it adds whole words to one."""
 
 def extension_slots() -> list[tuple[str, str, str | None, str | None]]:
     """Returns path, tier, and the capabilities to read and to write of each slot."""

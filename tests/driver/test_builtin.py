@@ -366,6 +366,34 @@ async def test_kept_of_a_refused_call() -> None:
     assert await called(manager, "fine", hand_on=False)
 
 
+@pytest.mark.parametrize(
+    ("kind", "config", "result", "code"),
+    [
+        ("circuit_breaker", {"consecutive": 1}, {"isError": True}, "CIRCUIT_OPEN"),
+        (
+            "cost_budget",
+            {
+                "limits": [{"hard": 10, "within": "1h"}],
+                "cost": {"fixed": 1},
+                "actual": {"terms": [{"field": "/cost", "price": 1}]},
+            },
+            {"cost": 10},
+            "BUDGET_EXCEEDED",
+        ),
+    ],
+)
+async def test_refused_call_gives_up_nothing_of_another(kind: str, config: Any, result: Any, code: str) -> None:
+    """A call is remembered though another one with the same contexts is refused before it has ended."""
+    words = builtin("deny_list", "words", [PRE], config={"words": ["forbidden"]}, priority=2)
+    manager = manager_of(builtin(kind, kind, [PRE, POST], config=config, priority=1), words)
+    _, table = await manager.invoke_hook(PRE, Payload(), request())
+    refused, _ = await manager.invoke_hook(PRE, Payload(note="forbidden"), request(), table)
+    assert refused.violation is not None and refused.violation.code == "DENIED_WORD"
+    await manager.invoke_hook(POST, Answered(result=result), request(), table)
+    after, _ = await manager.invoke_hook(PRE, Payload(), request())
+    assert after.violation is not None and after.violation.code == code
+
+
 async def test_kept_beside_the_fields() -> None:
     """The context can be dumped, compared, copied and pickled as before."""
     _, table = await manager_of(breaker()).invoke_hook(PRE, Payload(), request())

@@ -273,7 +273,12 @@ async def test_audit_log_that_nobody_shuts_down(tmp_path: Path, receiver: Receiv
     payload = get_hook_registry().json_to_payload(BEFORE, call("hello"))
     context = PluginContext(global_context=GlobalContext(request_id="r-1"))
     await getattr(plugin, BEFORE)(payload, context)
-    threading.Thread(target=lambda: receiver.arrived.wait(30) and receiver.go_on.set()).start()
+
+    def go_on() -> None:
+        if receiver.arrived.wait(30):
+            receiver.go_on.set()
+
+    threading.Thread(target=go_on).start()
     del plugin
     gc.collect()
     assert len(receiver.bodies) == 1

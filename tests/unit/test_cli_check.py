@@ -27,6 +27,9 @@ from cpex.tools.check._codes import ELSEWHERE, Code, Severity
 from cpex.tools.check._conditions import SUBJECTS
 from cpex.tools.cli import app
 
+# They register themselves once in a process: not in a test, whose traces are removed.
+register_all_hooks()
+
 PLUGINS = """
 import sys
 from cpex.framework import Plugin, PluginResult, PluginViolation, hook

@@ -366,6 +366,7 @@ def test_says_what_is_wrong_with_the_config(tmp_path: Path, session: Any, text: 
         ("{module}.Gat", ["has no class 'Gat'", "did you mean Gate?"]),
         ("{module}.BadConfig", ["limit must be positive"]),
         ("Gate", ["is not a class path", "package.module.Class"]),
+        ("deny_list", ["is not a class path", "write builtin.deny_list"]),
         ("isolated_venv", ["is not part of this release"]),
     ],
 )
@@ -387,6 +388,15 @@ def test_suggests_the_hook_that_was_meant(config: Any, session: Any) -> None:
     assert result.exit_code == 2
     assert "has no hook: 'tool_pre_invok'" in " ".join(result.stderr.split())
     assert "did you mean tool_pre_invoke" in " ".join(result.stderr.split())
+
+
+def test_tells_of_a_built_in_plugin_that_never_runs(tmp_path: Path, session: Any) -> None:
+    path = tmp_path / "plugins.yaml"
+    plugin = {"name": "words", "kind": "builtin.deny_list", "hooks": ["tool_pre_invok"], "config": {"words": ["x"]}}
+    path.write_text(json.dumps({"plugins": [plugin]}))
+    result = run(path, session(ALLOWED))
+    assert result.exit_code == 0
+    assert 'unknown hook "tool_pre_invok" of plugin words; did you mean' in " ".join(result.stderr.split())
 
 
 def test_a_name_can_be_taken_once(config: Any, session: Any) -> None:

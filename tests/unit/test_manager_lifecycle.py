@@ -416,6 +416,41 @@ async def test_b7_a_guard_at_a_misspelt_hook_ends_the_start(
     assert not manager.initialized
 
 
+async def test_c14_no_plugin_starts_at_a_misspelt_hook_if_none_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in Rust hosts. A name that adds whole words to a known one is an application's own there, too."""
+    monkeypatch.setenv("PLUGINS_FAIL_ON_PLUGIN_ERROR", "true")
+    own = manager_of(entry("a", cls="OwnHooks", hooks=["tool_pre_invoke_v2", "my_own_hook"]))
+    await own.initialize()
+    with pytest.raises(RuntimeError, match='^Plugin initialization failed: a - unknown hook "tool_pre_invok"; did'):
+        await manager_of(entry("a", cls="OwnHooks", hooks=["tool_pre_invok"])).initialize()
+
+
+@pytest.mark.parametrize("hook", ["my.thing", "tool_pre_invoke_v2", "pre_tool_invoke"])
+async def test_c14_a_required_builtin_plugin_starts_at_a_hook_that_may_be_registered_later(
+    hook: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def manager() -> TenantPluginManager:
+        return manager_of(entry("a", "builtin.deny_list", hooks=[hook], config=WORDS, required=True))
+
+    await manager().initialize()
+    assert [message.partition(";")[0] for message in caplog.messages] == [f'unknown hook "{hook}" of plugin a']
+    monkeypatch.setenv("PLUGINS_STRICT_CONFIG", "true")
+    with pytest.raises(RuntimeError, match=f'unknown hook "{hook}"; nobody registered it'):
+        await manager().initialize()
+
+
+async def test_c14_hooks_of_modules_that_were_not_imported_are_not_called_unknown(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The module of a plugin may register them: a start that ended before it knows nothing of them."""
+    manager = manager_of(
+        entry("gone", "no_such.Module", required=True), entry("late", "my_app.Late", hooks=["tool_pre_invoked"])
+    )
+    with pytest.raises(RuntimeError, match="^Plugin initialization failed: gone"):
+        await manager.initialize()
+    assert not [message for message in caplog.messages if "unknown hook" in message]
+
+
 async def test_b6_strict_configuration_takes_no_misspelt_hook(monkeypatch: pytest.MonkeyPatch) -> None:
     lenient = manager_of(entry("a", "builtin.deny_list", hooks=["tool_pre_invok"], config=WORDS))
     await lenient.initialize()

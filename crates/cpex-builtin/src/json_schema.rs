@@ -60,7 +60,7 @@ impl JsonSchema {
     /// # Errors
     /// A schema is none, refers to something outside of it, or refers to itself without an end; or there is none.
     pub fn new(config: JsonSchemaConfig) -> Result<Self, ConfigError> {
-        if config.arguments.is_empty() && config.results.is_empty() {
+        if config.arguments.is_empty() && config.results.is_empty() && !config.require_schema {
             let problem = "expected a schema here or in results: nothing would be checked";
             return Err(ConfigError::new("arguments", problem));
         }

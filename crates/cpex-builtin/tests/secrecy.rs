@@ -78,7 +78,8 @@ fn cases(folder: &str) -> Vec<(&'static str, Value, &'static str)> {
 
 fn payload(hook: &str) -> Value {
     let texts = json!({
-        "key": LOOKS, "password": NAMED, "url": format!("https://ann:{NAMED}@{LOOKS}.test/?page=2&t%6Fken={NAMED}"),
+        "key": LOOKS, "password": NAMED, "url": format!("https://ann:{NAMED}@{LOOKS}.test/?page=2&t%6Fken={NAMED}&next=/cb?password={NAMED}"),
+        "command": format!("open --url=https://h/%3Fsecret%3D{NAMED} --password='{NAMED}' --token=\"{NAMED}\" a=b=password={NAMED}"),
         LOOKS: 1, "note": format!("my password is {NAMED}, my key {LOOKS}"),
     });
     match hook {

@@ -92,16 +92,30 @@ pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 }
 
 /// The candidate that `word` is most likely meant to be: one that it differs from in two letters at most. A name that is
-/// only similar may well be another one.
+/// only similar may well be another one, and one that adds whole words to a candidate is.
 ///
 /// ```
 /// let known = || ["tool_pre_invoke", "tool_post_invoke"].into_iter();
 /// assert_eq!(cpex_config::slip_of("tool_pre_invok", known()), Some("tool_pre_invoke"));
 /// assert_eq!(cpex_config::slip_of("model_pre_invoke", known()), None);
+/// assert_eq!(cpex_config::slip_of("tool_pre_invoke_v2", known()), None);
 /// ```
 pub fn slip_of<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let letters = |candidate: &str| strsim::damerau_levenshtein(&normal(word), &normal(candidate));
-    nearest(word, candidates).filter(|candidate| letters(candidate) <= SLIP)
+    let close: Vec<_> = candidates.filter(|candidate| letters(candidate) <= SLIP).collect();
+    let is_another = close.iter().any(|candidate| adds_words(word, candidate));
+    nearest(word, close.into_iter()).filter(|_| !is_another)
+}
+
+/// Is it `name` with whole words before or behind it?
+fn adds_words(word: &str, name: &str) -> bool {
+    let separates = |c: char| !c.is_alphanumeric();
+    word.match_indices(name).any(|(start, _)| {
+        let (before, behind) = (&word[..start], &word[start + name.len()..]);
+        (before.is_empty() || before.ends_with(separates))
+            && (behind.is_empty() || behind.starts_with(separates))
+            && [before, behind].iter().any(|more| more.contains(char::is_alphanumeric))
+    })
 }
 
 /// Case and separators are what people mistake most.

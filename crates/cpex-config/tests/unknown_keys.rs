@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use cpex_config::{Environment, Keys, Templates, load};
+use cpex_config::{Environment, Keys, Templates, load, slip_of};
 
 fn known(pairs: impl IntoIterator<Item = (&'static str, Keys)>) -> Keys {
     Keys::Known(pairs.into_iter().map(|(key, keys)| (key.to_owned(), keys)).collect::<BTreeMap<_, _>>())
@@ -67,4 +67,40 @@ fn a_shared_subtree_is_reported_once() {
             "2:7 unknown key \"nam\" in plugins[1]; did you mean \"name\"?",
         ],
     );
+}
+
+/// Two letters are a slip. Whole words more are another name, also if they have no more letters than that.
+#[test]
+fn a_slip_is_no_other_name() {
+    let slip = |word| slip_of(word, ["tool_pre_invoke", "tool_post_invoke", "tool"].into_iter());
+    for word in [
+        "tool_pre_invok",
+        "tool_pre_ivnoke",
+        "tool_pre_invokes",
+        "tool_pre_invok_v",
+        "xtool_pre_invoke",
+        "toolpreinvoke",
+        "Tool_Pre_Invoke",
+        "tool-pre-invoke",
+        "tool_pre_invoke_",
+        "_tool_pre_invoke",
+        "tool_pre_invoke2",
+    ] {
+        assert_eq!(slip(word), Some("tool_pre_invoke"), "{word}");
+    }
+    for word in [
+        "tool_pre_invoke_v2",
+        "tool_pre_invoke.v2",
+        "v2_tool_pre_invoke",
+        "a.tool_pre_invoke_b",
+        "tool_post_invoke_2",
+        "tool_é",
+        "model_pre_invoke",
+        "pre_tool_invoke",
+        "before_all",
+        "",
+    ] {
+        assert_eq!(slip(word), None, "{word}");
+    }
+    assert_eq!(slip_of("-a", ["", "_"].into_iter()), None);
 }

@@ -56,6 +56,12 @@ pub(crate) fn load_config<'py>(
     Ok((value, problems, PositionIndex { document }))
 }
 
+/// What a name is a slip of, as Rust hosts decide it; see [`cpex_config::slip_of`].
+#[pyfunction]
+pub(crate) fn slip_of(word: &str, candidates: Vec<String>) -> Option<String> {
+    cpex_config::slip_of(word, candidates.iter().map(String::as_str)).map(str::to_owned)
+}
+
 /// Where each part of a configuration document stands.
 #[pyclass(frozen, module = "cpex._core")]
 pub(crate) struct PositionIndex {

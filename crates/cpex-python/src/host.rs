@@ -1,8 +1,9 @@
 //! One invocation in Python terms: its contexts, its metadata, and the answers to what the core asks.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use cpex_builtin::plugin::Scans;
+use cpex_builtin::plugin::{Keep, Scans};
 use cpex_core::extensions::{Breach, Change, Enforcement, Shown};
 use cpex_core::host::{Event, Restriction};
 use cpex_core::payload::Relation;
@@ -58,6 +59,10 @@ pub(crate) struct Hosted {
 pub(crate) struct Seat {
     /// Its context; `None` if the caller gave it one.
     given: Option<Given>,
+    /// The caller handed the context on: what is kept in it may be of other calls.
+    is_handed_on: bool,
+    /// What a built-in plugin that was asked right here has kept of this call.
+    keep: Option<Keep>,
     span: Option<Span>,
     metadata: Option<Py<PyAny>>,
     pub(crate) answer: Option<Py<PyAny>>,
@@ -93,21 +98,32 @@ impl Hosted {
         let Control { builtin: Some(builtin), neighbours, .. } = self.control(work.entry) else {
             return Ok(None);
         };
+        let put_by = Cell::new(None);
         let asking = Asking {
             request: self.request.object.bind(py),
             context: &context,
             extensions: work.extensions.as_ref().map(|extensions| extensions.bind(py)),
+            put_by: Some(&put_by),
         };
-        builtin.get().ask(work.payload.bind(py), &asking, neighbours.get(), scans).map(Some)
+        let asked = builtin.get().ask(work.payload.bind(py), &asking, neighbours.get(), scans);
+        if let Some(seat) = &mut self.seats[work.entry] {
+            seat.keep = put_by.into_inner();
+        }
+        asked.map(Some)
     }
 
-    /// No hook comes after one that was refused: built-in plugins give up what they have kept of it.
+    /// No hook comes after one that was refused: built-in plugins give up what they have kept of it, and nothing of other
+    /// calls whose context is the same.
     pub(crate) fn give_up(&self, py: Python<'_>) -> PyResult<()> {
         for (entry, seat) in self.seats.iter().enumerate() {
-            if self.control(entry).builtin.is_some()
-                && let Some(Seat { given: Some(given), .. }) = seat
-            {
-                builtin::give_up(given.context.bind(py))?;
+            match seat {
+                Some(Seat { keep: Some(keep), .. }) => keep.give_up(),
+                Some(Seat { given: Some(given), is_handed_on: false, .. })
+                    if self.control(entry).builtin.is_some() =>
+                {
+                    builtin::give_up(given.context.bind(py))?;
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -181,11 +197,13 @@ impl Hosted {
             Some(earlier) if awaited => earlier.bind(py).get_item(&key)?,
             _ => None,
         };
+        let is_handed_on = earlier.is_some();
         let given = self.request.give(py, earlier)?;
         let context = given.context.bind(py).clone();
         self.table.bind(py).set_item(key, &context)?;
         let span = if awaited { self.span(py, entry) } else { None };
-        self.seats[entry] = Some(Seat { given: Some(given), span, metadata: None, answer: None });
+        self.seats[entry] =
+            Some(Seat { given: Some(given), is_handed_on, keep: None, span, metadata: None, answer: None });
         Ok(context)
     }
 
@@ -198,7 +216,8 @@ impl Hosted {
     /// Starts the span of a plugin that is not given its context here.
     pub(crate) fn begin_span(&mut self, py: Python<'_>, entry: usize) {
         let span = self.span(py, entry);
-        self.seats[entry] = Some(Seat { given: None, span, metadata: None, answer: None });
+        self.seats[entry] =
+            Some(Seat { given: None, is_handed_on: false, keep: None, span, metadata: None, answer: None });
     }
 
     /// Ends the span of a plugin, if it has one.

@@ -49,7 +49,7 @@ mod _core {
     #[pymodule_export]
     use crate::builtin::{Builtin, BuiltinHook, Kept};
     #[pymodule_export]
-    use crate::config::{PositionIndex, load_config};
+    use crate::config::{PositionIndex, load_config, slip_of};
     #[pymodule_export]
     use crate::control::touch;
     #[pymodule_export]

@@ -132,7 +132,8 @@ impl Pipeline {
         if let Some((_, mut call)) = self.serial.take() {
             call.close(py)?;
         }
-        self.group.take().map_or(Ok(()), |group| group.cancel_all(py))
+        self.group.take().map_or(Ok(()), |group| group.cancel_all(py))?;
+        self.hosted.give_up(py)
     }
 
     fn open<'py>(

@@ -72,21 +72,19 @@ impl Manager {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NoFile`] if there is none, what is wrong with one, that none has the key `plugins` any more, and
+    /// [`Error::NoFile`] if there is none, what is wrong with one, that one whose plugins are in force names none any more, and
     /// those of [`replace`](Self::replace).
     pub async fn reload(&self) -> Result<(), Error> {
-        let (files, has_read) = {
+        let (files, in_force) = {
             let Loading { entries, rules, .. } = &*self.inner.loading.lock().await;
-            (rules.files.clone(), entries.iter().any(|entry| !entry.is_ready_made()))
+            let origins = entries.iter().filter_map(|entry| entry.config.origin.as_ref());
+            let in_force: HashSet<_> = origins.map(|origin| origin.document.file().to_owned()).collect();
+            (rules.files.clone(), in_force)
         };
         if files.is_empty() {
             return Err(Error::NoFile);
         }
-        match Config::from_files(&files)? {
-            // A file that is just being written is empty for a while.
-            (_, Some(lacking)) if has_read => Err(lacking.into()),
-            (config, _) => self.replace(config).await,
-        }
+        self.replace(Config::from_files(&files, &in_force)?).await
     }
 
     /// Adds a plugin.

@@ -118,7 +118,6 @@ pub struct HookType {
     pub(crate) read_reply: Reader,
 }
 
-/// Makes a payload of JSON, or says where it is none.
 /// What a hook carries and, if that is something else, what it returns.
 pub(crate) fn names(payload: Kind, reply: Kind) -> String {
     match payload == reply {
@@ -127,6 +126,7 @@ pub(crate) fn names(payload: Kind, reply: Kind) -> String {
     }
 }
 
+/// Makes a payload of JSON, or says where it is none.
 type Reader = fn(Value) -> Result<Arc<dyn AnyPayload>, serde_path_to_error::Error<serde_json::Error>>;
 
 impl HookType {

@@ -36,9 +36,11 @@ enum Suspicion {
     OnlyConfigured,
 }
 
-/// The hooks that plugins of the application answer.
+/// The hooks that plugins of the application answer. One that could not be loaded answers none: what its entry names is
+/// configured only.
 fn named_in_code(entries: &[Entry], rules: &Rules) -> HashSet<Box<str>> {
-    let of_application = entries.iter().filter(|entry| !is_builtin(&entry.config, rules));
+    let of_application =
+        entries.iter().filter(|entry| !is_builtin(&entry.config, rules) && entry.instance().is_some());
     of_application.flat_map(hooks).collect()
 }
 

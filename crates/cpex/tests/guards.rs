@@ -128,7 +128,9 @@ async fn an_own_hook_is_known_once_the_application_says_so() {
     misspelt("    required: true\n").hook(&Hook::<Json>::new("tool_pre_invok")).start().await.unwrap();
     let own = |_: &Json, _: &mut PluginContext| ();
     let entry = PluginConfig::new("own").required();
-    Manager::builder().on(&Hook::<Json>::new("model_pre_invoke"), entry, own).start().await.unwrap();
+    for hook in ["model_pre_invoke", "tool_pre_invoke_v2"] {
+        Manager::builder().on(&Hook::<Json>::new(hook), entry.clone(), own).start().await.unwrap();
+    }
     misspelt("    required: true\n    mode: disabled\n").start().await.unwrap();
     assert_eq!(warnings.of(), [] as [&str; 0]);
 }
@@ -149,6 +151,17 @@ async fn a_hook_that_only_a_configuration_names_is_told() {
     let expected =
         "plugins.yaml:1:62: plugins[0].hooks[0]: no hook \"before_all\" is known: `Builder::hook` makes";
     assert!(told.len() == 1 && told[0].contains(expected), "{told:?}");
+}
+
+/// An entry that could not be loaded says nothing of the hooks that the application has.
+#[cfg(feature = "builtin")]
+#[tokio::test]
+async fn a_mistake_that_stands_there_twice_is_still_one() {
+    let yaml = "plugins:\n  - {name: gone, kind: no.Such, hooks: [tool_pre_invok]}\n  \
+                - {name: it, kind: builtin.secrets_detector, hooks: [tool_pre_invok], required: true}\n";
+    let config = Config::parse(yaml, "plugins.yaml").unwrap();
+    let error = Manager::builder().config(config).start().await.unwrap_err().to_string();
+    assert!(error.contains("plugin \"it\" cannot be loaded") && error.contains(MEANT), "{error}");
 }
 
 #[tokio::test]
@@ -310,12 +323,17 @@ async fn a_plugin_that_never_ran_is_no_loss() {
 #[tokio::test]
 async fn a_file_that_no_longer_speaks_of_plugins_changes_nothing() {
     let running = Running::new(ONLY).await;
-    for text in ["", "# soon\n", &ONLY.replace("plugins:", "plugin:"), "plugin_settings: {}\n"] {
+    let nothing = ":1:1: there is no key `plugins`, so nothing is guarded";
+    for (text, expected) in [
+        ("", nothing),
+        ("# soon\n", nothing),
+        (&*ONLY.replace("plugins:", "plugin:"), nothing),
+        ("plugin_settings: {}\n", nothing),
+        ("plugins:\n  # - {name: only}\n", "nothing stands below `plugins`, so nothing is guarded"),
+        (&format!("{ONLY}plugins: []\n"), ":3:1: a second `plugins`"),
+    ] {
         let error = running.reload(text).await.unwrap_err();
-        assert!(
-            error.to_string().contains(":1:1: there is no key `plugins`, so nothing is guarded"),
-            "{error}"
-        );
+        assert!(error.to_string().contains(expected), "{error}");
         assert!(!running.allows("shell").await, "{text}");
     }
     let settings_only = Running::new("plugin_settings: {}\n").await;

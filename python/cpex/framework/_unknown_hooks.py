@@ -1,8 +1,9 @@
-"""Hooks of plugins that are probably misspelt: a guard at such a hook never runs."""
+"""Hooks of plugins that nobody registered: a guard at a misspelt one never runs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import logging
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from cpex.framework._switches import is_strict
@@ -12,13 +13,25 @@ from cpex.framework.loader._special import is_builtin
 from cpex.framework.loader._suggest import did_you_mean, misspelt_hook
 from cpex.framework.loader.config import place_of
 from cpex.framework.models import Config, PluginConfig, PluginMode
+from cpex.framework.settings import settings
+
+logger = logging.getLogger(__name__)
 
 
 class UnknownHook(NamedTuple):
-    """A hook in the entry of a plugin. `meant` is the hook it nearly is; `where` is None for an entry of no file."""
+    """A hook in the entry of a plugin that nobody registered.
+
+    Attributes:
+        entry: The entry.
+        name: The hook.
+        is_slip: Whether it nearly is a registered one; otherwise it may be an application's own.
+        meant: What messages say of it.
+        where: The place, None for an entry of no file.
+    """
 
     entry: PluginConfig
     name: str
+    is_slip: bool
     meant: str
     where: str | None
 
@@ -28,7 +41,7 @@ class UnknownHook(NamedTuple):
 
 
 def unknown_hooks(config: Config | None) -> list[UnknownHook]:
-    """Find the hooks that are probably misspelt.
+    """Find the hooks that nobody registered and that are, or may be, misspelt.
 
     Applications may call hooks that nobody registered, and a method answers one or the plugin is not loaded: of these
     only those count that nearly are a known one. A built-in plugin answers whatever it is told to: there all count.
@@ -47,40 +60,29 @@ def unknown_hooks(config: Config | None) -> list[UnknownHook]:
         if entry.mode == PluginMode.DISABLED:
             continue
         for index, hook in enumerate(entry.hooks):
-            meant = meant_hook(entry.kind, hook, known)
-            if meant:
-                found.append(UnknownHook(entry, hook, meant, place_of(entry, config, f"hooks[{index}]")))
+            slip = misspelt_hook(hook, known)
+            if slip or hook not in known and is_builtin(entry.kind):
+                meant = slip or f"; nobody registered it{did_you_mean(hook, known)}"
+                where = place_of(entry, config, f"hooks[{index}]")
+                found.append(UnknownHook(entry, hook, bool(slip), meant, where))
     return found
 
 
-def meant_hook(kind: str, hook: str, known: Collection[str]) -> str:
-    """Say what was probably meant by a hook.
+def tell_unknown_hooks(unknown: Iterable[UnknownHook]) -> None:
+    """Log them, and end the start if a plugin that must not be missing would never run.
+
+    A hook that is like no other may be registered later: only with `PLUGINS_STRICT_CONFIG` does it end the start.
 
     Args:
-        kind: The kind of the plugin.
-        hook: What is written.
-        known: The hooks there are.
-
-    Returns:
-        What to add to "unknown hook"; empty if the hook is known, or may be an application's own.
-    """
-    if hook in known:
-        return ""
-    unregistered = f"; nobody registered it{did_you_mean(hook, known)}" if is_builtin(kind) else ""
-    return misspelt_hook(hook, known) or unregistered
-
-
-def refuse_unknown_hooks(unknown: Iterable[UnknownHook]) -> None:
-    """End the start if a plugin that must not be missing would never run, and with `PLUGINS_STRICT_CONFIG` if any.
-
-    Args:
-        unknown: The hooks that are probably misspelt.
+        unknown: The hooks that nobody registered.
 
     Raises:
         RuntimeError: If there is one.
     """
     for hook in unknown:
-        if must_not_be_missing(hook.entry) or is_strict():
+        logger.warning("%s", hook)
+        is_mistake = hook.is_slip and (must_not_be_missing(hook.entry) or settings.fail_on_plugin_error)
+        if is_mistake or is_strict():
             at = f" ({hook.where})" if hook.where else ""
             what = f'unknown hook "{hook.name}"{hook.meant}'
             raise RuntimeError(f"Plugin initialization failed: {hook.entry.name} - {what}{at}")

@@ -23,7 +23,7 @@ from cpex.framework._preparation import prepare_hooks
 from cpex.framework._signature import plugin_error
 from cpex.framework._switches import check_variables
 from cpex.framework._unavailable import guard
-from cpex.framework._unknown_hooks import refuse_unknown_hooks, unknown_hooks
+from cpex.framework._unknown_hooks import tell_unknown_hooks, unknown_hooks
 from cpex.framework._views import ManagerView
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
 from cpex.framework.hooks.policies import DefaultHookPolicy, HookPayloadPolicy, check_policies, policy_problems
@@ -201,8 +201,8 @@ class PluginManager(ManagerView):
 
         Raises:
             RuntimeError: If a plugin can't be loaded that is `required`, or any with `PLUGINS_FAIL_ON_PLUGIN_ERROR`.
-                Also if a hook of a plugin is probably misspelt that must not be missing, or any with
-                `PLUGINS_STRICT_CONFIG`.
+                Also if a hook of such a plugin, or of one whose `on_missing` is `deny`, is probably misspelt, and if
+                any is unknown with `PLUGINS_STRICT_CONFIG`.
             ValueError: If a `PLUGINS_*` variable that the start reads has a value it does not take.
         """
         async with self._initialization():
@@ -221,11 +221,8 @@ class PluginManager(ManagerView):
             finally:
                 self._load_failures = tuple(loading.failures)
                 self._get_executor()._not_loaded = loading.not_loaded
-                # Asked only now: the modules of plugins may register hooks.
-                unknown = unknown_hooks(self._config)
-                for hook in unknown:
-                    logger.warning("%s", hook)
-            refuse_unknown_hooks(unknown)
+            # Asked only now: the modules of plugins may register hooks.
+            tell_unknown_hooks(unknown_hooks(self._config))
             hooks = {hook for plugin_ref in self._registry.get_all_plugins() for hook in plugin_ref.hooks}
             if hooks:
                 prepare_hooks(hooks)

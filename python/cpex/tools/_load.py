@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from cpex._core import Builtin
 from cpex.framework import ConfigLoader, Plugin, PluginConfig, PluginManager, PluginMode, TenantPluginManager
 from cpex.framework._loading import LoadFailure
 from cpex.framework.decorator import get_hook_metadata
@@ -191,7 +192,9 @@ def diagnose(plugin: PluginConfig, failure: LoadFailure) -> tuple[str, str]:
         return reason, ""
     module_name, _, class_name = plugin.kind.rpartition(".")
     if not module_name:
-        return f"kind {plugin.kind!r} is not a class path", "write it as package.module.Class"
+        is_short = f"builtin.{plugin.kind}" in Builtin.kinds()
+        right = f"write builtin.{plugin.kind}" if is_short else "write it as package.module.Class"
+        return f"kind {plugin.kind!r} is not a class path", right
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 _FRAMEWORK = "cpex.framework"
-_CONFIG_LOADER = "cpex.framework.loader.config"
+_CONFIG = {"cpex.framework.loader.config", "cpex.framework._unknown_hooks"}
 
 
 class _ConsoleHandler(logging.Handler):
@@ -18,14 +18,14 @@ class _ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         style = "bold magenta" if record.levelno >= logging.ERROR else "yellow"
-        source = "" if record.name == _CONFIG_LOADER else f"{record.name}: "
+        source = "" if record.name in _CONFIG else f"{record.name}: "
         line = Text.assemble((f"{record.levelname.lower()} ", style), (source, "dim"), record.getMessage())
         self._console.print(line, soft_wrap=True, highlight=False)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
     if record.name == _FRAMEWORK or record.name.startswith(f"{_FRAMEWORK}."):
-        return record.name == _CONFIG_LOADER and record.levelno == logging.WARNING
+        return record.name in _CONFIG and record.levelno == logging.WARNING
     return record.levelno >= logging.ERROR
 
 

@@ -1,10 +1,9 @@
 //! What stands below a name that tells a secret is not written, whatever it looks like.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use percent_encoding::percent_decode_str;
-use regex::{Captures, Regex};
+use regex::Regex;
 use serde_json::{Map, Value};
 
 use crate::secrets::is_secret_name;
@@ -15,8 +14,22 @@ const HIDDEN: &str = "[HIDDEN]";
 /// would be mostly false alarms.
 const NAMES: [&str; 5] = ["auth", "authorization", "cookie", "credentials", "sessionid"];
 
+/// The fields of a record without the secrets in them. What a field of a record is called tells no secret.
+pub(super) fn hidden_below(record: Value, names: &[String]) -> Value {
+    match record {
+        Value::Object(fields) => {
+            let hide = |(name, below)| {
+                let new = hidden(&below, names).unwrap_or(below);
+                (name, new)
+            };
+            Value::Object(fields.into_iter().map(hide).collect())
+        }
+        other => other,
+    }
+}
+
 /// The value without its secrets by name, of fields and of `name=value` in texts; `None` if there are none.
-pub(super) fn hidden(value: &Value, names: &[String]) -> Option<Value> {
+fn hidden(value: &Value, names: &[String]) -> Option<Value> {
     match value {
         Value::Object(fields) => {
             let mut copy: Option<Map<String, Value>> = None;
@@ -40,24 +53,34 @@ pub(super) fn hidden(value: &Value, names: &[String]) -> Option<Value> {
             }
             copy.map(Value::Array)
         }
-        Value::String(text) => match PAIR.replace_all(text, |pair: &Captures<'_>| unpaired(pair, names)) {
-            Cow::Owned(new) if new != *text => Some(Value::String(new)),
-            Cow::Owned(_) | Cow::Borrowed(_) => None,
-        },
+        Value::String(text) => without_values(text, names).map(Value::String),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }
 
-/// A name and its value in the query of a URL, a form or a command line.
-static PAIR: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"([\w.%\[\]-]+)=([^\s&;#"'<>]+)"#).expect("a regular expression"));
+/// A name in the query of a URL, a form or a command line, up to its value; either may be percent-encoded.
+static NAME: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"([\w.%\[\]-]+)(?:=|%3[Dd])").expect("the pattern is valid"));
 
-fn unpaired(pair: &Captures<'_>, names: &[String]) -> String {
-    let name = &pair[1];
-    match is_hidden(&percent_decode_str(name).decode_utf8_lossy(), names) {
-        true => format!("{name}={HIDDEN}"),
-        false => pair[0].to_owned(),
+/// Such a value, in quotes or not.
+static VALUE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"^(?:"[^"]*"?|'[^']*'?|[^\s&;#"'<>]+)"#).expect("the pattern is valid"));
+
+fn without_values(text: &str, names: &[String]) -> Option<String> {
+    let (mut copy, mut copied, mut at) = (String::new(), 0, 0);
+    while let Some(found) = NAME.captures_at(text, at) {
+        at = found.get_match().end();
+        let name = percent_decode_str(&found[1]).decode_utf8_lossy();
+        let name = name.trim_end_matches(']').rsplit(['?', '&', '#', '=', '/', ';', ':', '[']).next();
+        let Some(value) = VALUE.find(&text[at..]) else { continue };
+        if name.is_some_and(|name| is_hidden(name, names)) {
+            copy.push_str(&text[copied..at]);
+            copy.push_str(HIDDEN);
+            at += value.end();
+            copied = at;
+        }
     }
+    (copied > 0).then(|| copy + &text[copied..])
 }
 
 fn is_hidden(name: &str, more: &[String]) -> bool {

@@ -207,7 +207,7 @@ impl AuditLog {
         if let (Some(fields), Some(payload)) = (record.as_object_mut(), payload) {
             fields.insert("payload".to_owned(), payload.clone());
         }
-        let record = hide::hidden(&record, &self.hide).unwrap_or(record);
+        let record = hide::hidden_below(record, &self.hide);
         if let Some(file) = &self.file {
             let time =
                 jiff::Timestamp::try_from(now).map_or_else(|_| String::new(), |time| format!("{time:.6}"));

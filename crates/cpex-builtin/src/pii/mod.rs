@@ -116,7 +116,7 @@ impl Pii {
     /// Compiles the configuration. Tokens are kept in the memory of this process.
     ///
     /// # Errors
-    /// A pattern is no regular expression, or a strategy lacks its key.
+    /// There is nothing to look for, a pattern is no regular expression, or a strategy lacks its key.
     pub fn new(config: PiiConfig) -> Result<Self, ConfigError> {
         Self::with_vault(config, Arc::new(MemoryVault::default()))
     }
@@ -124,8 +124,14 @@ impl Pii {
     /// The same with a vault of the host's.
     ///
     /// # Errors
-    /// A pattern is no regular expression, or a strategy lacks its key.
+    /// There is nothing to look for, a pattern is no regular expression, or a strategy lacks its key.
     pub fn with_vault(config: PiiConfig, vault: Arc<dyn Vault>) -> Result<Self, ConfigError> {
+        if config.entities.is_empty() && config.custom.is_empty() {
+            return Err(ConfigError::new(
+                "entities",
+                "expected some here, or patterns in custom: nothing would be found",
+            ));
+        }
         let wanted = |entity: Entity| config.entities.contains(&entity).then(|| entity.name().into());
         let custom =
             config.custom.iter().map(|(name, pattern)| custom(name, pattern)).collect::<Result<_, _>>()?;

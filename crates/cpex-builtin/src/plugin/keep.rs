@@ -16,30 +16,46 @@ const MOST: usize = 256;
 /// What one plugin keeps while one request lasts.
 ///
 /// A host makes one per request and plugin when [`Request::keep`](super::Request::keep) asks for it, answers with the
-/// same from then on, and drops it with the request. Clones are the same keep. What is
-/// still in it when it is dropped is given up: a probe that the circuit breaker let pass frees its place, and what
-/// was reserved of a budget stays spent. Where callers may not carry it on, it is one [of the request](Keeps::of).
+/// same from then on, and drops it with the request. Clones are the same keep. Where callers may not carry it on, it is
+/// one [of the request](Keeps::of).
+///
+/// What is still in it when it is dropped is given up: a probe that the circuit breaker let pass frees its place, and
+/// what was reserved of a budget stays spent. A host that knows sooner that a call was refused can
+/// [give it up](Self::give_up) then, if it asked with a keep [for that call](Self::for_call). The Python host does so;
+/// the Rust host drops the keep with the `Context`.
 #[derive(Clone, Default)]
 pub struct Keep {
     kept: Shared,
     holder: u64,
+    ticket: Ticket,
 }
+
+/// Tells one call from all others that are kept.
+type Ticket = Arc<()>;
 
 type Shared = Arc<Mutex<VecDeque<Kept>>>;
 
 /// What is kept of a call, and which call it is: the pair of hooks and the subject.
 struct Kept {
     holder: u64,
+    ticket: Ticket,
     pair: Box<str>,
     subject: Option<Box<str>>,
     value: Box<dyn Any + Send>,
 }
 
 impl Keep {
+    /// The same keep, for one call: it finds all that is kept, and gives up only what was put by itself.
+    #[must_use]
+    pub fn for_call(&self) -> Self {
+        Self { ticket: Ticket::default(), ..self.clone() }
+    }
+
     /// Keeps something of a call until the hook after it.
     pub(super) fn put(&self, pair: &str, subject: Option<&str>, value: impl Any + Send) {
         let kept = Kept {
             holder: self.holder,
+            ticket: self.ticket.clone(),
             pair: pair.into(),
             subject: subject.map(Into::into),
             value: Box::new(value),
@@ -63,12 +79,12 @@ impl Keep {
         kept.value.downcast().ok().map(|value| *value)
     }
 
-    /// Gives up what this keep has put, as dropping it does unless it is one of several of a request: the call was
-    /// refused, and never comes to the hook after it.
+    /// Gives up what this keep has put, and not what the same keep has put [for another call](Self::for_call): the call
+    /// was refused, and never comes to the hook after it.
     pub fn give_up(&self) {
         let mut all = lock(&self.kept);
         let (own, others): (VecDeque<_>, VecDeque<_>) =
-            all.drain(..).partition(|kept| kept.holder == self.holder);
+            all.drain(..).partition(|kept| Ticket::ptr_eq(&kept.ticket, &self.ticket));
         *all = others;
         drop(all);
         drop(own);
@@ -111,7 +127,7 @@ impl Keeps {
             requests.entry(request.as_bytes(), now, || UnderWay { kept: Shared::default(), since: now });
         let old = (of_request.fades() <= now).then(|| std::mem::take(&mut of_request.kept));
         of_request.since = now;
-        let keep = Keep { kept: of_request.kept.clone(), holder };
+        let keep = Keep { kept: of_request.kept.clone(), holder, ticket: Ticket::default() };
         drop(requests);
         drop(old);
         keep

@@ -203,8 +203,10 @@ impl UrlFilter {
         let in_part =
             |part: Cow<'_, str>| in_readings(&part, |read| inner_url(read, url.scheme()).and_then(&object));
         let in_path = |path: &str| {
+            let path = &*as_parsed(path);
             let inner = WITH_SCHEME.find_iter(path).map(|found| found.as_str());
-            inner.filter(|inner| inner.contains(":/")).map(str::to_owned).find_map(&object)
+            let goes_on = |inner: &&str| [":/", ":\\"].iter().any(|sign| inner.contains(sign));
+            inner.filter(goes_on).map(str::to_owned).find_map(&object)
         };
         parts.find_map(in_part).or_else(|| in_readings(url.path(), in_path))
     }
@@ -303,8 +305,12 @@ fn has_scheme(url: &str) -> bool {
     SCHEME.is_match(url) || OPAQUE.iter().any(opaque)
 }
 
-/// Whether a field has a name, or has it as its last word: `imageUrl`, `image_url` and `URL` are called `url`.
+/// Whether a field has a name, or has it as its last word: `imageUrl`, `image_urls` and `URL` are called `url`.
 fn is_called(name: &str, wanted: &str) -> bool {
+    is_word_of(name, wanted) || name.strip_suffix(['s', 'S']).is_some_and(|one| is_word_of(one, wanted))
+}
+
+fn is_word_of(name: &str, wanted: &str) -> bool {
     let Some(at) = name.len().checked_sub(wanted.len()) else { return false };
     let (Some(before), Some(last)) = (name.get(..at), name.get(at..)) else { return false };
     let begins = last.starts_with(char::is_uppercase) && before.ends_with(char::is_lowercase)

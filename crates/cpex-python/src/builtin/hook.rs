@@ -110,7 +110,7 @@ impl BuiltinHook {
         let py = payload.py();
         let name = self.builtin.get().name.bind(py);
         let global = context.getattr(intern!(py, "global_context"))?;
-        let request = Asking { request: &global, context, extensions };
+        let request = Asking { request: &global, context, extensions, put_by: None };
         let waits = match guarded(|| self.call(&Object(payload.clone()), &request))? {
             Answer::Now(reply) => return answer::result(reply, name),
             Answer::Later(waits) => waits,

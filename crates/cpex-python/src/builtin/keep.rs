@@ -50,7 +50,8 @@ pub(super) fn of(
     Ok(keep)
 }
 
-/// The call was refused, and never comes to the hook after it: what was put into the keep of a context is given up.
+/// The call was refused, and never comes to the hook after it: what was put into the keep of a context by calls without
+/// a keep of their own is given up.
 pub(crate) fn give_up(context: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = context.py();
     let classes = classes(py)?;

@@ -1,6 +1,7 @@
 //! Who asks, as built-in plugins look at it: read from the request's context only when one of them asks.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use cpex_builtin::plugin::{Fact, Keep, Keeps, Request, User};
 use pyo3::exceptions::PyTypeError;
@@ -22,6 +23,8 @@ pub(crate) struct Asking<'a, 'py> {
     pub(crate) context: &'a Bound<'py, PyAny>,
     /// What the plugin is shown of the extensions.
     pub(crate) extensions: Option<&'a Bound<'py, PyAny>>,
+    /// Where to leave the keep of this call, so that it can give up what it puts.
+    pub(crate) put_by: Option<&'a Cell<Option<Keep>>>,
 }
 
 impl Asking<'_, '_> {
@@ -94,7 +97,15 @@ impl Request for Asking<'_, '_> {
 
     /// That of the plugin's context, or else of the request: not all callers hand contexts on.
     fn keep(&self, keeps: &Keeps) -> Result<Keep, Unreadable> {
-        keep::of(self.context, || Ok(self.id()?.map_or_else(Keep::default, |id| keeps.of(&id))))
+        let keep = keep::of(self.context, || Ok(self.id()?.map_or_else(Keep::default, |id| keeps.of(&id))))?;
+        Ok(match self.put_by {
+            Some(put_by) => {
+                let keep = keep.for_call();
+                put_by.set(Some(keep.clone()));
+                keep
+            }
+            None => keep,
+        })
     }
 }
 

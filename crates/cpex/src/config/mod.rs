@@ -37,7 +37,8 @@ mod settings;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cpex_config::{Document, Environment, Templates};
+use cpex_config::{Document, Environment, Problem, ProblemKind, Templates, Value};
+use hashbrown::HashSet;
 use serde::Deserialize;
 
 pub use error::ConfigError;
@@ -116,17 +117,21 @@ impl Config {
         Ok(config)
     }
 
-    /// Reads files as one, with what is wrong if none of them speaks of plugins.
-    pub(crate) fn from_files(paths: &[PathBuf]) -> Result<(Self, Option<ConfigError>), Error> {
-        let (mut all, mut lacking) = (Self::default(), Vec::new());
+    /// Reads files as one. Those that entries in force come from must still speak of plugins: a file that is just being
+    /// written is empty for a while.
+    pub(crate) fn from_files(paths: &[PathBuf], in_force: &HashSet<String>) -> Result<Self, Error> {
+        let mut all = Self::default();
         for path in paths {
             let (text, file) = text(path)?;
-            let (config, lack) = Self::read(&text, &file)?;
+            let (config, lacking) = Self::read(&text, &file)?;
+            match lacking {
+                Some(lacking) if in_force.contains(&file) => return Err(lacking.into()),
+                lacking => lacking.map_or(Ok(()), told)?,
+            }
             all.plugins.extend(config.plugins);
             all.plugin_settings = config.plugin_settings;
-            lacking.extend(lack);
         }
-        Ok((all, if lacking.len() == paths.len() { lacking.pop() } else { None }))
+        Ok(all)
     }
 
     /// With what is wrong if it does not speak of plugins.
@@ -161,12 +166,32 @@ fn variables() -> Environment {
         .collect()
 }
 
-/// Says that a file does not speak of plugins. One that is to have none says so.
+/// Says that a file does not speak of its plugins. One that is to have none says so.
 fn lacking(document: &Document) -> Option<ConfigError> {
-    let says = document.root().is_some_and(|root| root.get("plugins").is_some());
-    let message =
-        "there is no key `plugins`, so nothing is guarded; `plugins: []` says that there are to be none";
-    (!says).then(|| ConfigError::new(document, None, String::new(), message.to_owned()))
+    let plugins = document.root().and_then(|root| root.get("plugins"));
+    let position = plugins.map(|plugins| plugins.position());
+    let twice = |problem: &&Problem| {
+        matches!(&problem.kind, ProblemKind::DuplicateKey { key, .. } if key == "plugins")
+            && problem.position.column == 1
+    };
+    let (position, message) = match plugins.map(|plugins| plugins.value()) {
+        None => (
+            position,
+            "there is no key `plugins`, so nothing is guarded; `plugins: []` says that there are to be none",
+        ),
+        Some(Value::Null) => (
+            position,
+            "nothing stands below `plugins`, so nothing is guarded; `plugins: []` says that there are to be none",
+        ),
+        Some(_) => {
+            let twice = document.problems().iter().find(twice)?;
+            (
+                Some(twice.position),
+                "a second `plugins`, so nothing of the first is guarded; make one list of both",
+            )
+        }
+    };
+    Some(ConfigError::new(document, position, String::new(), message.to_owned()))
 }
 
 /// Logs what looks like a mistake, or refuses it.

@@ -6,10 +6,10 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from cpex import _core
 from cpex.framework.extensions.tiers import Capability
 
 _QUOTED = re.compile(r"'([^']*)'")
-_HOOK_CLOSENESS = 0.85
 _CAPABILITIES = [capability.value for capability in Capability]
 
 
@@ -31,24 +31,25 @@ def closest(word: str, known: Iterable[str], count: int = 1, closeness: float = 
     return [lower[match] for match in get_close_matches(word.lower(), lower, count, closeness)]
 
 
-def did_you_mean(word: object, known: Iterable[str], closeness: float = 0.6) -> str:
+def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Suggest the known word that a text resembles.
 
     Args:
         word: What was written.
         known: What could have been meant.
-        closeness: How alike they must be, from 0 to 1.
 
     Returns:
         `; did you mean "…"?`, or nothing if no word is alike or it is one of them.
     """
     words = list(known)
-    close = closest(word, words, closeness=closeness) if isinstance(word, str) and word not in words else []
+    close = closest(word, words) if isinstance(word, str) and word not in words else []
     return f'; did you mean "{close[0]}"?' if close else ""
 
 
 def misspelt_hook(hook: str, known: Collection[str]) -> str:
-    """Suggest the hook that a name nearly is. A name that adds whole words to one is an application's own.
+    """Suggest the hook that a name nearly is, as Rust hosts do: one configuration is a mistake in both or in neither.
+
+    A name that adds whole words to a hook is an application's own.
 
     Args:
         hook: What was written.
@@ -57,9 +58,8 @@ def misspelt_hook(hook: str, known: Collection[str]) -> str:
     Returns:
         As `did_you_mean`.
     """
-    close = closest(hook, known, closeness=_HOOK_CLOSENESS) if hook not in known else []
-    is_own = any(re.search(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", hook) for name in close)
-    return "" if is_own or not close else f'; did you mean "{close[0]}"?'
+    meant = None if hook in known else _core.slip_of(hook, sorted(known))
+    return f'; did you mean "{meant}"?' if meant else ""
 
 
 def suggestion(error: Any) -> str:
