@@ -56,6 +56,7 @@ pub(crate) struct Hosted {
 }
 
 /// What the driver keeps of one plugin of the line-up while it runs.
+#[derive(Default)]
 pub(crate) struct Seat {
     /// Its context; `None` if the caller gave it one.
     given: Option<Given>,
@@ -202,8 +203,7 @@ impl Hosted {
         let context = given.context.bind(py).clone();
         self.table.bind(py).set_item(key, &context)?;
         let span = if awaited { self.span(py, entry) } else { None };
-        self.seats[entry] =
-            Some(Seat { given: Some(given), is_handed_on, keep: None, span, metadata: None, answer: None });
+        self.seats[entry] = Some(Seat { given: Some(given), is_handed_on, span, ..Seat::default() });
         Ok(context)
     }
 
@@ -216,8 +216,7 @@ impl Hosted {
     /// Starts the span of a plugin that is not given its context here.
     pub(crate) fn begin_span(&mut self, py: Python<'_>, entry: usize) {
         let span = self.span(py, entry);
-        self.seats[entry] =
-            Some(Seat { given: None, is_handed_on: false, keep: None, span, metadata: None, answer: None });
+        self.seats[entry] = Some(Seat { span, ..Seat::default() });
     }
 
     /// Ends the span of a plugin, if it has one.

@@ -74,7 +74,10 @@ const BUILTIN: &str = "builtin.";
 const EXTERNAL: &str = "external";
 
 /// Makes the plugin of an entry, or says how far it came and why no further.
-pub(crate) fn make(entry: &PluginConfig, rules: &Rules) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
+pub(crate) fn make(
+    entry: &Arc<PluginConfig>,
+    rules: &Rules,
+) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
     match rules.kinds.get(&entry.kind) {
         Some(factory) => factory(entry).map_err(|error| (LoadPhase::Construct, error)),
         None if is_builtin(entry, rules) => built_in(entry, rules),
@@ -122,12 +125,12 @@ fn is_same_server(_: &PluginConfig, _: &PluginConfig) -> bool {
 }
 
 #[cfg(feature = "builtin")]
-fn built_in(entry: &PluginConfig, rules: &Rules) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
+fn built_in(entry: &Arc<PluginConfig>, rules: &Rules) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
     crate::builtin::make(entry, &rules.types)
 }
 
 #[cfg(not(feature = "builtin"))]
-fn built_in(entry: &PluginConfig, _: &Rules) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
+fn built_in(entry: &Arc<PluginConfig>, _: &Rules) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
     let problem = "built-in plugins are not in this build: it needs the feature `builtin` of the crate cpex";
     Err((LoadPhase::Find, entry.problem(&[Step::Key("kind")], problem.to_owned()).into()))
 }

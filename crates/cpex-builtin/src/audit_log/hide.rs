@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use percent_encoding::percent_decode_str;
 use regex::Regex;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::secrets::is_secret_name;
 
@@ -14,47 +14,24 @@ const HIDDEN: &str = "[HIDDEN]";
 /// would be mostly false alarms.
 const NAMES: [&str; 5] = ["auth", "authorization", "cookie", "credentials", "sessionid"];
 
-/// The fields of a record without the secrets in them. What a field of a record is called tells no secret.
-pub(super) fn hidden_below(record: Value, names: &[String]) -> Value {
-    match record {
-        Value::Object(fields) => {
-            let hide = |(name, below)| {
-                let new = hidden(&below, names).unwrap_or(below);
-                (name, new)
-            };
-            Value::Object(fields.into_iter().map(hide).collect())
-        }
-        other => other,
-    }
-}
-
-/// The value without its secrets by name, of fields and of `name=value` in texts; `None` if there are none.
-fn hidden(value: &Value, names: &[String]) -> Option<Value> {
+/// Hides what names tell to be secret: values of fields, and those of `name=value` in texts.
+pub(super) fn hide(value: &mut Value, names: &[String]) {
     match value {
         Value::Object(fields) => {
-            let mut copy: Option<Map<String, Value>> = None;
             for (name, below) in fields {
-                let new = match is_hidden(name, names) && !below.is_null() {
-                    true => Some(HIDDEN.into()),
-                    false => hidden(below, names),
-                };
-                if let Some(new) = new {
-                    copy.get_or_insert_with(|| fields.clone()).insert(name.clone(), new);
+                match is_hidden(name, names) && !below.is_null() {
+                    true => *below = HIDDEN.into(),
+                    false => hide(below, names),
                 }
             }
-            copy.map(Value::Object)
         }
-        Value::Array(items) => {
-            let mut copy: Option<Vec<Value>> = None;
-            for (index, item) in items.iter().enumerate() {
-                if let Some(new) = hidden(item, names) {
-                    copy.get_or_insert_with(|| items.clone())[index] = new;
-                }
+        Value::Array(items) => items.iter_mut().for_each(|item| hide(item, names)),
+        Value::String(text) => {
+            if let Some(new) = without_values(text, names) {
+                *text = new;
             }
-            copy.map(Value::Array)
         }
-        Value::String(text) => without_values(text, names).map(Value::String),
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -201,13 +201,14 @@ impl AuditLog {
         let payload = record.payload.filter(|_| self.include_payload);
         // Deep nesting is found here, before anything descends.
         let masked = payload.map(|payload| inspect(payload, &[&self.secrets])).transpose()?;
-        let payload = masked.as_ref().and_then(|masked| masked.changed.as_ref()).or(payload);
+        let payload = masked.and_then(|masked| masked.changed).or_else(|| payload.cloned());
         let around = serde_json::to_value(Record { payload: None, ..record })?;
         let mut record = inspect(&around, &[&self.secrets])?.changed.unwrap_or(around);
-        if let (Some(fields), Some(payload)) = (record.as_object_mut(), payload) {
-            fields.insert("payload".to_owned(), payload.clone());
+        if let Some(fields) = record.as_object_mut() {
+            fields.extend(payload.map(|payload| ("payload".to_owned(), payload)));
+            // What a field of a record is called tells no secret.
+            fields.values_mut().for_each(|below| hide::hide(below, &self.hide));
         }
-        let record = hide::hidden_below(record, &self.hide);
         if let Some(file) = &self.file {
             let time =
                 jiff::Timestamp::try_from(now).map_or_else(|_| String::new(), |time| format!("{time:.6}"));

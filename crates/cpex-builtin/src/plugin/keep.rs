@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,19 +25,19 @@ const MOST: usize = 256;
 #[derive(Clone, Default)]
 pub struct Keep {
     kept: Shared,
-    holder: u64,
-    ticket: Ticket,
+    holder: Identity,
+    call: Identity,
 }
 
-/// Tells one call from all others that are kept.
-type Ticket = Arc<()>;
+/// Tells one from all others.
+type Identity = Arc<()>;
 
 type Shared = Arc<Mutex<VecDeque<Kept>>>;
 
 /// What is kept of a call, and which call it is: the pair of hooks and the subject.
 struct Kept {
-    holder: u64,
-    ticket: Ticket,
+    holder: Identity,
+    call: Identity,
     pair: Box<str>,
     subject: Option<Box<str>>,
     value: Box<dyn Any + Send>,
@@ -48,14 +47,14 @@ impl Keep {
     /// The same keep, for one call: it finds all that is kept, and gives up only what was put by itself.
     #[must_use]
     pub fn for_call(&self) -> Self {
-        Self { ticket: Ticket::default(), ..self.clone() }
+        Self { call: Identity::default(), ..self.clone() }
     }
 
     /// Keeps something of a call until the hook after it.
     pub(super) fn put(&self, pair: &str, subject: Option<&str>, value: impl Any + Send) {
         let kept = Kept {
-            holder: self.holder,
-            ticket: self.ticket.clone(),
+            holder: self.holder.clone(),
+            call: self.call.clone(),
             pair: pair.into(),
             subject: subject.map(Into::into),
             value: Box::new(value),
@@ -72,7 +71,7 @@ impl Keep {
     pub(super) fn take<T: 'static>(&self, pair: &str, subject: Option<&str>) -> Option<T> {
         let mut all = lock(&self.kept);
         let same = |kept: &Kept| *kept.pair == *pair && kept.subject.as_deref() == subject;
-        let own = all.iter().rposition(|kept| kept.holder == self.holder && same(kept));
+        let own = all.iter().rposition(|kept| Identity::ptr_eq(&kept.holder, &self.holder) && same(kept));
         let place = own.or_else(|| all.iter().rposition(same))?;
         let kept = all.remove(place)?;
         drop(all);
@@ -84,7 +83,7 @@ impl Keep {
     pub fn give_up(&self) {
         let mut all = lock(&self.kept);
         let (own, others): (VecDeque<_>, VecDeque<_>) =
-            all.drain(..).partition(|kept| Ticket::ptr_eq(&kept.ticket, &self.ticket));
+            all.drain(..).partition(|kept| Identity::ptr_eq(&kept.call, &self.call));
         *all = others;
         drop(all);
         drop(own);
@@ -100,7 +99,6 @@ fn lock(kept: &Shared) -> MutexGuard<'_, VecDeque<Kept>> {
 /// else old ones, are given up, and so is what was kept for longer than [`AGE`](Self::AGE).
 pub struct Keeps {
     requests: Mutex<Keyed<UnderWay>>,
-    holders: AtomicU64,
 }
 
 /// What is kept of a request.
@@ -121,13 +119,14 @@ impl Keeps {
     /// own: identifiers must tell requests apart that are under way at the same time.
     #[must_use]
     pub fn of(&self, request: &str) -> Keep {
-        let (now, holder) = (Moment::monotonic(), self.holders.fetch_add(1, Ordering::Relaxed));
+        let now = Moment::monotonic();
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         let of_request =
             requests.entry(request.as_bytes(), now, || UnderWay { kept: Shared::default(), since: now });
         let old = (of_request.fades() <= now).then(|| std::mem::take(&mut of_request.kept));
         of_request.since = now;
-        let keep = Keep { kept: of_request.kept.clone(), holder, ticket: Ticket::default() };
+        let keep =
+            Keep { kept: of_request.kept.clone(), holder: Identity::default(), call: Identity::default() };
         drop(requests);
         drop(old);
         keep
@@ -136,7 +135,7 @@ impl Keeps {
 
 impl Default for Keeps {
     fn default() -> Self {
-        Self { requests: Mutex::new(Keyed::new(Self::REQUESTS)), holders: AtomicU64::new(0) }
+        Self { requests: Mutex::new(Keyed::new(Self::REQUESTS)) }
     }
 }
 

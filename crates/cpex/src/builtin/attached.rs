@@ -28,7 +28,7 @@ use crate::violation::Violation;
 struct Hooked {
     builtin: Arc<Builtin>,
     sites: Vec<Arc<Site>>,
-    entry: PluginConfig,
+    entry: Arc<PluginConfig>,
 }
 
 /// A built-in plugin at one hook.
@@ -42,7 +42,7 @@ pub(crate) struct Attached {
 
 /// Makes the built-in plugin of an entry, or says how far it came and why no further.
 pub(crate) fn make(
-    config: &PluginConfig,
+    config: &Arc<PluginConfig>,
     types: &HookTypes,
 ) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
     builtin::Kind::named(&config.kind)
@@ -51,7 +51,7 @@ pub(crate) fn make(
     Ok(Arc::new(hooked))
 }
 
-fn hooked(config: &PluginConfig, types: &HookTypes) -> Result<Hooked, ConfigError> {
+fn hooked(config: &Arc<PluginConfig>, types: &HookTypes) -> Result<Hooked, ConfigError> {
     let problem = |problem| located(problem, config);
     let mut builtin =
         Builtin::new(&config.kind, &config.name, Value::Object(config.config.clone())).map_err(problem)?;

@@ -168,31 +168,26 @@ fn variables() -> Environment {
 
 /// Says that a file does not speak of its plugins. One that is to have none says so.
 fn lacking(document: &Document) -> Option<ConfigError> {
-    let plugins = document.root().and_then(|root| root.get("plugins"));
-    let position = plugins.map(|plugins| plugins.position());
-    let twice = |problem: &&Problem| {
+    let is_second = |problem: &&Problem| {
         matches!(&problem.kind, ProblemKind::DuplicateKey { key, .. } if key == "plugins")
             && problem.position.column == 1
     };
-    let (position, message) = match plugins.map(|plugins| plugins.value()) {
-        None => (
-            position,
-            "there is no key `plugins`, so nothing is guarded; `plugins: []` says that there are to be none",
-        ),
-        Some(Value::Null) => (
-            position,
-            "nothing stands below `plugins`, so nothing is guarded; `plugins: []` says that there are to be none",
-        ),
+    let (position, wrong, right) = match document.root().and_then(|root| root.get("plugins")) {
+        None => (None, "there is no key `plugins`, so nothing is guarded", MEANT),
+        Some(plugins) if matches!(plugins.value(), Value::Null) => {
+            (Some(plugins.position()), "nothing stands below `plugins`, so nothing is guarded", MEANT)
+        }
         Some(_) => {
-            let twice = document.problems().iter().find(twice)?;
-            (
-                Some(twice.position),
-                "a second `plugins`, so nothing of the first is guarded; make one list of both",
-            )
+            let second = document.problems().iter().find(is_second)?;
+            let wrong = "a second `plugins`, so nothing of the first is guarded";
+            (Some(second.position), wrong, "make one list of both")
         }
     };
-    Some(ConfigError::new(document, position, String::new(), message.to_owned()))
+    Some(ConfigError::new(document, position, String::new(), format!("{wrong}; {right}")))
 }
+
+/// What a file says that is to guard nothing.
+const MEANT: &str = "`plugins: []` says that there are to be none";
 
 /// Logs what looks like a mistake, or refuses it.
 fn told(error: ConfigError) -> Result<(), ConfigError> {
