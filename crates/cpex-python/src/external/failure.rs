@@ -10,7 +10,7 @@ use pyo3::types::{PyBytes, PyDict};
 use crate::classes::classes;
 
 /// JSON-RPC's "internal error".
-const INTERNAL: i32 = -32603;
+pub(crate) const INTERNAL: i32 = -32603;
 
 /// How a plugin's server is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +139,8 @@ fn code(error: &BalanceError) -> &'static str {
     }
 }
 
-fn raise(
+/// A `PluginError`.
+pub(crate) fn raise(
     py: Python<'_>,
     message: &str,
     plugin: &str,

@@ -4,6 +4,6 @@
 
 mod client;
 mod config;
-mod failure;
+pub(crate) mod failure;
 
 pub(crate) use client::ExternalClient;

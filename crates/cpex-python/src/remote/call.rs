@@ -10,7 +10,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use super::mailbox::Doorbell;
+use super::mailbox::{Doorbell, LoopId};
 use super::{Finish, Remote};
 use crate::task::{raised, thrown};
 
@@ -27,7 +27,22 @@ enum State {
 struct Waiting {
     waiter: Py<PyAny>,
     answer: Arc<Mutex<Answer>>,
-    task: AbortHandle,
+    /// Dropped last: whoever else runs it is told so.
+    _work: Work,
+}
+
+/// What is waited for; dropping it gives it up.
+enum Work {
+    Task(AbortHandle),
+    Other { _guard: Box<dyn Send> },
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if let Self::Task(task) = self {
+            task.abort();
+        }
+    }
 }
 
 /// What lies between the end that runs and the end that waits.
@@ -41,14 +56,48 @@ enum Answer {
     Unwanted,
 }
 
-/// The end that runs: whatever happens to the future, the other end hears of it.
-struct Running {
+/// The end that runs: whatever happens to it, the other end hears of it.
+pub(crate) struct Running {
     answer: Arc<Mutex<Answer>>,
     bell: Option<Doorbell>,
 }
 
+/// The end that waits, before it is known for what.
+pub(crate) struct Promised<'py> {
+    waiter: Bound<'py, PyAny>,
+    answer: Arc<Mutex<Answer>>,
+}
+
+/// Two ends, on the running event loop.
+///
+/// # Errors
+/// `RuntimeError` if no event loop runs that has futures.
+pub(crate) fn promise(py: Python<'_>) -> PyResult<(Promised<'_>, Running)> {
+    let (waiter, bell) = Doorbell::new(py)?;
+    let answer = Arc::new(Mutex::new(Answer::Due));
+    let running = Running { answer: Arc::clone(&answer), bell: Some(bell) };
+    Ok((Promised { waiter, answer }, running))
+}
+
+impl<'py> Promised<'py> {
+    /// What to await. Dropping it drops `guard`, which gives the work up.
+    pub(crate) fn awaitable(self, guard: impl Send + 'static) -> PyResult<Bound<'py, PyAny>> {
+        RemoteCall::new(self, Work::Other { _guard: Box::new(guard) }).map(Bound::into_any)
+    }
+}
+
 impl Running {
-    fn give(&mut self, answer: Answer) {
+    /// This is what it has come to. `on` is the event loop that says so, if one does.
+    pub(crate) fn end(mut self, finish: Finish, on: Option<LoopId>) {
+        self.give(Answer::Given(finish), on);
+    }
+
+    /// The event loop that waits.
+    pub(crate) fn event_loop(&self) -> Option<LoopId> {
+        self.bell.as_ref().map(Doorbell::event_loop)
+    }
+
+    fn give(&mut self, answer: Answer, on: Option<LoopId>) {
         let Some(bell) = self.bell.take() else { return };
         let before = {
             let mut slot = lock(&self.answer);
@@ -58,13 +107,13 @@ impl Running {
             mem::replace(&mut *slot, answer)
         };
         drop(before);
-        bell.ring();
+        bell.ring(on);
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.give(Answer::Lost);
+        self.give(Answer::Lost, None);
     }
 }
 
@@ -72,7 +121,6 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         let before = mem::replace(&mut *lock(&self.answer), Answer::Unwanted);
         drop(before);
-        self.task.abort();
     }
 }
 
@@ -87,11 +135,14 @@ impl RemoteCall {
         runtime: &Handle,
         future: Remote,
     ) -> PyResult<Bound<'py, Self>> {
-        let (waiter, bell) = Doorbell::new(py)?;
-        let answer = Arc::new(Mutex::new(Answer::Due));
-        let mut running = Running { answer: Arc::clone(&answer), bell: Some(bell) };
-        let task = runtime.spawn(async move { running.give(Answer::Given(future.await)) }).abort_handle();
-        let waiting = Waiting { waiter: waiter.unbind(), answer, task };
+        let (promised, mut running) = promise(py)?;
+        let task = runtime.spawn(async move { running.give(Answer::Given(future.await), None) });
+        Self::new(promised, Work::Task(task.abort_handle()))
+    }
+
+    fn new<'py>(Promised { waiter, answer }: Promised<'py>, work: Work) -> PyResult<Bound<'py, Self>> {
+        let py = waiter.py();
+        let waiting = Waiting { waiter: waiter.unbind(), answer, _work: work };
         Bound::new(py, Self(Mutex::new(State::Waiting(waiting))))
     }
 

@@ -1,6 +1,7 @@
 //! How futures tell an event loop that they have ended.
 
 use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
@@ -11,10 +12,15 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::group::running_loop;
 
+/// Tells event loops apart; never 0, and never used twice.
+pub(crate) type LoopId = u64;
+
 /// The waiters of one event loop whose futures have ended. The loop calls it, once for all that are in it.
 #[pyclass(frozen)]
-#[derive(Default)]
-pub(super) struct Mailbox(Mutex<Vec<Py<PyAny>>>);
+pub(super) struct Mailbox {
+    waiters: Mutex<Vec<Py<PyAny>>>,
+    event_loop: LoopId,
+}
 
 /// Rings at the door of one waiter: an `asyncio.Future` on its event loop.
 pub(super) struct Doorbell {
@@ -38,13 +44,15 @@ impl Mailbox {
         if !known.is_none() {
             return Ok(known.cast_into()?);
         }
-        let mailbox = Bound::new(py, Self::default())?;
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let event_loop_id = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+        let mailbox = Bound::new(py, Self { waiters: Mutex::default(), event_loop: event_loop_id })?;
         mailboxes.set_item(event_loop, &mailbox)?;
         Ok(mailbox)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Py<PyAny>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -62,7 +70,7 @@ impl Mailbox {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.0.try_lock() {
+        match self.waiters.try_lock() {
             Ok(waiters) => waiters.iter().try_for_each(|waiter| visit.call(waiter)),
             Err(_) => Ok(()),
         }
@@ -96,9 +104,22 @@ impl Doorbell {
         Ok((waiter, bell))
     }
 
-    /// Rings, from any thread. Whoever finds the mailbox empty wakes the loop for all who come before it has looked.
-    pub(super) fn ring(self) {
+    /// Whose door it is.
+    pub(super) fn event_loop(&self) -> LoopId {
+        self.mailbox.get().event_loop
+    }
+
+    /// Rings, from any thread. Whoever finds the mailbox empty wakes the loop for all who come before it has looked. The
+    /// loop itself, `on`, needs no waking.
+    pub(super) fn ring(self, on: Option<LoopId>) {
         Python::try_attach(|py| {
+            if on == Some(self.event_loop()) {
+                let waiter = self.waiter.bind(py);
+                if let Err(error) = release(waiter) {
+                    error.write_unraisable(py, Some(waiter));
+                }
+                return;
+            }
             let is_first = {
                 let mut waiters = self.mailbox.get().lock();
                 waiters.push(self.waiter.clone_ref(py));

@@ -17,6 +17,9 @@ use pyo3::prelude::*;
 
 use call::RemoteCall;
 
+pub(crate) use call::{Promised, Running, promise};
+pub(crate) use mailbox::LoopId;
+
 /// Makes a Python object of what a future has come to. Called with the interpreter, on the thread that waits.
 pub(crate) type Finish = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
 

@@ -1,0 +1,379 @@
+//! The host's end of the socket to a worker.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use super::ended::{Breach, Ended};
+use super::error::WorkerError;
+use super::frame::{Decoder, Frame, Kind};
+use super::message::Message;
+use super::waiting::{Answer, Caller, For, NETWORK, Reader, Waiting};
+
+const CHUNK: usize = 64 * 1024;
+
+/// What is read in one turn at most, so that whoever reads gets to something else.
+const CHUNKS: usize = 16;
+
+/// So many messages of the largest size may wait for a worker that does not read.
+const UNREAD: usize = 4;
+
+/// A socket to a worker, and the calls under way on it.
+///
+/// A call is written by whoever makes it. What comes back is read by a task of the runtime, or by an event loop that
+/// has taken that over: [`turn`](Self::turn) may be called by anybody at any time.
+pub(super) struct Connection {
+    socket: UnixStream,
+    limit: usize,
+    runtime: Handle,
+    incoming: Mutex<Incoming>,
+    outgoing: Mutex<Outgoing>,
+    waiting: Mutex<Waiting>,
+    reading: Mutex<Option<AbortHandle>>,
+    reader: AtomicU64,
+    /// Told when something is to be looked at: a call was given up, or the connection broke.
+    pub(super) stir: Notify,
+    began: Instant,
+    /// Milliseconds from `began` to the last pong, and to the last call.
+    heard: AtomicU64,
+    used: AtomicU64,
+    breach: Mutex<Option<Breach>>,
+}
+
+struct Incoming {
+    decoder: Decoder,
+    chunk: Box<[u8]>,
+}
+
+#[derive(Default)]
+struct Outgoing {
+    /// What the socket has not taken yet.
+    left: Vec<u8>,
+    flushes: bool,
+}
+
+/// What is left to do for who has read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turned {
+    /// There may be more to read.
+    More,
+    /// All that was there has been read.
+    Quiet,
+    /// There is nothing to read any more, ever.
+    Over,
+}
+
+struct Readable(Arc<Connection>);
+
+impl AsRawFd for Readable {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.socket.as_raw_fd()
+    }
+}
+
+impl Connection {
+    /// Takes bodies of so many bytes, both ways. Needs a runtime.
+    pub(super) fn new(socket: UnixStream, limit: usize) -> io::Result<Arc<Self>> {
+        socket.set_nonblocking(true)?;
+        let connection = Arc::new(Self {
+            socket,
+            limit,
+            runtime: Handle::current(),
+            incoming: Mutex::new(Incoming { decoder: Decoder::new(limit), chunk: vec![0; CHUNK].into() }),
+            outgoing: Mutex::default(),
+            waiting: Mutex::new(Waiting::new()),
+            reading: Mutex::default(),
+            reader: AtomicU64::new(NETWORK),
+            stir: Notify::new(),
+            began: Instant::now(),
+            heard: AtomicU64::new(0),
+            used: AtomicU64::new(0),
+            breach: Mutex::default(),
+        });
+        connection.read_here();
+        Ok(connection)
+    }
+
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    pub(super) fn fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
+    /// Sends a message that is answered.
+    ///
+    /// # Errors
+    /// If it is too large, or the worker takes none. The caller is given back then, and was not told.
+    pub(super) fn ask(
+        self: &Arc<Self>,
+        message: &Message<'_>,
+        expects: Kind,
+        caller: Box<dyn Caller>,
+    ) -> Result<u64, (Box<dyn Caller>, WorkerError)> {
+        let id = self.waiting().begin(caller, expects).map_err(|(caller, ended)| (caller, WorkerError::Died(ended)))?;
+        self.used.store(self.now(), Ordering::Relaxed);
+        let sent = message.frame(id, self.limit).map_err(WorkerError::from).and_then(|frame| self.send(frame));
+        match sent {
+            Ok(()) => Ok(id),
+            // If it is not there any more, it was told that the worker is gone.
+            Err(error) => match self.waiting().unsent(id) {
+                Some(caller) => Err((caller, error)),
+                None => Ok(id),
+            },
+        }
+    }
+
+    /// Sends a message that is not answered. It is lost if the worker reads no more.
+    pub(super) fn tell(self: &Arc<Self>, message: &Message<'_>, id: u64) {
+        let _ = message.frame(id, self.limit).map_err(WorkerError::from).and_then(|frame| self.send(frame));
+    }
+
+    /// Nobody waits for this call any more: tells the worker.
+    pub(super) fn give_up(self: &Arc<Self>, id: u64) {
+        let caller = self.waiting().give_up(id, Instant::now());
+        if caller.is_some() {
+            self.tell(&Message::Cancel, id);
+            self.stir.notify_one();
+        }
+    }
+
+    fn send(self: &Arc<Self>, frame: Vec<u8>) -> Result<(), WorkerError> {
+        let mut outgoing = lock(&self.outgoing);
+        let left = if outgoing.left.is_empty() {
+            let written = self.write(&frame)?;
+            &frame[written..]
+        } else {
+            &frame[..]
+        };
+        if left.is_empty() {
+            return Ok(());
+        }
+        let most = self.limit.saturating_mul(UNREAD).max(CHUNK);
+        // A message that was begun has to go on.
+        if left.len() == frame.len() && outgoing.left.len().saturating_add(left.len()) > most {
+            return Err(WorkerError::Full(outgoing.left.len()));
+        }
+        outgoing.left.extend_from_slice(left);
+        if !std::mem::replace(&mut outgoing.flushes, true) {
+            drop(outgoing);
+            let connection = self.clone();
+            self.runtime.spawn(async move {
+                // Whoever waits hears that the worker is gone from who reads.
+                let _ = connection.flush().await;
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes what is left, as the worker reads.
+    async fn flush(&self) -> io::Result<()> {
+        // The descriptor itself may be watched already, by who reads.
+        let writable = AsyncFd::with_interest(self.socket.try_clone()?, Interest::WRITABLE)?;
+        loop {
+            let mut ready = writable.writable().await?;
+            let mut outgoing = lock(&self.outgoing);
+            let written = ready.try_io(|socket| socket.get_ref().write(&outgoing.left));
+            match written {
+                Ok(Ok(written)) => {
+                    outgoing.left.drain(..written);
+                    if outgoing.left.is_empty() {
+                        outgoing.left.shrink_to(CHUNK);
+                        outgoing.flushes = false;
+                        return Ok(());
+                    }
+                }
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(Err(error)) => return Err(error),
+                Err(_would_block) => {}
+            }
+        }
+    }
+
+    /// As much as the socket takes.
+    fn write(&self, bytes: &[u8]) -> Result<usize, WorkerError> {
+        let mut written = 0;
+        while written < bytes.len() {
+            match (&self.socket).write(&bytes[written..]) {
+                Ok(0) => return Err(gone()),
+                Ok(more) => written += more,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Err(gone()),
+            }
+        }
+        Ok(written)
+    }
+
+    /// Reads what is there and answers who waits for it.
+    pub(super) fn turn(self: &Arc<Self>, by: Reader) -> Turned {
+        let mut answered = Vec::new();
+        let turned = self.read(&mut answered);
+        for (caller, answer) in answered {
+            caller.answer(Ok(answer), by);
+        }
+        match turned {
+            Ok(turned) => turned,
+            Err(breach) => {
+                lock(&self.breach).get_or_insert(breach);
+                self.stir.notify_one();
+                Turned::Over
+            }
+        }
+    }
+
+    fn read(&self, answered: &mut Vec<(Box<dyn Caller>, Answer)>) -> Result<Turned, Breach> {
+        let mut incoming = lock(&self.incoming);
+        let Incoming { decoder, chunk } = &mut *incoming;
+        for _ in 0..CHUNKS {
+            let read = match (&self.socket).read(chunk) {
+                Ok(0) => return Err(Breach::Closed),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Turned::Quiet),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return Err(Breach::Closed),
+            };
+            decoder.feed(&chunk[..read]);
+            while let Some(frame) = decoder.next_frame()? {
+                self.take(frame, answered)?;
+            }
+            // What fills no chunk was all there was: asking again costs as much as the answer.
+            if read < CHUNK {
+                return Ok(Turned::Quiet);
+            }
+        }
+        Ok(Turned::More)
+    }
+
+    fn take(&self, frame: Frame, answered: &mut Vec<(Box<dyn Caller>, Answer)>) -> Result<(), Breach> {
+        let id = frame.id;
+        match Message::read(&frame)? {
+            Message::Pong => self.heard.store(self.now(), Ordering::Relaxed),
+            Message::Ready(_) | Message::Reply { .. } | Message::Failed(_) | Message::Dropped => {
+                match self.waiting().answered(id, frame.kind) {
+                    For::Caller(caller) => answered.push((caller, Answer(frame))),
+                    For::Nobody => {}
+                    For::Unasked => return Err(Breach::Unasked),
+                }
+            }
+            Message::Hello(_) | Message::Call(_) | Message::Cancel | Message::Ping | Message::Shutdown => {
+                return Err(Breach::Unasked);
+            }
+        }
+        Ok(())
+    }
+
+    /// Who reads.
+    pub(super) fn reader(&self) -> Reader {
+        self.reader.load(Ordering::Acquire)
+    }
+
+    /// A task of the runtime reads from now on.
+    pub(super) fn read_here(self: &Arc<Self>) {
+        let mut reading = lock(&self.reading);
+        let connection = self.clone();
+        let task = self.runtime.spawn(async move {
+            let Ok(readable) = AsyncFd::with_interest(Readable(connection.clone()), Interest::READABLE) else {
+                return;
+            };
+            while let Ok(mut ready) = readable.readable().await {
+                match connection.turn(NETWORK) {
+                    Turned::More => {}
+                    Turned::Quiet => ready.clear_ready(),
+                    Turned::Over => return,
+                }
+            }
+        });
+        self.reader.store(NETWORK, Ordering::Release);
+        if let Some(before) = reading.replace(task.abort_handle()) {
+            before.abort();
+        }
+    }
+
+    /// Somebody else reads from now on, who calls [`turn`](Self::turn) when there is something to read.
+    pub(super) fn read_there(&self, reader: Reader) {
+        let mut reading = lock(&self.reading);
+        self.reader.store(reader, Ordering::Release);
+        if let Some(task) = reading.take() {
+            task.abort();
+        }
+    }
+
+    /// There will be no more answers: tells all who wait for one.
+    pub(super) fn end(self: &Arc<Self>, why: &Ended) {
+        // What it answered before it ended counts.
+        while self.turn(NETWORK) == Turned::More {}
+        let left = self.waiting().end(why.clone());
+        for caller in left {
+            caller.answer(Err(WorkerError::Died(why.clone())), NETWORK);
+        }
+        // Whoever reads learns that there is nothing to read any more, even if a child of the worker keeps its end.
+        let _ = self.socket.shutdown(Shutdown::Both);
+        if let Some(task) = lock(&self.reading).take() {
+            task.abort();
+        }
+    }
+
+    /// Takes no more calls if none is under way.
+    pub(super) fn end_if_idle(&self, why: Ended) -> bool {
+        self.waiting().end_if_idle(why)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.waiting().is_over()
+    }
+
+    pub(super) fn outstanding(&self) -> usize {
+        self.waiting().outstanding()
+    }
+
+    pub(super) fn longest_given_up(&self) -> Option<Duration> {
+        self.waiting().longest_given_up(Instant::now())
+    }
+
+    /// How the worker broke the protocol, if it has.
+    pub(super) fn breach(&self) -> Option<Breach> {
+        lock(&self.breach).clone()
+    }
+
+    /// Since the last pong.
+    pub(super) fn silent_for(&self) -> Duration {
+        self.since(&self.heard)
+    }
+
+    /// Since the last call began.
+    pub(super) fn unused_for(&self) -> Duration {
+        self.since(&self.used)
+    }
+
+    fn since(&self, mark: &AtomicU64) -> Duration {
+        Duration::from_millis(self.now().saturating_sub(mark.load(Ordering::Relaxed)))
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        lock(&self.waiting)
+    }
+}
+
+fn gone() -> WorkerError {
+    WorkerError::Died(Ended::Protocol(Breach::Closed))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,93 @@
+//! Why a call has no answer.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::ended::Ended;
+use super::frame::FrameError;
+
+/// A call brought no answer. A plugin's own failure is not among these: it is an answer.
+///
+/// No message shows a payload, a context or a setting.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// The process cannot be started.
+    #[error("its worker cannot be started: {program}: {source}")]
+    Start {
+        /// What was to run.
+        program: String,
+        /// Why it does not.
+        source: Arc<io::Error>,
+    },
+    /// It ended before it was ready.
+    #[error("its worker was not ready: {why}{}", complaint(.said))]
+    NotReady {
+        /// How it ended.
+        why: Ended,
+        /// What it printed last.
+        said: String,
+    },
+    /// It is not ready after this time.
+    #[error("its worker was not ready within {}s{}", .after.as_secs_f64(), complaint(.said))]
+    Slow {
+        /// How long it had.
+        after: Duration,
+        /// What it printed last.
+        said: String,
+    },
+    /// The worker runs and cannot load the plugin: an error model, as JSON.
+    #[error("its worker cannot load it")]
+    Load(Arc<[u8]>),
+    /// It speaks another version of the protocol.
+    #[error("its worker speaks version {0} of the protocol")]
+    Version(u32),
+    /// It ended while the answer was due. Whether the plugin ran is not known.
+    #[error("its worker is gone: {0}")]
+    Died(Ended),
+    /// Workers ended again and again; none is started for a while.
+    #[error("its workers have failed too often, and none is started for another {}s", .0.as_secs())]
+    Open(Duration),
+    /// The call is larger than may be sent.
+    #[error("cannot send the call: {size} bytes exceed the limit of {limit}")]
+    TooLarge {
+        /// Bytes of the message.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The worker takes no more calls for now: it does not read those that were sent.
+    #[error("cannot send the call: {0} bytes wait for its worker to read them")]
+    Full(usize),
+}
+
+impl WorkerError {
+    /// For programs: the word that external plugins use for it.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Start { .. } | Self::NotReady { .. } | Self::Slow { .. } | Self::Load(_) | Self::Version(_) => {
+                "NOT_CONNECTED"
+            }
+            Self::Died(_) => "DISCONNECTED",
+            Self::Open(_) => "BREAKER_OPEN",
+            Self::TooLarge { .. } | Self::Full(_) => "NOT_SENDABLE",
+        }
+    }
+}
+
+impl From<FrameError> for WorkerError {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::TooLarge { size, limit } => Self::TooLarge { size, limit },
+            error => Self::Died(Ended::Protocol(error.into())),
+        }
+    }
+}
+
+fn complaint(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!("; it said: {said}") }
+}

@@ -1,0 +1,335 @@
+//! The workers of a plugin: which one a call goes to, and when one is started.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use cpex_remote::balance::{Breaker, Pass, State};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::config::WorkersConfig;
+use super::ended::Ended;
+use super::error::WorkerError;
+use super::life::Worker;
+
+/// Before a worker is started again whose forerunner ended early; longer each time, up to [`LONGEST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// The workers of one plugin, each started when it is needed, and again when it has ended.
+///
+/// A call goes to the worker with the fewest calls under way.
+#[derive(Debug)]
+pub struct Workers {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: WorkersConfig,
+    slots: Vec<Mutex<Slot>>,
+    /// Workers that start, run or end.
+    alive: watch::Sender<usize>,
+    began: Instant,
+}
+
+/// The place of a worker.
+#[derive(Debug)]
+struct Slot {
+    now: Now,
+    breaker: Breaker,
+    /// Workers in a row that ended early, or did not start.
+    short_lived: usize,
+    starts: u64,
+    closed: bool,
+}
+
+#[derive(Debug)]
+enum Now {
+    Vacant,
+    Starting(Starting),
+    Running(Arc<Worker>),
+}
+
+type Started = Result<Arc<Worker>, WorkerError>;
+type Starting = watch::Receiver<Option<Started>>;
+
+/// What is known of a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerStatus {
+    /// The number of its process, if it runs.
+    pub process: Option<u32>,
+    /// What is done when it has to be started.
+    pub breaker: State,
+    /// Calls under way.
+    pub outstanding: usize,
+    /// How often it was started.
+    pub starts: u64,
+}
+
+impl Workers {
+    /// Nothing is started yet.
+    #[must_use]
+    pub fn new(config: WorkersConfig) -> Self {
+        let slot = || {
+            Mutex::new(Slot {
+                now: Now::Vacant,
+                breaker: Breaker::new(config.breaker),
+                short_lived: 0,
+                starts: 0,
+                closed: false,
+            })
+        };
+        let slots = (0..config.count.max(1)).map(|_| slot()).collect();
+        let alive = watch::Sender::new(0);
+        Self { shared: Arc::new(Shared { slots, alive, began: Instant::now(), config }) }
+    }
+
+    /// The worker for the next call, if one runs. If it is busy and another place is vacant, one is started there.
+    #[must_use]
+    pub fn running(&self) -> Option<Arc<Worker>> {
+        let workers = self.shared.slots.iter().filter_map(|slot| lock(slot).running().cloned());
+        let (outstanding, worker) = workers
+            .map(|worker| (worker.outstanding(), worker))
+            .min_by_key(|(outstanding, _)| *outstanding)?;
+        if outstanding > 0 && self.shared.slots.len() > 1 {
+            let _runtime = worker.runtime().enter();
+            for at in self.shared.vacant() {
+                // If it cannot be started now, it is not needed now.
+                let _ = self.shared.begin(at);
+            }
+        }
+        Some(worker)
+    }
+
+    /// The worker for the next call, started if it has to be. Needs a runtime.
+    ///
+    /// # Errors
+    /// If it cannot be started, or is not for now.
+    pub async fn worker(&self) -> Started {
+        if let Some(worker) = self.running() {
+            return Ok(worker);
+        }
+        let mut tried = Err(WorkerError::Died(Ended::Asked));
+        for at in 0..self.shared.slots.len() {
+            tried = self.shared.started(at).await;
+            if tried.is_ok() {
+                break;
+            }
+        }
+        tried
+    }
+
+    /// Starts all of them, and returns when they are ready. Needs a runtime.
+    ///
+    /// # Errors
+    /// If one cannot be started.
+    pub async fn start(&self) -> Started {
+        let starting = (0..self.shared.slots.len()).map(|slot| self.shared.started(slot));
+        futures_util::future::join_all(starting)
+            .await
+            .into_iter()
+            .reduce(Result::and)
+            .unwrap_or(Err(WorkerError::Died(Ended::Asked)))
+    }
+
+    /// What is known of each.
+    #[must_use]
+    pub fn status(&self) -> Vec<WorkerStatus> {
+        let status = |slot: &Mutex<Slot>| {
+            let slot = lock(slot);
+            let running = slot.running();
+            WorkerStatus {
+                process: running.map(|worker| worker.process()),
+                outstanding: running.map_or(0, |worker| worker.outstanding()),
+                breaker: slot.breaker.state(),
+                starts: slot.starts,
+            }
+        };
+        self.shared.slots.iter().map(status).collect()
+    }
+
+    /// Ends them all, and starts none any more. Returns when their processes are gone.
+    pub async fn close(&self) {
+        for slot in &self.shared.slots {
+            let mut slot = lock(slot);
+            slot.closed = true;
+            if let Now::Running(worker) = &slot.now {
+                worker.finish();
+            }
+        }
+        // The sender is here.
+        let _ = self.shared.alive.subscribe().wait_for(|alive| *alive == 0).await;
+    }
+}
+
+impl Slot {
+    fn running(&self) -> Option<&Arc<Worker>> {
+        match &self.now {
+            Now::Running(worker) if !worker.is_over() => Some(worker),
+            Now::Running(_) | Now::Vacant | Now::Starting(_) => None,
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        for slot in &self.shared.slots {
+            let mut slot = lock(slot);
+            slot.closed = true;
+            if let Now::Running(worker) = &slot.now {
+                worker.finish();
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn vacant(&self) -> impl Iterator<Item = usize> {
+        let is_vacant = |at: &usize| {
+            let slot = lock(&self.slots[*at]);
+            slot.running().is_none() && !matches!(slot.now, Now::Starting(_))
+        };
+        (0..self.slots.len()).filter(is_vacant)
+    }
+
+    async fn started(self: &Arc<Self>, at: usize) -> Started {
+        let mut starting = match self.begin(at)? {
+            Now::Running(worker) => return Ok(worker),
+            Now::Starting(starting) => starting,
+            Now::Vacant => return Err(WorkerError::Died(Ended::Asked)),
+        };
+        let started = starting.wait_for(Option::is_some).await;
+        // Nobody says it any more if the runtime ends.
+        started.ok().and_then(|started| started.clone()).unwrap_or(Err(WorkerError::Died(Ended::Asked)))
+    }
+
+    /// What there is, started if there is nothing.
+    fn begin(self: &Arc<Self>, at: usize) -> Result<Now, WorkerError> {
+        let mut slot = lock(&self.slots[at]);
+        match &slot.now {
+            Now::Running(worker) if !worker.is_over() => return Ok(Now::Running(worker.clone())),
+            Now::Starting(starting) => return Ok(Now::Starting(starting.clone())),
+            Now::Running(_) | Now::Vacant => {}
+        }
+        if slot.closed {
+            return Err(WorkerError::Died(Ended::Asked));
+        }
+        let now = self.began.elapsed();
+        let Some(pass) = slot.breaker.admit(now) else {
+            let wait = match slot.breaker.state() {
+                State::Open { until } => until.saturating_sub(now),
+                State::Closed | State::HalfOpen => Duration::ZERO,
+            };
+            return Err(WorkerError::Open(wait));
+        };
+        let (tell, starting) = watch::channel(None);
+        slot.now = Now::Starting(starting.clone());
+        slot.starts += 1;
+        let wait = wait_before(slot.short_lived);
+        drop(slot);
+        self.alive.send_modify(|alive| *alive += 1);
+        let shared = self.clone();
+        tokio::spawn(async move {
+            let _alive = Alive(&shared.alive);
+            shared.live(at, pass, wait, tell).await;
+        });
+        Ok(Now::Starting(starting))
+    }
+
+    /// The whole life of a worker.
+    async fn live(&self, at: usize, pass: Pass, wait: Duration, tell: watch::Sender<Option<Started>>) {
+        sleep(wait).await;
+        let plugin = &*self.config.plugin;
+        let (worker, process) = match Worker::start(&self.config).await {
+            Ok(started) => started,
+            Err(error) => {
+                tracing::warn!(plugin, %error, "the worker of an isolated plugin did not start");
+                self.failed(at, Some(pass));
+                lock(&self.slots[at]).now = Now::Vacant;
+                tell.send_replace(Some(Err(error)));
+                return;
+            }
+        };
+        let id = worker.process();
+        tracing::info!(plugin, process = id, "the worker of an isolated plugin is ready");
+        let closed = {
+            let mut slot = lock(&self.slots[at]);
+            slot.now = Now::Running(worker.clone());
+            slot.closed
+        };
+        if closed {
+            worker.finish();
+        }
+        tell.send_replace(Some(Ok(worker.clone())));
+        drop(tell);
+        let mut pass = Some(pass);
+        let ended = {
+            let life = worker.supervise(process, &self.config.bounds);
+            tokio::pin!(life);
+            let early = tokio::time::timeout(self.config.proven_after, &mut life).await;
+            match early {
+                Ok(ended) => ended,
+                Err(_) => {
+                    self.judge(at, pass.take(), |breaker, pass, _| breaker.succeeded(pass));
+                    lock(&self.slots[at]).short_lived = 0;
+                    life.await
+                }
+            }
+        };
+        if ended.is_fault() {
+            tracing::warn!(plugin, process = id, %ended, "the worker of an isolated plugin is gone");
+            self.failed(at, pass);
+        } else {
+            tracing::info!(plugin, process = id, %ended, "the worker of an isolated plugin has ended");
+            self.judge(at, pass, |breaker, pass, _| breaker.abandoned(pass));
+        }
+        let mut slot = lock(&self.slots[at]);
+        // A call may have found it gone, and a new one be on its way.
+        if matches!(&slot.now, Now::Running(running) if Arc::ptr_eq(running, &worker)) {
+            slot.now = Now::Vacant;
+        }
+    }
+
+    fn failed(&self, at: usize, pass: Option<Pass>) {
+        lock(&self.slots[at]).short_lived += 1;
+        self.judge(at, pass, |breaker, pass, now| breaker.failed(pass, now));
+    }
+
+    /// Tells the breaker, and tells of the breaker.
+    fn judge(&self, at: usize, pass: Option<Pass>, judge: impl FnOnce(&mut Breaker, Pass, Duration)) {
+        let Some(pass) = pass else { return };
+        let now = self.began.elapsed();
+        let (from, to) = {
+            let mut slot = lock(&self.slots[at]);
+            let from = slot.breaker.state();
+            judge(&mut slot.breaker, pass, now);
+            (from, slot.breaker.state())
+        };
+        if from != to {
+            tracing::warn!(plugin = &*self.config.plugin, ?from, ?to, "the breaker of an isolated plugin changed");
+        }
+    }
+}
+
+/// A worker that starts, runs or ends.
+struct Alive<'w>(&'w watch::Sender<usize>);
+
+impl Drop for Alive<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|alive| *alive -= 1);
+    }
+}
+
+/// None before the first two starts; then longer and longer, and never in step with other plugins.
+fn wait_before(short_lived: usize) -> Duration {
+    let Some(nth) = short_lived.checked_sub(2) else { return Duration::ZERO };
+    let waits = ExponentialBuilder::default().with_min_delay(FIRST_WAIT).with_max_delay(LONGEST_WAIT);
+    waits.without_max_times().with_jitter().build().nth(nth.min(16)).unwrap_or(LONGEST_WAIT)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
