@@ -49,10 +49,7 @@ class PluginLoader:
         """
         if not plugin_dirs:
             return
-        from_environment = os.environ.get("PLUGINS_ALLOWED_DIRS", "").split(os.pathsep)
-        roots = [
-            Path(root).resolve() for root in (*ALLOWED_PLUGIN_DIRS, *allowed_dirs, *filter(None, from_environment))
-        ]
+        roots = allowed_roots(allowed_dirs)
         for plugin_dir in plugin_dirs:
             path = Path(plugin_dir).resolve()
             if not any(path.is_relative_to(root) for root in roots):
@@ -129,6 +126,19 @@ class PluginLoader:
                 add_hint(error, f"a kind is 'module.Class', not '{kind}'")
             logger.exception("Unable to import plugin type '%s'", kind)
             raise
+
+
+def allowed_roots(allowed_dirs: Iterable[str] = ()) -> list[Path]:
+    """List the roots that plugins may lie under.
+
+    Args:
+        allowed_dirs: Roots accepted besides `ALLOWED_PLUGIN_DIRS` and `PLUGINS_ALLOWED_DIRS`.
+
+    Returns:
+        The roots, resolved.
+    """
+    from_environment = os.environ.get("PLUGINS_ALLOWED_DIRS", "").split(os.pathsep)
+    return [Path(root).resolve() for root in (*ALLOWED_PLUGIN_DIRS, *allowed_dirs, *filter(None, from_environment))]
 
 
 def no_plugin(kind: str) -> str:

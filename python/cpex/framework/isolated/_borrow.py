@@ -1,0 +1,86 @@
+"""Serves a plugin's process what its environment lacks: this package, and what it needs, from where the host has it.
+
+The first thing such a process runs, so nothing but the standard library is there. Everything else is the environment's:
+a module is borrowed only if it is listed. What the plugin starts with the same interpreter finds the list in the
+environment variable, and this file as the main module.
+"""
+
+import importlib
+import importlib.metadata
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+
+VARIABLE = "CPEX_BORROWED"
+"""Holds what is borrowed: JSON, `modules` by name with the folder they are in, `distributions` with their metadata."""
+
+
+class BorrowedFinder(importlib.metadata.DistributionFinder):
+    """Finds top-level modules, and the metadata of distributions, where the host has them."""
+
+    def __init__(self, modules: dict[str, str], distributions: dict[str, str]) -> None:
+        """Lists what is borrowed.
+
+        Args:
+            modules: The folder of each top-level module.
+            distributions: The folder of the metadata of each distribution, by normalized name.
+        """
+        self.modules = modules
+        self.distributions = distributions
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Finds a borrowed module. What is inside of one is found by it.
+
+        Args:
+            fullname: Name of the module.
+            path: Where the package that it is in looks.
+            target: The module to be reloaded.
+
+        Returns:
+            Where it is; None if it is not borrowed.
+        """
+        folder = self.modules.get(fullname)
+        return PathFinder.find_spec(fullname, [folder], target) if folder is not None else None
+
+    def find_distributions(
+        self, context: importlib.metadata.DistributionFinder.Context = importlib.metadata.DistributionFinder.Context()
+    ) -> Iterable[importlib.metadata.Distribution]:
+        """Finds the metadata of borrowed distributions.
+
+        Args:
+            context: Which are asked for.
+
+        Returns:
+            Those that are borrowed; none where only certain folders are looked into.
+        """
+        if "path" in vars(context):
+            return []
+        name = context.name
+        wanted = self.distributions if name is None else [name.lower().replace("_", "-").replace(".", "-")]
+        return [
+            importlib.metadata.PathDistribution(Path(self.distributions[each]))
+            for each in wanted
+            if each in self.distributions
+        ]
+
+
+def install() -> None:
+    """Makes what the environment variable lists importable, before all else."""
+    borrowed = json.loads(os.environ.get(VARIABLE, "{}"))
+    if borrowed:
+        sys.meta_path.insert(0, BorrowedFinder(borrowed["modules"], borrowed["distributions"]))
+
+
+# Not only as the main program: a process that the plugin starts imports its main module, which is this one.
+if __name__ in ("__main__", "__mp_main__"):
+    install()
+
+if __name__ == "__main__":
+    del sys.argv[0]
+    importlib.import_module(sys.argv[0]).main()

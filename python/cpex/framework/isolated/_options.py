@@ -1,0 +1,194 @@
+"""What an entry says of how its environment is built: `config.environment`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ._closure import ABI
+from ._place import Place
+
+if TYPE_CHECKING:
+    from cpex.framework.models import PluginConfig
+
+_ASK = (
+    "import json, platform, sys, sysconfig;"
+    "print(json.dumps({'executable': getattr(sys, '_base_executable', None) or sys.executable,"
+    "'version': platform.python_version(),"
+    "'abi': str(sysconfig.get_config_var('SOABI') or sys.implementation.cache_tag)}))"
+)
+
+
+class Interpreter(TypedDict):
+    """An interpreter that environments are made from."""
+
+    executable: str
+    version: str
+    abi: str
+
+
+class Recipe(TypedDict):
+    """What an environment is made of, as the builder takes it. Times are seconds."""
+
+    home: str
+    requirements: str | None
+    roots: list[str]
+    manifest: str
+    manifest_version: str
+    interpreter: Interpreter
+    uv: str | None
+    index_url: str | None
+    extra_index_urls: list[str]
+    find_links: list[str]
+    offline: bool
+    require_hashes: bool
+    only_binary: bool
+    pass_env: list[str]
+    timeout: float
+    anew: bool
+
+
+class EnvironmentOptions(BaseModel):
+    """How an environment is built. Paths are relative to the project; what is not said is as pip and uv are set up."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    python: str | None = None
+    """The interpreter: a path, or a name that is on the search path; the host's if absent."""
+    installer: Literal["auto", "uv", "pip"] = "auto"
+    """What installs; `auto` is uv where there is one."""
+    index_url: str | None = None
+    """The package index."""
+    extra_index_urls: list[str] = []
+    """Further package indexes."""
+    find_links: list[str] = []
+    """Folders, or pages, that packages are looked for in."""
+    offline: bool = False
+    """Take packages from `find_links` (and the cache of uv) only."""
+    require_hashes: bool = False
+    """Install nothing without a hash in the requirements file; nor accept what somebody else has built."""
+    only_binary: bool = False
+    """Install wheels only: nothing of a package is run to install it."""
+    pass_env: list[str] = []
+    """Environment variables that the build sees, besides those of pip, uv, proxies and certificates."""
+    timeout: Annotated[float, Field(gt=0)] = 600
+    """Seconds that a build may take."""
+
+    @classmethod
+    def of(cls, config: PluginConfig) -> EnvironmentOptions:
+        """Read them.
+
+        Args:
+            config: The plugin's entry.
+
+        Returns:
+            The options.
+
+        Raises:
+            ValueError: If one is unknown or wrong; no value is in the message.
+        """
+        section = (config.config or {}).get("environment")
+        if section is None:
+            return cls()
+        if not isinstance(section, Mapping):
+            raise ValueError(f"{config.name}: config.environment holds options, not a {type(section).__name__}")
+        try:
+            return cls.model_validate(dict(section))
+        except ValidationError as error:
+            faults = "; ".join(
+                f"config.environment.{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+                for fault in error.errors(include_input=False, include_url=False)
+            )
+            known = ", ".join(cls.model_fields)
+            raise ValueError(f"{config.name}: {faults}. Known are: {known}") from None
+
+
+def recipe(place: Place, options: EnvironmentOptions, *, anew: bool = False) -> Recipe:
+    """Put together what an environment is made of.
+
+    Args:
+        place: Where the plugin is.
+        options: How it is built.
+        anew: Build even if there is one.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        FileNotFoundError: If there is no such interpreter or installer.
+    """
+    return Recipe(
+        home=str(place.folder),
+        requirements=str(place.requirements) if place.requirements else None,
+        roots=[str(root) for root in place.roots],
+        manifest=str(place.manifest),
+        manifest_version=place.version,
+        interpreter=_interpreter(place, options.python),
+        uv=_uv(place, options.installer),
+        index_url=options.index_url,
+        extra_index_urls=list(options.extra_index_urls),
+        find_links=[_located(place.project, link) for link in options.find_links],
+        offline=options.offline,
+        require_hashes=options.require_hashes,
+        only_binary=options.only_binary,
+        pass_env=list(options.pass_env),
+        timeout=options.timeout,
+        anew=anew,
+    )
+
+
+def _located(project: Path, link: str) -> str:
+    return link if "://" in link else str(project / Path(link).expanduser())
+
+
+def _interpreter(place: Place, named: str | None) -> Interpreter:
+    if named is None:
+        return _host()
+    has_folder = os.path.dirname(named)
+    found = shutil.which(_located(place.project, named) if has_folder else named)
+    if found is None:
+        raise FileNotFoundError(f"{place.name}: config.environment.python '{named}' is no interpreter that is there")
+    try:
+        asked = subprocess.run([found, "-I", "-c", _ASK], check=True, capture_output=True, timeout=30)
+        return Interpreter(**json.loads(asked.stdout))
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError) as error:
+        raise FileNotFoundError(
+            f"{place.name}: config.environment.python '{named}' is no interpreter: it does not answer"
+        ) from error
+
+
+@cache
+def _host() -> Interpreter:
+    import platform
+
+    executable: Any = getattr(sys, "_base_executable", None) or sys.executable
+    return Interpreter(executable=executable, version=platform.python_version(), abi=ABI)
+
+
+def _uv(place: Place, installer: str) -> str | None:
+    if installer == "pip":
+        return None
+    found = shutil.which("uv") or _packaged_uv()
+    if found is None and installer == "uv":
+        raise FileNotFoundError(f"{place.name}: config.environment.installer is uv, and there is no uv: pip install uv")
+    return found
+
+
+def _packaged_uv() -> str | None:
+    try:
+        from uv import find_uv_bin
+    except ImportError:
+        return None
+    try:
+        return str(find_uv_bin())
+    except FileNotFoundError:
+        return None

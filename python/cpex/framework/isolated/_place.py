@@ -1,0 +1,171 @@
+"""Where an isolated plugin lives: its code, its folder, its requirements (Z1, Z4, B3)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cpex.framework.utils import find_package_path, manifest_filename_for_class, parse_class_name
+
+if TYPE_CHECKING:
+    from cpex.framework.models import PluginConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The places of one plugin, all absolute.
+
+    Attributes:
+        name: Name of the plugin.
+        project: The folder that paths of its entry are relative to.
+        root: The folder its package is imported from.
+        folder: The folder of its package: the environment and its state are kept here.
+        requirements: Its requirements file, if it has one.
+        roots: The folders that its requirements file, and what that one includes, may lie in.
+        manifest: Its manifest; it need not exist.
+        version: Its version.
+    """
+
+    name: str
+    project: Path
+    root: Path
+    folder: Path
+    requirements: Path | None
+    roots: tuple[Path, ...]
+    manifest: Path
+    version: str
+
+
+def place_of(config: PluginConfig, plugin_dirs: Sequence[str], config_path: str | os.PathLike[str] | None) -> Place:
+    """Find the places of a plugin. Nothing is made.
+
+    A relative path is looked for in the working directory, then in the folder of the configuration file, then in the
+    one above it (for `plugins/config.yaml`): the first that has it is the project.
+
+    Args:
+        config: Its entry of the configuration.
+        plugin_dirs: The accepted folders of plugins; the first one counts where the entry has no `script_path`.
+        config_path: The configuration file, if there is one.
+
+    Returns:
+        Its places.
+
+    Raises:
+        ValueError: If the entry does not say where it is, or what it says leads out of where it may.
+        FileNotFoundError: If a folder or file that it names is not there.
+    """
+    settings = config.config or {}
+    class_name = _class_name(config.name, settings.get("class_name"))
+    package = class_name.partition(".")[0]
+    script_path = settings.get("script_path")
+    if script_path is not None and (not isinstance(script_path, str) or not script_path):
+        raise ValueError(f"{config.name}: config.script_path is the folder of the plugin, not {script_path!r}")
+    named = script_path or next(iter(plugin_dirs), None)
+    if named is None:
+        raise ValueError(
+            f"{config.name}: where is its package '{package}'? Name the folder that contains it as config.script_path, "
+            "or first under plugin_dirs; it has to lie in an allowed directory"
+        )
+    project, root = _project_and_root(config.name, named, config_path, must_exist=script_path is not None)
+    _check_allowed(config.name, named, root, [project, *map(Path, plugin_dirs)])
+    root, folder = _root_and_folder(root, package)
+    requirements, roots = _requirements(config, settings.get("requirements_file"), folder, root)
+    return Place(
+        name=config.name,
+        project=project,
+        root=root,
+        folder=folder,
+        requirements=requirements,
+        roots=roots,
+        manifest=folder / manifest_filename_for_class(class_name),
+        version=config.version or "",
+    )
+
+
+def package_of(name: str, class_name: object) -> str:
+    """Name the package of a plugin.
+
+    Args:
+        name: Name of the plugin, for the message.
+        class_name: What its entry has as `class_name`.
+
+    Returns:
+        The first segment of the class path.
+
+    Raises:
+        ValueError: If it is not the path of a class.
+    """
+    return _class_name(name, class_name).partition(".")[0]
+
+
+def _class_name(name: str, class_name: object) -> str:
+    module = parse_class_name(class_name)[0] if isinstance(class_name, str) else ""
+    if not isinstance(class_name, str) or not module or not all(map(str.isidentifier, class_name.split("."))):
+        raise ValueError(
+            f"{name}: config.class_name of an isolated_venv plugin names its class, such as package.module.ClassName, "
+            f"not {class_name!r}"
+        )
+    return class_name
+
+
+def _project_and_root(
+    name: str, named: str, config_path: str | os.PathLike[str] | None, *, must_exist: bool
+) -> tuple[Path, Path]:
+    projects = list(_projects(config_path))
+    for project in projects:
+        if (project / named).is_dir():
+            return project, (project / named).resolve()
+    if must_exist:
+        looked = ", ".join(str(project) for project in projects)
+        raise FileNotFoundError(f"{name}: config.script_path '{named}' is no folder in any of: {looked}")
+    return projects[0], (projects[0] / named).resolve()
+
+
+def _projects(config_path: str | os.PathLike[str] | None) -> Iterator[Path]:
+    yield Path.cwd()
+    if config_path is not None:
+        folder = Path(config_path).absolute().parent
+        yield folder
+        yield folder.parent
+
+
+def _check_allowed(name: str, named: str, root: Path, folders: Sequence[Path]) -> None:
+    from cpex.framework.loader.plugin import allowed_roots
+
+    allowed = [*(folder.resolve() for folder in folders), *allowed_roots()]
+    if not any(root.is_relative_to(each) for each in allowed):
+        raise ValueError(
+            f"{name}: Invalid script_path: '{named}' leads out of {folders[0]}. Set PLUGINS_ALLOWED_DIRS to allow it"
+        )
+
+
+def _root_and_folder(root: Path, package: str) -> tuple[Path, Path]:
+    """Both layouts: the folder is named that contains the package, or the package itself."""
+    if root.name == package and not (root / package).is_dir():
+        return root.parent, root
+    return root, root / package
+
+
+def _requirements(
+    config: PluginConfig, named: object, folder: Path, root: Path
+) -> tuple[Path | None, tuple[Path, ...]]:
+    if named is None or named == "":
+        return None, (folder, root)
+    if not isinstance(named, str):
+        raise ValueError(f"{config.name}: config.requirements_file is the path of a file, not {named!r}")
+    try:
+        installed = [find_package_path(config.name)]
+    except RuntimeError:
+        installed = []
+    bases = list(dict.fromkeys([*installed, folder, root]))
+    for base in bases:
+        path = Path(base, named).resolve()
+        if not path.is_relative_to(base.resolve()):
+            raise ValueError(f"{config.name}: Invalid requirements_file path: '{named}' leads out of {base}")
+        if path.is_file():
+            return path, tuple(bases)
+    looked = ", ".join(str(base) for base in bases)
+    raise FileNotFoundError(f"{config.name}: requirements_file '{named}' is in none of: {looked}")
