@@ -37,9 +37,9 @@ impl WorkerLine {
         self.0.send(&Message::Ready(about), id).map_err(raised)
     }
 
-    /// The plugin cannot be loaded, or a call failed; `error` is an error model as JSON.
-    fn fail(&self, py: Python<'_>, id: u64, error: &[u8]) -> PyResult<()> {
-        py.detach(|| self.0.send(&Message::Failed(error), id)).map_err(raised)
+    /// The plugin cannot be loaded, or a call failed; `error` is an error model as JSON. False if it is too large.
+    fn fail(&self, py: Python<'_>, id: u64, error: &[u8]) -> PyResult<bool> {
+        self.send(py, &Message::Failed(error), id)
     }
 
     /// A call that was given up has stopped.
@@ -51,11 +51,7 @@ impl WorkerLine {
     ///
     /// False if it is too large to be sent.
     fn reply(&self, py: Python<'_>, id: u64, result: &[u8], context: Option<&[u8]>) -> PyResult<bool> {
-        match py.detach(|| self.0.send(&Message::Reply { result, context }, id)) {
-            Ok(()) => Ok(true),
-            Err(LineError::Frame(FrameError::TooLarge { .. })) => Ok(false),
-            Err(error) => Err(raised(error)),
-        }
+        self.send(py, &Message::Reply { result, context }, id)
     }
 
     /// The calls that have come, the numbers of those that nobody waits for any more, and whether there are more to come.
@@ -69,6 +65,17 @@ impl WorkerLine {
             }
         }
         Ok((calls, given_up, goes_on))
+    }
+}
+
+impl WorkerLine {
+    /// False if the message is too large.
+    fn send(&self, py: Python<'_>, message: &Message<'_>, id: u64) -> PyResult<bool> {
+        match py.detach(|| self.0.send(message, id)) {
+            Ok(()) => Ok(true),
+            Err(LineError::Frame(FrameError::TooLarge { .. })) => Ok(false),
+            Err(error) => Err(raised(error)),
+        }
     }
 }
 
@@ -98,8 +105,8 @@ impl WorkerCall {
     }
 
     #[getter]
-    fn payload<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, self.call()?.payload))
+    fn payload(&self) -> PyResult<&str> {
+        Ok(std::str::from_utf8(self.call()?.payload)?)
     }
 
     #[getter]

@@ -21,6 +21,9 @@ from cpex.framework.models import PluginConfig, PluginContext, PluginPayload, Pl
 
 _T = TypeVar("_T")
 
+Answer = tuple[bytes, bytes | None]
+"""A result and, if one came back, the context, both as JSON."""
+
 logger = logging.getLogger("cpex.framework.external")
 
 _OF_THE_HOST = frozenset({"kind", "mcp", "grpc", "unix_socket", "required", "on_missing", "timeout_ms"})
@@ -72,9 +75,9 @@ class RemotePlugin(Plugin):
         except ValueError as error:
             raise plugin_error(str(error), self.name) from None
         try:
-            self._config = self._completed(await _outcome(client.connect()))
+            self._config = self._completed(await outcome(client.connect()))
         except BaseException:
-            await _outcome(client.close())
+            await outcome(client.close())
             raise
         self._client = client
 
@@ -96,7 +99,7 @@ class RemotePlugin(Plugin):
             raise plugin_error(self._NOT_CONNECTED, self.name)
         result_type = self._result_type(hook_type)
         sent = dumped(context, "context", self.name, self._DROPS_NONE)
-        answer = self._client.invoke(hook_type, dumped(payload, "payload", self.name, self._DROPS_NONE), sent)
+        answer = self._ask(hook_type, dumped(payload, "payload", self.name, self._DROPS_NONE), sent)
         text, left = answer if isinstance(answer, tuple) else await answer
         result = self._read(result_type, text)
         if left is not None:
@@ -112,7 +115,11 @@ class RemotePlugin(Plugin):
         """Say goodbye to the servers."""
         client, self._client = self._client, None
         if client is not None:
-            await _outcome(client.close())
+            await outcome(client.close())
+
+    def _ask(self, hook_type: str, payload: bytes, context: bytes) -> Answer | Awaitable[Answer]:
+        assert self._client is not None
+        return self._client.invoke(hook_type, payload, context)
 
     def _result_type(self, hook: str) -> type[PluginResult[Any]]:
         result_type = (self._hook_results or {}).get(hook) or get_hook_registry().get_result_type(hook)
@@ -155,6 +162,13 @@ class RemotePlugin(Plugin):
         return config
 
 
-async def _outcome(asked: _T | Awaitable[_T]) -> _T:
-    """Wait for what is not known at once."""
+async def outcome(asked: _T | Awaitable[_T]) -> _T:
+    """Wait for what is not known at once.
+
+    Args:
+        asked: What it comes to, or an awaitable of that.
+
+    Returns:
+        What it comes to.
+    """
     return await asked if isinstance(asked, Awaitable) else asked

@@ -1,0 +1,147 @@
+"""What an entry says of its workers, and how they are started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cpex.framework._models.client import BreakerConfig
+
+if TYPE_CHECKING:
+    from cpex.framework.models import PluginConfig
+
+    from ._environment import Environment
+
+PROGRAM: Final = "cpex.framework.isolated._hosted"
+"""Module whose `main()` is the program of a worker."""
+
+_ROOM_FOR_ESCAPES: Final = 4
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class BreakerOptions(TypedDict):
+    """When no worker is started for a while; times in seconds."""
+
+    failures: int
+    wait: float
+    longest_wait: float
+
+
+class WorkerOptions(TypedDict):
+    """How workers are started and ended, as the core takes it; times in seconds, sizes in bytes."""
+
+    program: str
+    arguments: list[str]
+    pass_env: list[str]
+    set_env: list[tuple[str, str]]
+    folder: str | None
+    workers: int
+    max_message: int
+    start_timeout: float
+    give_up_timeout: float
+    hang_timeout: float
+    idle_timeout: float | None
+    shutdown_timeout: float
+    memory_limit: int | None
+    breaker: BreakerOptions
+    proven_after: float
+
+
+class WorkerSettings(BaseModel):
+    """The keys of `config` that are about workers; all others are the plugin's own."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    """How many processes run the plugin, side by side."""
+    pass_env: list[str] = []
+    """Environment variables of the host that the plugin sees, besides `PATH`, `HOME`, `LANG`, `LC_*`, `TMPDIR` and
+    `PLUGINS_CONFIG_FILE`."""
+    start_timeout: Seconds = 30
+    """Seconds to start, import and initialize the plugin."""
+    give_up_timeout: Seconds = 1
+    """Seconds to stop a call that was cancelled, or took too long; after them the worker is killed."""
+    hang_timeout: Seconds = 30
+    """Seconds that the plugin may block its event loop."""
+    idle_timeout: Seconds | None = None
+    """Seconds without a call after which a worker is ended, until the next one; absent: never."""
+    memory_limit: Annotated[int, Field(gt=0)] | None = None
+    """Bytes of memory that a worker may use; absent: as many as there are."""
+    restart: BreakerConfig = BreakerConfig()
+    """When workers that end again and again are not started for a while."""
+
+    @classmethod
+    def of(cls, config: PluginConfig) -> WorkerSettings:
+        """Read them.
+
+        Args:
+            config: The plugin's entry.
+
+        Returns:
+            The settings.
+
+        Raises:
+            ValueError: If one is wrong; no value is in the message.
+        """
+        try:
+            return cls.model_validate(config.config or {})
+        except ValidationError as error:
+            faults = "; ".join(
+                f"config.{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+                for fault in error.errors(include_input=False, include_url=False)
+            )
+            raise ValueError(f"{config.name}: {faults}") from None
+
+    def options(self, environment: Environment, max_content_size: int) -> WorkerOptions:
+        """Say how workers are started.
+
+        Args:
+            environment: Where they run.
+            max_content_size: Characters of the largest request.
+
+        Returns:
+            The options.
+        """
+        size = min(max_content_size * _ROOM_FOR_ESCAPES, 2**31)
+        program, *arguments = environment.command(PROGRAM, str(size))
+        return {
+            "program": program,
+            "arguments": arguments,
+            "pass_env": self.pass_env,
+            "set_env": list(environment.variables.items()),
+            "folder": None,
+            "workers": self.workers,
+            "max_message": size,
+            "start_timeout": self.start_timeout,
+            "give_up_timeout": self.give_up_timeout,
+            "hang_timeout": self.hang_timeout,
+            "idle_timeout": self.idle_timeout,
+            "shutdown_timeout": 2.0,
+            "memory_limit": self.memory_limit,
+            "breaker": {
+                "failures": self.restart.failures,
+                "wait": self.restart.wait,
+                "longest_wait": self.restart.longest_wait,
+            },
+            "proven_after": 10.0,
+        }
+
+
+def hello(config: PluginConfig, environment: Environment) -> dict[str, Any]:
+    """Say what a worker is told of its plugin.
+
+    Args:
+        config: The plugin's entry.
+        environment: Where it runs.
+
+    Returns:
+        What can be written as JSON.
+    """
+    settings = config.config or {}
+    return {
+        "config": config.model_dump(mode="json"),
+        "class_name": settings["class_name"],
+        "root": str(environment.place.root),
+    }

@@ -1,0 +1,90 @@
+"""Isolated plugins: each in an environment and in processes of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pydantic_core
+
+from cpex import _core
+from cpex.framework._lazy import names_from
+from cpex.framework._signature import plugin_error
+from cpex.framework.external._client import Answer, RemotePlugin, outcome
+from cpex.framework.isolated._environment import Environment, prepare
+from cpex.framework.isolated._workers import WorkerSettings, hello
+from cpex.framework.models import PluginConfig
+
+__all__ = ["IsolatedVenvPlugin"]
+
+if not TYPE_CHECKING:
+    __getattr__ = names_from(
+        __name__,
+        {
+            "cpex.framework.base": ("Plugin",),
+            "cpex.framework.errors": ("PluginError", "convert_exception_to_error"),
+            "cpex.framework.hooks.registry": ("get_hook_registry",),
+            "cpex.framework.isolated.venv_comm": ("VenvProcessCommunicator",),
+            "cpex.framework.models": ("PluginErrorModel",),
+        },
+    )
+
+
+class IsolatedVenvPlugin(RemotePlugin):
+    """A plugin that runs in an environment of its own, in a process of its own or several.
+
+    A call that is cancelled, or takes too long, is given up there, too; a process that does not give it up is killed, and
+    another one started for the next call.
+    """
+
+    _NOT_CONNECTED: ClassVar[str] = "Plugin comm not initialized"
+
+    _client: _core.IsolatedClient | None  # type: ignore[assignment]
+
+    def __init__(self, config: PluginConfig, plugin_dirs: Sequence[str] = ()) -> None:
+        """Make the plugin of an entry. Its environment is made, and its processes start, in `initialize()`.
+
+        Args:
+            config: The plugin's entry of the configuration.
+            plugin_dirs: The accepted folders of plugins.
+        """
+        super().__init__(config)
+        self.implementation = "Python"
+        self.plugin_dirs = list(plugin_dirs)
+        self._environment: Environment | None = None
+
+    async def initialize(self) -> None:
+        """Make the environment unless there is one, start the processes, and have them load the plugin.
+
+        Raises:
+            PluginError: If the environment cannot be made, or the plugin cannot be loaded.
+            ValueError: If the entry does not say what is to run.
+        """
+        await self.shutdown()
+        settings = WorkerSettings.of(self._config)
+        environment = await prepare(self._config, self.plugin_dirs)
+        said = pydantic_core.to_json(hello(self._config, environment))
+        client = _core.IsolatedClient(self.name, said, settings.options(environment, self._config.max_content_size))
+        try:
+            await outcome(client.start())
+        except BaseException:
+            await outcome(client.close())
+            raise
+        self._environment, self._client = environment, client
+
+    def _ask(self, hook_type: str, payload: bytes, context: bytes) -> Answer | Awaitable[Answer]:
+        assert self._client is not None
+        size, limit = len(payload) + len(context), self._config.max_content_size
+        if size > limit:
+            raise plugin_error(f"task_data exceeds max_content_size.  {limit}", self.name)
+        milliseconds = self._config.timeout_ms
+        deadline = None if milliseconds is None else milliseconds / 1000
+        return self._client.invoke(hook_type, payload, context, None, deadline)
+
+    def status(self) -> list[dict[str, Any]]:
+        """Tell of each process: its number, what is done when it has to be started, calls under way, how often it started.
+
+        Returns:
+            One entry for each; none before `initialize()` and after `shutdown()`.
+        """
+        return self._client.status() if self._client is not None else []
