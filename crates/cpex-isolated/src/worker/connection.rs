@@ -3,13 +3,13 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::UnixStream;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -33,7 +33,7 @@ const UNREAD: usize = 4;
 /// A call is written by whoever makes it. What comes back is read by a task of the runtime, or by an event loop that
 /// has taken that over: [`turn`](Self::turn) may be called by anybody at any time.
 pub(super) struct Connection {
-    socket: UnixStream,
+    socket: StdUnixStream,
     limit: usize,
     runtime: Handle,
     incoming: Mutex<Incoming>,
@@ -73,17 +73,9 @@ pub enum Turned {
     Over,
 }
 
-struct Readable(Arc<Connection>);
-
-impl AsRawFd for Readable {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.socket.as_raw_fd()
-    }
-}
-
 impl Connection {
     /// Takes bodies of so many bytes, both ways. Needs a runtime.
-    pub(super) fn new(socket: UnixStream, limit: usize) -> io::Result<Arc<Self>> {
+    pub(super) fn new(socket: StdUnixStream, limit: usize) -> io::Result<Arc<Self>> {
         socket.set_nonblocking(true)?;
         let connection = Arc::new(Self {
             socket,
@@ -180,13 +172,12 @@ impl Connection {
     /// Writes what is left, as the worker reads.
     async fn flush(&self) -> io::Result<()> {
         // The descriptor itself may be watched already, by who reads.
-        let writable = AsyncFd::with_interest(self.socket.try_clone()?, Interest::WRITABLE)?;
+        let ready = UnixStream::from_std(self.socket.try_clone()?)?;
         loop {
-            let mut ready = writable.writable().await?;
+            ready.writable().await?;
             let mut outgoing = lock(&self.outgoing);
-            let written = ready.try_io(|socket| socket.get_ref().write(&outgoing.left));
-            match written {
-                Ok(Ok(written)) => {
+            match ready.try_io(Interest::WRITABLE, || (&self.socket).write(&outgoing.left)) {
+                Ok(written) => {
                     outgoing.left.drain(..written);
                     if outgoing.left.is_empty() {
                         outgoing.left.shrink_to(CHUNK);
@@ -194,9 +185,8 @@ impl Connection {
                         return Ok(());
                     }
                 }
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(Err(error)) => return Err(error),
-                Err(_would_block) => {}
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Err(error),
             }
         }
     }
@@ -209,7 +199,7 @@ impl Connection {
                 Ok(0) => return Err(gone()),
                 Ok(more) => written += more,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_passing(&error) => {}
                 Err(_) => return Err(gone()),
             }
         }
@@ -282,22 +272,24 @@ impl Connection {
     /// A task of the runtime reads from now on.
     pub(super) fn read_here(self: &Arc<Self>) {
         let mut reading = lock(&self.reading);
-        let connection = self.clone();
-        let task = self.runtime.spawn(async move {
-            let Ok(readable) = AsyncFd::with_interest(Readable(connection.clone()), Interest::READABLE) else {
-                return;
-            };
-            while let Ok(mut ready) = readable.readable().await {
-                match connection.turn(NETWORK) {
-                    Turned::More => {}
-                    Turned::Quiet => ready.clear_ready(),
-                    Turned::Over => return,
-                }
-            }
-        });
+        let task = self.runtime.spawn(self.clone().read_on());
         self.reader.store(NETWORK, Ordering::Release);
         if let Some(before) = reading.replace(task.abort_handle()) {
             before.abort();
+        }
+    }
+
+    async fn read_on(self: Arc<Self>) -> io::Result<()> {
+        let ready = UnixStream::from_std(self.socket.try_clone()?)?;
+        loop {
+            ready.readable().await?;
+            let turned = ready.try_io(Interest::READABLE, || match self.turn(NETWORK) {
+                Turned::Quiet => Err(io::ErrorKind::WouldBlock.into()),
+                turned => Ok(turned),
+            });
+            if matches!(turned, Ok(Turned::Over)) {
+                return Ok(());
+            }
         }
     }
 
@@ -372,6 +364,10 @@ impl Connection {
 
 fn gone() -> WorkerError {
     WorkerError::Died(Ended::Protocol(Breach::Closed))
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

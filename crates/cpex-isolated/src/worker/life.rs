@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 
 use super::config::{Bounds, WorkersConfig};
 use super::connection::{Connection, Turned};
@@ -62,7 +62,7 @@ impl fmt::Debug for Worker {
 }
 
 impl Worker {
-    /// Starts a worker and has it load the plugin. Runs on the thread that the process is the child of.
+    /// Starts a worker and has it load the plugin. Needs a runtime.
     pub(super) async fn start(config: &WorkersConfig) -> Result<(Arc<Self>, Process), WorkerError> {
         let WorkersConfig { launch, bounds, .. } = config;
         let failed = |source: std::io::Error| WorkerError::Start {
@@ -71,22 +71,23 @@ impl Worker {
         };
         let output = Output::new(&config.plugin);
         let (near, far) = UnixStream::pair().map_err(failed)?;
-        let mut process = Process::start(launch, far, &output)?;
+        let mut process = Process::start(launch, far, &output).await?;
         let connection = Connection::new(near, config.limit).map_err(failed)?;
         let greeting = greet(&connection, &config.hello);
         let greeted = tokio::select! {
             biased;
             greeted = timeout(bounds.start, greeting) => greeted,
-            () = process.ended() => {
-                let why = process.end().map(Ended::Exited).map_err(failed)?;
-                connection.end(&why);
-                // What it said last may still be on its way.
-                sleep(Duration::from_millis(20)).await;
-                return Err(WorkerError::NotReady { why, said: output.last_lines() });
-            }
+            () = process.ended() => Ok(Err(WorkerError::Died(Ended::Asked))),
         };
         let answer = match greeted {
             Ok(Ok(answer)) => answer,
+            // It ends, or has closed its end of the socket, which is as good.
+            Ok(Err(WorkerError::Died(_))) => {
+                let _ = timeout(bounds.give_up, process.ended()).await;
+                let why = process.end().map(Ended::Exited).map_err(failed)?;
+                connection.end(&why);
+                return Err(WorkerError::NotReady { why, said: output.whole().await });
+            }
             Ok(Err(error)) => {
                 connection.end(&Ended::Asked);
                 return Err(error);

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
-use tokio::time::sleep;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 const CHUNK: usize = 16 * 1024;
 
@@ -31,6 +32,8 @@ const KEPT: usize = 10;
 pub(super) struct Output {
     plugin: String,
     state: Mutex<State>,
+    /// Streams that have not ended.
+    open: watch::Sender<usize>,
 }
 
 #[derive(Debug)]
@@ -43,7 +46,14 @@ struct State {
 impl Output {
     pub(super) fn new(plugin: &str) -> Arc<Self> {
         let state = State { since: Instant::now(), lines: 0, last: VecDeque::new() };
-        Arc::new(Self { plugin: plugin.to_owned(), state: Mutex::new(state) })
+        Arc::new(Self { plugin: plugin.to_owned(), state: Mutex::new(state), open: watch::Sender::new(0) })
+    }
+
+    /// What was printed last, when all of it has been read. What the process has started may go on printing: that is not
+    /// waited for.
+    pub(super) async fn whole(&self) -> String {
+        let _ = timeout(PERIOD, self.open.subscribe().wait_for(|open| *open == 0)).await;
+        self.last_lines()
     }
 
     /// What was printed last.
@@ -55,6 +65,7 @@ impl Output {
     pub(super) fn capture(self: &Arc<Self>, stream: OwnedFd) -> io::Result<()> {
         let mut stream = Receiver::from_owned_fd(stream)?;
         let output = self.clone();
+        self.open.send_modify(|open| *open += 1);
         tokio::spawn(async move {
             let (mut chunk, mut line) = (vec![0; CHUNK], Line::default());
             let (mut since, mut read_since) = (Instant::now(), 0);
@@ -74,6 +85,7 @@ impl Output {
                 }
             }
             line.end().into_iter().for_each(|text| output.say(text));
+            output.open.send_modify(|open| *open -= 1);
         });
         Ok(())
     }

@@ -4,10 +4,13 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use tokio::sync::{oneshot, watch};
 
 use super::config::Launch;
 use super::error::WorkerError;
@@ -16,113 +19,124 @@ use super::output::Output;
 /// A process in a group of its own. Dropping it ends the whole group.
 #[derive(Debug)]
 pub(super) struct Process {
-    child: Child,
-    exit: Exit,
-    reaped: Option<ExitStatus>,
+    id: u32,
+    ended: watch::Receiver<bool>,
+    /// Has it reaped, and say how the process ended.
+    reap: Option<Sender<()>>,
+    reaper: Option<JoinHandle<io::Result<ExitStatus>>>,
 }
 
 impl Process {
-    /// Starts it, the other end of the socket being its standard input. It is the child of this very thread, and ends with
-    /// it if it asks for that.
-    pub(super) fn start(launch: &Launch, socket: UnixStream, output: &Arc<Output>) -> Result<Self, WorkerError> {
+    /// Starts it, the other end of the socket being its standard input.
+    ///
+    /// It is the child of a thread of its own, which stays until it has ended: a process may ask to end with the thread
+    /// that started it.
+    pub(super) async fn start(
+        launch: &Launch,
+        socket: UnixStream,
+        output: &Arc<Output>,
+    ) -> Result<Self, WorkerError> {
         let failed = |source: io::Error| WorkerError::Start {
             program: launch.program.display().to_string(),
             source: Arc::new(source),
         };
-        let mut command = Command::new(&launch.program);
-        command
-            .args(&launch.arguments)
-            .env_clear()
-            .envs(launch.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::from(OwnedFd::from(socket)))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
-        if let Some(folder) = &launch.folder {
-            command.current_dir(folder);
-        }
-        if let Some(contain) = &launch.contain {
-            contain.apply(&mut command).map_err(failed)?;
-        }
-        let mut child = command.spawn().map_err(failed)?;
-        let streams = (child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from));
-        let exit = Exit::of(&child);
-        let process = Self { child, exit: exit.map_err(failed)?, reaped: None };
-        for stream in [streams.0, streams.1].into_iter().flatten() {
+        let command = command(launch, socket).map_err(failed)?;
+        let (started, starting) = oneshot::channel();
+        let (tell, ended) = watch::channel(false);
+        let (reap, reaping) = channel();
+        let reaper = thread::Builder::new()
+            .name("cpex-worker".to_owned())
+            .spawn(move || look_after(command, started, &tell, &reaping))
+            .map_err(failed)?;
+        let lost = || io::Error::other("the thread of the process has ended");
+        let (id, streams) = starting.await.map_err(|_| failed(lost()))?.map_err(failed)?;
+        let process = Self { id, ended, reap: Some(reap), reaper: Some(reaper) };
+        for stream in streams {
             output.capture(stream).map_err(failed)?;
         }
         Ok(process)
     }
 
     pub(super) fn id(&self) -> u32 {
-        self.child.id()
+        self.id
     }
 
     /// Returns when it has ended.
     pub(super) async fn ended(&mut self) {
-        self.exit.wait(&mut self.child).await;
+        // The thread says so before it goes.
+        let _ = self.ended.wait_for(|ended| *ended).await;
     }
 
     /// Ends it and what it has started, and says how it ended.
     pub(super) fn end(&mut self) -> io::Result<ExitStatus> {
-        if let Some(status) = self.reaped {
-            return Ok(status);
-        }
         // Until it is reaped, nobody else has its number. It fails if all of them have ended.
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+        if let (Some(_), Some(group)) = (&self.reap, i32::try_from(self.id).ok().and_then(Pid::from_raw)) {
             let _ = kill_process_group(group, Signal::KILL);
         }
-        let status = self.child.wait()?;
-        self.reaped = Some(status);
-        Ok(status)
+        // Killed processes end at once.
+        drop(self.reap.take());
+        let ended = self.reaper.take().map(JoinHandle::join);
+        ended.and_then(Result::ok).unwrap_or_else(|| Err(io::Error::other("the process was ended before")))
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Killed processes end at once.
-        let _ = self.end();
-    }
-}
-
-/// Tells the end of a process without reaping it.
-#[cfg(target_os = "linux")]
-#[derive(Debug)]
-struct Exit(tokio::io::unix::AsyncFd<OwnedFd>);
-
-#[cfg(target_os = "linux")]
-impl Exit {
-    fn of(child: &Child) -> io::Result<Self> {
-        use rustix::process::{PidfdFlags, pidfd_open};
-        let pid = Pid::from_child(child);
-        let descriptor = pidfd_open(pid, PidfdFlags::empty())?;
-        Ok(Self(tokio::io::unix::AsyncFd::with_interest(descriptor, tokio::io::Interest::READABLE)?))
-    }
-
-    async fn wait(&mut self, _: &mut Child) {
-        // It stays readable.
-        let _ = self.0.readable().await;
-    }
-}
-
-/// Tells the end of a process, a little late: there is nothing to wait for here.
-#[cfg(not(target_os = "linux"))]
-#[derive(Debug)]
-struct Exit;
-
-#[cfg(not(target_os = "linux"))]
-impl Exit {
-    const PERIOD: std::time::Duration = std::time::Duration::from_millis(20);
-
-    fn of(_: &Child) -> io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn wait(&mut self, child: &mut Child) {
-        while let Ok(None) = child.try_wait() {
-            tokio::time::sleep(Self::PERIOD).await;
+        if self.reap.is_some() {
+            let _ = self.end();
         }
     }
+}
+
+type Started = io::Result<(u32, Vec<OwnedFd>)>;
+
+/// The thread of a process: its parent, until it has ended and may be reaped.
+fn look_after(
+    mut command: Command,
+    started: oneshot::Sender<Started>,
+    ended: &watch::Sender<bool>,
+    reap: &Receiver<()>,
+) -> io::Result<ExitStatus> {
+    let spawned = command.spawn();
+    // It holds the other end of the socket.
+    drop(command);
+    let mut child = match spawned {
+        Ok(child) => child,
+        Err(error) => {
+            let _ = started.send(Err(error));
+            return Err(io::Error::other("it was not started"));
+        }
+    };
+    let streams = [child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from)];
+    if started.send(Ok((child.id(), streams.into_iter().flatten().collect()))).is_err() {
+        let _ = child.kill();
+    }
+    while waitid(WaitId::Pid(Pid::from_child(&child)), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+        .is_err_and(|error| error == rustix::io::Errno::INTR)
+    {}
+    ended.send_replace(true);
+    // What is left of its group is killed meanwhile.
+    let _ = reap.recv();
+    child.wait()
+}
+
+fn command(launch: &Launch, socket: UnixStream) -> io::Result<Command> {
+    let mut command = Command::new(&launch.program);
+    command
+        .args(&launch.arguments)
+        .env_clear()
+        .envs(launch.environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::from(OwnedFd::from(socket)))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    if let Some(folder) = &launch.folder {
+        command.current_dir(folder);
+    }
+    if let Some(contain) = &launch.contain {
+        contain.apply(&mut command)?;
+    }
+    Ok(command)
 }
 
 /// Bytes of memory that a process uses; `None` where nobody says.
