@@ -21,6 +21,7 @@ mod facts;
 mod group;
 mod hook_call;
 mod host;
+mod isolated;
 mod line_up;
 mod line_ups;
 mod log;
@@ -64,6 +65,8 @@ mod _core {
     use crate::facts::{get_matchable_value, matches, normalize_content_type, payload_matches};
     #[pymodule_export]
     use crate::hook_call::HookCall;
+    #[pymodule_export]
+    use crate::isolated::{BuiltEnvironment, build_environment};
     #[pymodule_export]
     use crate::payload::wrap_payload_for_isolation;
     #[pymodule_export]
