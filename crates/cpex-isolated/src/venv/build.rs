@@ -227,6 +227,10 @@ impl Build<'_> {
     }
 
     fn io(&self, step: Step, source: io::Error) -> BuildError {
-        BuildError::Io { step, path: fs::canonicalize(&self.recipe.home).unwrap_or(self.recipe.home.clone()), source }
+        BuildError::Io {
+            step,
+            path: fs::canonicalize(&self.recipe.home).unwrap_or(self.recipe.home.clone()),
+            source,
+        }
     }
 }

@@ -19,7 +19,8 @@ pub(super) fn read(file: &Path, roots: &[PathBuf]) -> Result<Vec<Included>, Stri
     let roots = roots.iter().filter_map(|root| root.canonicalize().ok()).collect::<Vec<_>>();
     let mut seen = BTreeSet::new();
     let mut read = Vec::new();
-    let mut open = vec![(file.file_name().unwrap_or_default().to_string_lossy().into_owned(), file.to_owned())];
+    let mut open =
+        vec![(file.file_name().unwrap_or_default().to_string_lossy().into_owned(), file.to_owned())];
     while let Some((name, path)) = open.pop() {
         let real = path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
         if !roots.iter().any(|root| real.starts_with(root)) {

@@ -96,7 +96,8 @@ mod tests {
     use super::*;
 
     fn passed(pass: &[&str]) -> Vec<String> {
-        let there = ["PATH", "PIP_INDEX_URL", "pip_target", "UV_OFFLINE", "https_proxy", "LC_ALL", "AWS_SECRET_KEY"];
+        let there =
+            ["PATH", "PIP_INDEX_URL", "pip_target", "UV_OFFLINE", "https_proxy", "LC_ALL", "AWS_SECRET_KEY"];
         let there = there.map(|name| (name.into(), "value".into())).into_iter();
         let pass = pass.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         of_a_build(there, &pass).into_iter().map(|(name, _)| name.into_string().unwrap()).collect()
