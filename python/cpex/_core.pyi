@@ -1,15 +1,18 @@
 """The Rust engine of CPEX: scheduling, policies, conditions, copy-on-write, configuration text."""
 
 from collections.abc import Awaitable, Iterable, Mapping
-from typing import Any, Final, Self, TypeVar, final
+from pathlib import Path
+from typing import Any, Final, Protocol, Self, TypeVar, final
 
 from pydantic import BaseModel
 from typing_extensions import disjoint_base
 
 from cpex.framework.external._options import ClientOptions, StartedServer, TlsFiles
 from cpex.framework.external._server.listen import Listen
+from cpex.framework.isolated._options import Recipe
 
 __all__ = [
+    "BuiltEnvironment",
     "Builtin",
     "BuiltinHook",
     "CopyOnWriteDict",
@@ -22,6 +25,7 @@ __all__ = [
     "PositionIndex",
     "__version__",
     "apply_policy",
+    "build_environment",
     "complete",
     "copyonwrite",
     "extension_slots",
@@ -282,3 +286,23 @@ class PluginService:
     def bind(self, listen: Listen) -> Awaitable[str | None]: ...
     def serve(self, configs: list[tuple[str, str]], hooks: list[tuple[str, str]], metrics: bool) -> Awaitable[None]: ...
     def stop(self) -> None: ...
+
+@final
+class BuiltEnvironment:
+    """An environment of an isolated plugin; nobody removes it as long as this object lives."""
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def python(self) -> Path: ...
+    @property
+    def reused(self) -> bool: ...
+
+class _Watcher(Protocol):
+    def step(self, step: str) -> None: ...
+    def is_cancelled(self) -> bool: ...
+    def check(self, folder: Path) -> str | None: ...
+    def error(self, message: str, details: Mapping[str, Any]) -> Exception: ...
+
+def build_environment(recipe: Recipe, watcher: _Watcher) -> BuiltEnvironment:
+    """Finds or builds the environment of an isolated plugin. May take minutes; the interpreter is free meanwhile."""

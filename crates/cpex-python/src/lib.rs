@@ -66,7 +66,9 @@ mod _core {
     #[pymodule_export]
     use crate::hook_call::HookCall;
     #[pymodule_export]
-    use crate::isolated::{IsolatedClient, WorkerCall, WorkerLine};
+    use crate::isolated::{
+        BuiltEnvironment, IsolatedClient, WorkerCall, WorkerLine, build_environment,
+    };
     #[pymodule_export]
     use crate::payload::wrap_payload_for_isolation;
     #[pymodule_export]

@@ -1,7 +1,9 @@
-//! Isolated plugins: the host's side, whose calls a Python program waits for, and the worker's.
+//! Isolated plugins: how their environments are built, and both ends of the socket between a host and a worker.
 //!
 //! A call is written to the worker's socket by the thread that makes it. The event loop that waits reads the answer itself
 //! ([`reading`]): no other thread has to wake up, and none has to wait for the interpreter.
+
+mod venv;
 
 mod client;
 mod config;
@@ -12,3 +14,4 @@ mod line;
 
 pub(crate) use client::IsolatedClient;
 pub(crate) use line::{WorkerCall, WorkerLine};
+pub(crate) use venv::{BuiltEnvironment, build_environment};

@@ -18,6 +18,8 @@ from types import ModuleType
 VARIABLE = "CPEX_BORROWED"
 """Holds what is borrowed: JSON, `modules` by name with the folder they are in, `distributions` with their metadata."""
 
+_ANY = importlib.metadata.DistributionFinder.Context()
+
 
 class BorrowedFinder(importlib.metadata.DistributionFinder):
     """Finds top-level modules, and the metadata of distributions, where the host has them."""
@@ -49,7 +51,8 @@ class BorrowedFinder(importlib.metadata.DistributionFinder):
         return PathFinder.find_spec(fullname, [folder], target) if folder is not None else None
 
     def find_distributions(
-        self, context: importlib.metadata.DistributionFinder.Context = importlib.metadata.DistributionFinder.Context()
+        self,
+        context: importlib.metadata.DistributionFinder.Context = _ANY,
     ) -> Iterable[importlib.metadata.Distribution]:
         """Finds the metadata of borrowed distributions.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ._closure import ABI
+from ._packages import packages_of
 from ._place import Place
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Recipe(TypedDict):
     home: str
     requirements: str | None
     roots: list[str]
+    archives: list[str]
+    editables: list[str]
     manifest: str
     manifest_version: str
     interpreter: Interpreter
@@ -126,10 +129,13 @@ def recipe(place: Place, options: EnvironmentOptions, *, anew: bool = False) -> 
     Raises:
         FileNotFoundError: If there is no such interpreter or installer.
     """
+    packages = packages_of(place.folder)
     return Recipe(
         home=str(place.folder),
         requirements=str(place.requirements) if place.requirements else None,
         roots=[str(root) for root in place.roots],
+        archives=[str(path) for path in packages.archives],
+        editables=[str(path) for path in packages.editables],
         manifest=str(place.manifest),
         manifest_version=place.version,
         interpreter=_interpreter(place, options.python),
