@@ -10,6 +10,7 @@ from typing_extensions import disjoint_base
 from cpex.framework.external._options import ClientOptions, StartedServer, TlsFiles
 from cpex.framework.external._server.listen import Listen
 from cpex.framework.isolated._options import Recipe
+from cpex.framework.isolated._workers import WorkerOptions
 
 __all__ = [
     "BuiltEnvironment",
@@ -19,10 +20,13 @@ __all__ = [
     "Engine",
     "ExternalClient",
     "HookCall",
+    "IsolatedClient",
     "Kept",
     "PluginCall",
     "PluginService",
     "PositionIndex",
+    "WorkerCall",
+    "WorkerLine",
     "__version__",
     "apply_policy",
     "build_environment",
@@ -306,3 +310,74 @@ class _Watcher(Protocol):
 
 def build_environment(recipe: Recipe, watcher: _Watcher) -> BuiltEnvironment:
     """Finds or builds the environment of an isolated plugin. May take minutes; the interpreter is free meanwhile."""
+
+@final
+class IsolatedClient:
+    """The processes of one isolated plugin."""
+
+    def __new__(cls, plugin: str, hello: bytes, options: WorkerOptions) -> Self:
+        """Starts nothing yet. `hello` is what a worker is told of the plugin: an object, as JSON."""
+
+    def start(self) -> Awaitable[bytes] | bytes:
+        """Starts the workers, which load the plugin: what the last of them says of itself, as JSON.
+
+        Like the other methods, returns an awaitable unless the answer is known at once.
+        """
+
+    def invoke(
+        self,
+        hook: str,
+        payload: bytes,
+        context: bytes,
+        extensions: bytes | None = None,
+        deadline: float | None = None,
+    ) -> Awaitable[tuple[bytes, bytes | None]] | tuple[bytes, bytes | None]:
+        """Runs a hook: its result and, if it is not as it was, the context, both as JSON."""
+
+    def status(self) -> list[dict[str, Any]]:
+        """Of each worker: its `process` (None if none runs), `breaker`, calls `outstanding`, and how often it `starts`."""
+
+    def close(self) -> Awaitable[None] | None:
+        """Ends the workers; no call is taken any more."""
+
+@final
+class WorkerLine:
+    """A worker's socket to its host, which the process was started with as its standard input."""
+
+    def __new__(cls, max_message: int) -> Self:
+        """Takes the socket; the standard input is empty from then on."""
+
+    def fileno(self) -> int: ...
+    def hello(self) -> tuple[int, bytes]:
+        """Waits for the host to say what the plugin is: the number to answer with, and JSON."""
+
+    def ready(self, id: int, about: bytes) -> None: ...
+    def fail(self, id: int, error: bytes) -> bool:
+        """Answers with an error model, as JSON. False if it is too large to be sent."""
+
+    def dropped(self, id: int) -> None:
+        """Says that a call that was given up has stopped."""
+
+    def reply(self, id: int, result: bytes, context: bytes | None) -> bool:
+        """Answers with a result and the context, None if it is as it was sent. False if they are too large to be sent."""
+
+    def take(self) -> tuple[list[WorkerCall], list[int], bool]:
+        """The calls that have come, the numbers of those that nobody waits for any more, and whether more may come."""
+
+@final
+class WorkerCall:
+    """A hook of the plugin that is to run in a worker."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def hook(self) -> str: ...
+    @property
+    def payload(self) -> str: ...
+    @property
+    def context(self) -> bytes: ...
+    @property
+    def extensions(self) -> bytes | None: ...
+    @property
+    def deadline(self) -> float | None:
+        """Seconds until the worker gives it up by itself."""

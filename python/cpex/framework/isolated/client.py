@@ -76,7 +76,7 @@ class IsolatedVenvPlugin(RemotePlugin):
         assert self._client is not None
         size, limit = len(payload) + len(context), self._config.max_content_size
         if size > limit:
-            raise plugin_error(f"task_data exceeds max_content_size.  {limit}", self.name)
+            raise plugin_error(f"task_data exceeds max_content_size.  {size}", self.name)
         milliseconds = self._config.timeout_ms
         deadline = None if milliseconds is None else milliseconds / 1000
         return self._client.invoke(hook_type, payload, context, None, deadline)
