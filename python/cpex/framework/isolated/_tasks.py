@@ -186,7 +186,10 @@ class _Worker:
         text = task.get("config")
         if not isinstance(text, str):
             raise TaskError(f"the JSON object must be str, bytes or bytearray, not {type(text).__name__}")
-        config = json.loads(text)
+        try:
+            config = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise TaskError(f"config is no JSON: {error}") from None
         folders = [_checked(folder) for folder in task.get("plugin_dirs") or ()]
         digest = hashlib.sha256(text.encode()).digest()
         if self._plugin is not None and digest == self._digest:

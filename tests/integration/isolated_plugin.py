@@ -1,0 +1,97 @@
+"""An isolated plugin that does what it is called with: the name of the tool says what."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+from cpex.framework import Plugin, PluginContext, PluginError, PluginErrorModel, PluginResult, PluginViolation
+from cpex.framework.hooks.tools import ToolPreInvokePayload
+
+Result = PluginResult[ToolPreInvokePayload]
+
+
+class Probe(Plugin):
+    """Keeps nothing between calls."""
+
+    async def initialize(self) -> None:
+        if (self.config.config or {}).get("fails"):
+            raise RuntimeError("no model here")
+
+    async def tool_pre_invoke(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        return await getattr(self, f"_{payload.name}")(payload, context, **(payload.args or {}))
+
+    async def _echo(self, payload: ToolPreInvokePayload, context: PluginContext, **args: Any) -> Result:
+        return PluginResult(modified_payload=payload.model_copy(update={"args": {"echoed": args}}))
+
+    async def _tell(self, payload: ToolPreInvokePayload, context: PluginContext, **args: Any) -> Result:
+        pydantic = sys.modules["pydantic"]
+        return PluginResult(
+            metadata={
+                "pid": os.getpid(),
+                "prefix": sys.prefix,
+                "environment": sorted(os.environ),
+                "pydantic": pydantic.__version__,
+                "stdin": sys.stdin.read(),
+                "config": self.config.config,
+            }
+        )
+
+    async def _deny(self, payload: ToolPreInvokePayload, context: PluginContext, **args: Any) -> Result:
+        violation = PluginViolation(reason="no", description="not today", code="NO", details={"n": 1})
+        return PluginResult(
+            continue_processing=False, violation=violation, denial_metadata={"score": 0.5}, http_headers={"X-Why": "no"}
+        )
+
+    async def _write(self, payload: ToolPreInvokePayload, context: PluginContext, **args: Any) -> Result:
+        context.state["n"] = context.state.get("n", 0) + 1
+        context.global_context.state["who"] = "probe"
+        context.global_context.state.pop("gone", None)
+        return PluginResult(metadata={"n": context.state["n"]})
+
+    async def _raise(self, payload: ToolPreInvokePayload, context: PluginContext, **args: Any) -> Result:
+        raise RuntimeError("kaboom")
+
+    async def _complain(self, payload: ToolPreInvokePayload, context: PluginContext, **args: Any) -> Result:
+        raise PluginError(PluginErrorModel(message="sorry", plugin_name="x", code="E1", details={"a": [1]}))
+
+    async def _sleep(self, payload: ToolPreInvokePayload, context: PluginContext, seconds: float, note: str) -> Result:
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            with open(note, "a", encoding="utf-8") as notes:
+                notes.write("cancelled\n")
+            raise
+        return PluginResult()
+
+    async def _block(self, payload: ToolPreInvokePayload, context: PluginContext, seconds: float) -> Result:
+        time.sleep(seconds)
+        return PluginResult()
+
+    async def _spin(self, payload: ToolPreInvokePayload, context: PluginContext, seconds: float) -> Result:
+        until = time.process_time() + seconds
+        while time.process_time() < until:
+            pass
+        return PluginResult(metadata={"pid": os.getpid()})
+
+    async def _exit(self, payload: ToolPreInvokePayload, context: PluginContext, status: int) -> Result:
+        os._exit(status)
+
+    async def _fork(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        child = subprocess.Popen(["sleep", "600"])
+        return PluginResult(metadata={"child": child.pid, "pid": os.getpid()})
+
+    async def _print(self, payload: ToolPreInvokePayload, context: PluginContext, text: str) -> Result:
+        print(text, flush=True)
+        return PluginResult()
+
+    async def _garbage(self, payload: ToolPreInvokePayload, context: PluginContext) -> Any:
+        return "allow"
+
+    async def _unsendable(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        return PluginResult(metadata={"what": object()})
+
+    async def _large(self, payload: ToolPreInvokePayload, context: PluginContext, size: int) -> Result:
+        return PluginResult(metadata={"text": "x" * size})

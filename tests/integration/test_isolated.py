@@ -1,0 +1,357 @@
+"""`kind: isolated_venv` from a configuration file: real environments, real processes (J: Z1-Z8; B3, B14, B16)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from cpex.framework import GlobalContext, PluginError, PluginManager, PluginResult
+from cpex.framework.hooks.tools import ToolPreInvokePayload
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="isolated plugins need Unix")
+
+Host = Callable[..., Any]
+
+HERE = Path(__file__).parent
+
+
+class Guard:
+    """A manager with one isolated plugin."""
+
+    def __init__(self, manager: PluginManager) -> None:
+        self.manager = manager
+
+    async def call(self, name: str, *, context: GlobalContext | None = None, **args: Any) -> PluginResult[Any]:
+        payload = ToolPreInvokePayload(name=name, args=args)
+        context = context or GlobalContext(request_id="r")
+        result, self.contexts = await self.manager.invoke_hook("tool_pre_invoke", payload, context)
+        return result
+
+    async def pid(self) -> int:
+        return int((await self.call("tell")).metadata["pid"])
+
+    @property
+    def status(self) -> list[dict[str, Any]]:
+        plugin: Any = self.manager.get_plugin("Probe")
+        status: list[dict[str, Any]] = plugin.status()
+        return status
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a project with the plugin; its environment is built once."""
+    folder = tmp_path_factory.mktemp("project")
+    package = folder / "plugins" / "probe"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    shutil.copy(HERE / "isolated_plugin.py", package / "plugin.py")
+    return folder
+
+
+def write_config(project: Path, settings: dict[str, Any], **entry: Any) -> Path:
+    config = {"class_name": "probe.plugin.Probe", "script_path": "plugins", **settings}
+    plugin = {"name": "Probe", "kind": "isolated_venv", "hooks": ["tool_pre_invoke"], "config": config, **entry}
+    path = project / "config.yaml"
+    path.write_text(json.dumps({"plugins": [plugin]}))
+    return path
+
+
+@pytest_asyncio.fixture
+async def host(project: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Host]:
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("PLUGINS_ALLOWED_DIRS", str(project))
+    guards: list[Guard] = []
+
+    async def start(settings: dict[str, Any] | None = None, **entry: Any) -> Guard:
+        manager = PluginManager(str(write_config(project, settings or {}, **entry)))
+        guards.append(Guard(manager))
+        await manager.initialize()
+        return guards[-1]
+
+    yield start
+    for guard in guards:
+        await guard.manager.shutdown()
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not reaped does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+async def until(what: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not what():
+            await asyncio.sleep(0.01)
+
+
+class TestCalls:
+    async def test_payload_and_result(self, host: Host) -> None:
+        guard = await host()
+        args = {"whole": 3, "half": 0.5, "large": 2**53 + 1, "text": "é\u2028\x00", "none": None, "list": [1, {"a": 2}]}
+        result = await guard.call("echo", **args)
+        assert result.modified_payload is not None
+        assert result.modified_payload.args == {"echoed": args}
+
+    async def test_it_runs_in_its_own_environment(self, host: Host, project: Path) -> None:
+        told = (await (await host()).call("tell")).metadata
+        assert told["pid"] != os.getpid()
+        assert told["prefix"] != sys.prefix
+        assert Path(told["prefix"]).is_relative_to(project)
+        assert told["stdin"] == ""
+        assert told["config"]["class_name"] == "probe.plugin.Probe"
+
+    async def test_a_denial(self, host: Host) -> None:
+        result = await (await host()).call("deny")
+        assert not result.continue_processing
+        assert result.violation is not None
+        assert (result.violation.code, result.violation.details) == ("NO", {"n": 1})
+
+    async def test_state_comes_back(self, host: Host) -> None:
+        """B16: with what was deleted."""
+        guard, context = await host(), GlobalContext(request_id="r", state={"gone": 1, "kept": 2})
+        await guard.call("write", context=context)
+        assert context.state == {"kept": 2, "who": "probe"}
+        (kept,) = guard.contexts.values()
+        assert kept.state == {"n": 1}
+
+    async def test_failures(self, host: Host) -> None:
+        """B16: with code and details."""
+        guard = await host()
+        with pytest.raises(PluginError, match="kaboom"):
+            await guard.call("raise")
+        with pytest.raises(PluginError) as raised:
+            await guard.call("complain")
+        assert (raised.value.error.message, raised.value.error.code) == ("sorry", "E1")
+        assert raised.value.error.details == {"a": [1]}
+        with pytest.raises(PluginError, match="returned a str, not a PluginResult"):
+            await guard.call("garbage")
+        with pytest.raises(PluginError, match="Unable to serialize"):
+            await guard.call("unsendable")
+        assert guard.status[0]["starts"] == 1
+
+    async def test_sizes(self, host: Host) -> None:
+        """B16: what is too large fails alone, and at once."""
+        guard = await host(max_content_size=10_000)
+        with pytest.raises(PluginError, match="task_data exceeds max_content_size"):
+            await guard.call("echo", text="x" * 10_000)
+        with pytest.raises(PluginError, match="exceeds the limit"):
+            await guard.call("large", size=100_000)
+        assert (await guard.call("echo", text="x" * 1000)).modified_payload is not None
+
+    async def test_a_thousand_at_a_time(self, host: Host) -> None:
+        guard = await host()
+        results = await asyncio.gather(*(guard.call("echo", number=number) for number in range(1000)))
+        echoed = [result.modified_payload.args["echoed"]["number"] for result in results]
+        assert echoed == list(range(1000))
+
+    async def test_environment_variables(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+        """B16: nothing of the host's but what is named."""
+        monkeypatch.setenv("SECRET_OF_THE_HOST", "s")
+        monkeypatch.setenv("WANTED", "w")
+        monkeypatch.setenv("LC_TIME", "C")
+        guard = await host({"pass_env": ["WANTED"]})
+        seen = set((await guard.call("tell")).metadata["environment"])
+        assert {"WANTED", "PATH", "LC_TIME", "VIRTUAL_ENV"} <= seen
+        assert "SECRET_OF_THE_HOST" not in seen
+
+    async def test_what_it_prints_is_logged(self, host: Host, caplog: pytest.LogCaptureFixture) -> None:
+        guard = await host()
+        with caplog.at_level("INFO", logger="cpex.framework.isolated"):
+            await guard.call("print", text="a word of the plugin")
+            await until(lambda: "a word of the plugin" in caplog.text)
+
+    async def test_workers_side_by_side(self, host: Host) -> None:
+        guard = await host({"workers": 2})
+        results = await asyncio.gather(*(guard.call("spin", seconds=0.05) for _ in range(4)))
+        assert len({result.metadata["pid"] for result in results}) == 2
+
+
+class TestTime:
+    async def test_a_call_that_takes_too_long_is_cancelled_there(self, host: Host, tmp_path: Path) -> None:
+        guard = await host(timeout_ms=100)
+        before = await guard.pid()
+        with pytest.raises(PluginError, match=r"0\.1s timeout|deadline"):
+            await guard.call("sleep", seconds=60, note=str(tmp_path / "note"))
+        await until((tmp_path / "note").exists)
+        assert await guard.pid() == before
+
+    async def test_so_is_one_that_is_cancelled_here(self, host: Host, tmp_path: Path) -> None:
+        guard = await host()
+        call = asyncio.create_task(guard.call("sleep", seconds=60, note=str(tmp_path / "note")))
+        await until(lambda: guard.status[0]["outstanding"] == 1)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await until(lambda: guard.status[0]["outstanding"] == 0)
+        assert guard.status[0]["starts"] == 1
+
+    async def test_one_that_does_not_stop_is_killed(self, host: Host) -> None:
+        guard = await host({"give_up_timeout": 0.1}, timeout_ms=50)
+        before = await guard.pid()
+        with pytest.raises(PluginError, match="timeout"):
+            await guard.call("block", seconds=60)
+        await until(lambda: not runs(before))
+        assert await guard.pid() != before
+
+    async def test_one_that_blocks_its_event_loop_for_too_long_is_killed(self, host: Host) -> None:
+        guard = await host({"hang_timeout": 0.3})
+        with pytest.raises(PluginError, match="did not turn") as raised:
+            await guard.call("block", seconds=60)
+        assert raised.value.error.code == "DISCONNECTED"
+
+
+class TestSupervision:
+    async def test_a_worker_that_ends_is_replaced(self, host: Host) -> None:
+        guard = await host()
+        with pytest.raises(PluginError, match="ended with status 3") as raised:
+            await guard.call("exit", status=3)
+        assert raised.value.error.code == "DISCONNECTED"
+        assert (await guard.call("echo")).continue_processing
+        assert guard.status[0]["starts"] == 2
+
+    async def test_on_error_judges_it(self, host: Host) -> None:
+        guard = await host(on_error="ignore")
+        assert (await guard.call("exit", status=1)).continue_processing
+
+    async def test_calls_in_flight_end_with_it(self, host: Host) -> None:
+        guard = await host()
+        pid = await guard.pid()
+        calls = [asyncio.create_task(guard.call("sleep", seconds=60, note="/dev/null")) for _ in range(50)]
+        await until(lambda: guard.status[0]["outstanding"] == 50)
+        os.kill(pid, signal.SIGKILL)
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+        assert all(isinstance(end, PluginError) and "signal 9" in str(end) for end in ended)
+        assert await guard.pid() != pid
+
+    async def test_shutdown_leaves_nothing(self, host: Host) -> None:
+        guard = await host()
+        forked = (await guard.call("fork")).metadata
+        await guard.manager.shutdown()
+        assert not runs(forked["pid"])
+        await until(lambda: not runs(forked["child"]))
+
+    async def test_an_idle_worker_is_ended(self, host: Host) -> None:
+        guard = await host({"idle_timeout": 0.2})
+        pid = await guard.pid()
+        await until(lambda: not runs(pid))
+        assert guard.status[0]["process"] is None
+        assert await guard.pid() != pid
+
+    async def test_a_plugin_that_ends_again_and_again_is_left_alone(self, host: Host) -> None:
+        guard = await host({"restart": {"failures": 2, "wait": 60}})
+        for _ in range(2):
+            with pytest.raises(PluginError, match="status 1"):
+                await guard.call("exit", status=1)
+        with pytest.raises(PluginError, match="failed too often") as raised:
+            await guard.call("echo")
+        assert raised.value.error.code == "BREAKER_OPEN"
+        assert guard.status[0]["breaker"] == "open"
+
+    async def test_a_killed_host_leaves_nothing(self, host: Host, project: Path) -> None:
+        write_config(project, {})
+        program = (
+            "import asyncio, sys\n"
+            "from cpex.framework import GlobalContext, PluginManager\n"
+            "from cpex.framework.hooks.tools import ToolPreInvokePayload\n"
+            "async def main():\n"
+            "    manager = PluginManager('config.yaml')\n"
+            "    await manager.initialize()\n"
+            "    call = manager.invoke_hook('tool_pre_invoke', ToolPreInvokePayload(name='tell', args={}),"
+            " GlobalContext(request_id='r'))\n"
+            "    print((await call)[0].metadata['pid'], flush=True)\n"
+            "    await asyncio.sleep(600)\n"
+            "asyncio.run(main())\n"
+        )
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            pid = int(await asyncio.to_thread(process.stdout.readline))
+            assert runs(pid)
+            process.kill()
+        await until(lambda: not runs(pid))
+
+
+class TestLoading:
+    async def test_a_plugin_that_fails_to_start(self, host: Host) -> None:
+        guard = await host({"fails": True})
+        (failure,) = guard.manager.load_failures
+        assert (failure.name, failure.phase) == ("Probe", "initialize")
+        assert "no model here" in failure.error
+
+    async def test_one_whose_class_is_not_there(self, host: Host) -> None:
+        guard = await host({"class_name": "probe.plugin.Nothing"})
+        (failure,) = guard.manager.load_failures
+        assert "has no attribute 'Nothing'" in failure.error
+
+    async def test_one_that_must_not_be_missing(self, host: Host) -> None:
+        with pytest.raises(RuntimeError):
+            await host({"fails": True}, required=True)
+        guard = await host({"fails": True}, on_missing="deny")
+        result = await guard.call("echo")
+        assert result.violation is not None
+        assert result.violation.code == "PLUGIN_UNAVAILABLE"
+
+    async def test_a_wrong_setting_is_told_with_its_place(self, host: Host) -> None:
+        guard = await host({"workers": 0})
+        (failure,) = guard.manager.load_failures
+        assert "config.workers: Input should be greater than or equal to 1" in failure.error
+
+    def test_event_loops_one_after_the_other(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(project)
+        manager = PluginManager(str(write_config(project, {})))
+        asyncio.run(manager.initialize())
+        guard = Guard(manager)
+        try:
+            for number in range(3):
+                result = asyncio.run(guard.call("echo", number=number))
+                assert result.modified_payload is not None
+                assert result.modified_payload.args == {"echoed": {"number": number}}
+        finally:
+            asyncio.run(manager.shutdown())
+
+    async def test_event_loops_side_by_side(self, host: Host) -> None:
+        guard = await host()
+
+        async def many(first: int) -> list[int]:
+            results = await asyncio.gather(*(guard.call("echo", number=first + at) for at in range(100)))
+            return [result.modified_payload.args["echoed"]["number"] for result in results]
+
+        threads = [asyncio.to_thread(lambda at=at: asyncio.run(many(at * 100))) for at in range(3)]
+        assert await asyncio.gather(many(1000), *threads) == [
+            list(range(first, first + 100)) for first in (1000, 0, 100, 200)
+        ]
+
+    async def test_a_forked_child_has_workers_of_its_own(self, host: Host) -> None:
+        guard = await host()
+        pid = await guard.pid()
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.write(write, str(asyncio.run(guard.pid())).encode())
+                asyncio.run(guard.manager.shutdown())
+            finally:
+                os._exit(0)
+        os.close(write)
+        started = time.monotonic()
+        told = await asyncio.to_thread(lambda: int(os.read(read, 20)))
+        os.close(read)
+        await asyncio.to_thread(os.waitpid, child, 0)
+        assert told != pid, time.monotonic() - started
+        assert await guard.pid() == pid
+        await until(lambda: not runs(told))
