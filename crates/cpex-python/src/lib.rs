@@ -66,7 +66,9 @@ mod _core {
     #[pymodule_export]
     use crate::hook_call::HookCall;
     #[pymodule_export]
-    use crate::isolated::{BuiltEnvironment, build_environment};
+    use crate::isolated::{
+        BuiltEnvironment, ask_interpreter, build_environment, hold_environments, requirements_files,
+    };
     #[pymodule_export]
     use crate::payload::wrap_payload_for_isolation;
     #[pymodule_export]

@@ -2,4 +2,6 @@
 
 mod venv;
 
-pub(crate) use venv::{BuiltEnvironment, build_environment};
+pub(crate) use venv::{
+    BuiltEnvironment, ask_interpreter, build_environment, hold_environments, requirements_files,
+};
