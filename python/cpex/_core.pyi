@@ -29,18 +29,21 @@ __all__ = [
     "WorkerLine",
     "__version__",
     "apply_policy",
+    "ask_interpreter",
     "build_environment",
     "complete",
     "copyonwrite",
     "extension_slots",
     "filter_extensions",
     "get_matchable_value",
+    "hold_environments",
     "load_config",
     "matches",
     "merge_extensions",
     "normalize_content_type",
     "only_grew",
     "payload_matches",
+    "requirements_files",
     "slip_of",
     "touch",
     "wrap_payload_for_isolation",
@@ -310,6 +313,15 @@ class _Watcher(Protocol):
 
 def build_environment(recipe: Recipe, watcher: _Watcher) -> BuiltEnvironment:
     """Finds or builds the environment of an isolated plugin. May take minutes; the interpreter is free meanwhile."""
+
+def hold_environments(home: Path) -> list[BuiltEnvironment]:
+    """Holds all environments that there are in a plugin's folder."""
+
+def requirements_files(file: Path, roots: list[Path]) -> list[Path]:
+    """Returns a requirements file and those it includes; ValueError if one is in none of the folders."""
+
+def ask_interpreter(program: Path) -> tuple[Path, str, str]:
+    """Returns executable, version and ABI of an interpreter; OSError if the program is none."""
 
 @final
 class IsolatedClient:

@@ -67,7 +67,8 @@ mod _core {
     use crate::hook_call::HookCall;
     #[pymodule_export]
     use crate::isolated::{
-        BuiltEnvironment, IsolatedClient, WorkerCall, WorkerLine, build_environment,
+        BuiltEnvironment, IsolatedClient, WorkerCall, WorkerLine, ask_interpreter, build_environment,
+        hold_environments, requirements_files,
     };
     #[pymodule_export]
     use crate::payload::wrap_payload_for_isolation;

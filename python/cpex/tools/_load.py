@@ -24,6 +24,7 @@ from cpex.framework.loader._suggest import misspelt_hook
 from cpex.framework.loader.plugin import no_plugin
 from cpex.framework.models import Config
 
+from ._building import builds_shown
 from ._problem import Problem, UnusableError, describe_error, nearest
 
 _PHASES = {
@@ -99,7 +100,8 @@ async def open_manager(config: Config, path: Path) -> TenantPluginManager:
         texts = getattr(error, "__notes__", None) or [str(error)]
         raise UnusableError([Problem(str(path), *text.split("; ", 1)) for text in texts]) from error
     try:
-        await manager.initialize()
+        with builds_shown():
+            await manager.initialize()
     except Exception as error:
         problems = list(failures(manager, config, path)) or [Problem(str(path), str(error))]
         raise UnusableError(problems) from error

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from pydantic import ValidationError
 
 from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
+from cpex.framework.isolated._packages import Packages
 from cpex.framework.models import GitRepo, PluginManifest, PluginPackageInfo, PyPiRepo
 from cpex.framework.models import PluginVersionInfo as PluginVersionInfo
 from cpex.framework.models import PluginVersionRegistry as PluginVersionRegistry
@@ -134,7 +135,7 @@ class PluginCatalog(RefreshedCatalog):
             archive = fetch(name, version_constraint, downloads, indexes)
             origin = PyPiRepo(pypi_package=name, version_constraint=version_constraint)
             manifest = _manifest_of(archive, unpacked, name, convert, package_info=origin)
-            return manifest, self._install(manifest, archive, name)
+            return manifest, self._install(manifest, archive, name, contents=_contents(unpacked))
 
     def install_from_git(
         self, url: str, verify_integrity: bool = True, convert: bool = True
@@ -161,7 +162,7 @@ class PluginCatalog(RefreshedCatalog):
             if verify_integrity:
                 logger.info("SHA-256 of %s: %s", source.name, compute_file_hash(archive))
             manifest = _manifest_of(archive, unpacked, source.name, convert, git_repo=origin)
-            return manifest, self._install(manifest, archive, source.name)
+            return manifest, self._install(manifest, archive, source.name, contents=_contents(unpacked))
 
     def install_from_local(self, source: Path, convert: bool = True) -> tuple[PluginManifest, Path]:
         """Installs a plugin from its sources, as an editable package.
@@ -187,7 +188,8 @@ class PluginCatalog(RefreshedCatalog):
             package_info=PyPiRepo(pypi_package=name),
             local=str(project.resolve()),
         )
-        return manifest, self._install(manifest, project, name, sources=path.parent) or path.resolve().parent
+        folder = self._install(manifest, project, name, contents=path.parent, sources=path.parent)
+        return manifest, folder or path.resolve().parent
 
     def install_folder_via_pip(self, manifest: PluginManifest, verify_integrity: bool = True) -> Path | None:
         """Installs a plugin from its folder of a repository.
@@ -211,7 +213,8 @@ class PluginCatalog(RefreshedCatalog):
                 unpack(archive, unpacked)
             if verify_integrity:
                 logger.info("SHA-256 of %s: %s", manifest.name, compute_file_hash(archive))
-            return self._install(manifest, archive, _distribution(archive, unpacked) or manifest.name)
+            name = _distribution(archive, unpacked) or manifest.name
+            return self._install(manifest, archive, name, contents=_contents(unpacked))
 
     def uninstall_package(self, package_name: str, manifest: PluginManifest) -> bool:
         """Removes the package of a plugin, and its environment if it has one of its own.
@@ -269,26 +272,28 @@ class PluginCatalog(RefreshedCatalog):
         logger.warning("%s: %s. Proceeding without verification.", name, reason)
 
     def _install(
-        self, manifest: PluginManifest, package: Path, distribution: str, *, sources: Path | None = None
+        self,
+        manifest: PluginManifest,
+        package: Path,
+        distribution: str,
+        *,
+        contents: Path | None,
+        sources: Path | None = None,
     ) -> Path | None:
         requirement = ("-e", str(package)) if sources else (str(package),)
         with self.transaction(), _step(f"install {manifest.name}"):
             assert self._undo is not None
             if manifest.kind != ISOLATED_VENV_PLUGIN_TYPE:
-                environment = Environment(self.python_executable)
-                self._undo.enter_context(environment.restored_on_failure())
-                environment.install(*requirement)
-                folder = environment.folder_of(distribution)
+                here = Environment(self.python_executable)
+                self._undo.enter_context(here.restored_on_failure())
+                here.install(*requirement)
+                folder = here.folder_of(distribution)
                 self._record(manifest, folder or sources or package)
                 return folder
             plugin = IsolatedPlugin.below(self.plugin_folder, manifest)
-            environment = self._undo.enter_context(plugin.rebuilt())
-            environment.install(*requirement)
-            inside = environment.folder_of(distribution) or sources
-            requirements = plugin.requirements(inside or plugin.folder)
-            if requirements is not None:
-                environment.install("-r", str(requirements))
-            plugin.commit(requirements)
+            packages = Packages(editables=(package.resolve(),)) if sources else Packages(archives=(package,))
+            environment = self._undo.enter_context(plugin.built(packages, contents))
+            inside = Environment(str(environment.python)).folder_of(distribution) or sources
             self._record(manifest, plugin.folder, inside)
             return plugin.folder
 
@@ -346,6 +351,14 @@ def _distribution(archive: Path, unpacked: Path) -> str | None:
     projects = sorted(unpacked.rglob("pyproject.toml"), key=lambda path: len(path.parts))
     name = project_name(projects[0].parent) if projects else None
     return canonicalize_name(name) if name else None
+
+
+def _contents(unpacked: Path) -> Path | None:
+    """Finds the folder of the plugin in what was downloaded: that of its manifest."""
+    try:
+        return find_manifest(unpacked).parent
+    except FileNotFoundError:
+        return None
 
 
 def _project(source: Path) -> Path:

@@ -17,7 +17,7 @@ use super::recipe::Recipe;
 use super::requirements;
 use super::run::Runner;
 use super::scrub::Scrub;
-use super::store::{Seal, Store, hold, remove};
+use super::store::{self, Seal, Store, remove};
 use super::variables;
 
 /// Between two looks at who else builds.
@@ -114,6 +114,12 @@ pub fn ensure(recipe: &Recipe, watcher: &mut dyn Watcher) -> Result<Environment,
         return found(folder, held, watcher);
     }
     build.run(&lock, watcher)
+}
+
+/// Holds the environments that there are in a plugin's folder. Who may go back to one of them keeps them all until then.
+pub fn hold(home: &Path) -> Vec<Environment> {
+    let held = Store::at(home).all().into_iter();
+    held.map(|(folder, held)| Environment { folder, is_reused: true, _held: held }).collect()
 }
 
 fn found(folder: PathBuf, held: File, watcher: &mut dyn Watcher) -> Result<Environment, BuildError> {
@@ -214,7 +220,7 @@ impl Build<'_> {
         };
         let kept = || -> io::Result<File> {
             self.store.seal(folder, &seal)?;
-            let held = hold(folder).ok_or_else(|| io::Error::other("it is gone"))?;
+            let held = store::hold(folder).ok_or_else(|| io::Error::other("it is gone"))?;
             let metadata = Metadata {
                 fingerprint: Some(self.fingerprint.clone()),
                 environment: Some(folder.to_string_lossy().into_owned()),

@@ -29,6 +29,7 @@ mod variables;
 
 mod build;
 
-pub use build::{Environment, Stop, Watcher, ensure};
+pub use build::{Environment, Stop, Watcher, ensure, hold};
 pub use error::{BuildError, Step};
 pub use recipe::{Installer, Interpreter, Package, Recipe, Sources};
+pub use requirements::requirements_files;

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::error::BuildError;
+
 /// More files than anybody includes.
 const MOST_FILES: usize = 100;
 
@@ -11,7 +13,19 @@ const MOST_FILES: usize = 100;
 pub(super) struct Included {
     /// As it is named where it is included.
     pub(super) name: String,
+    /// Where it is, without links.
+    pub(super) path: PathBuf,
     pub(super) content: Vec<u8>,
+}
+
+/// The files that a requirements file is made of: itself, and all that it includes, without links.
+///
+/// # Errors
+///
+/// If one cannot be read, or is in none of these folders.
+pub fn requirements_files(file: &Path, roots: &[PathBuf]) -> Result<Vec<PathBuf>, BuildError> {
+    let files = read(file, roots).map_err(BuildError::Requirements)?;
+    Ok(files.into_iter().map(|file| file.path).collect())
 }
 
 /// Reads a requirements file and all that it includes (`-r`, `-c`), each once. Pages are left to the installer.
@@ -36,7 +50,7 @@ pub(super) fn read(file: &Path, roots: &[PathBuf]) -> Result<Vec<Included>, Stri
         let folder = real.parent().unwrap_or(&real).to_owned();
         let included = includes(&String::from_utf8_lossy(&content));
         open.extend(included.into_iter().rev().map(|name| (name.clone(), folder.join(name))));
-        read.push(Included { name, content });
+        read.push(Included { name, path: real, content });
     }
     Ok(read)
 }

@@ -72,6 +72,13 @@ impl Store {
         found.into_iter().rev().find_map(|folder| hold(&folder).map(|held| (folder, held)))
     }
 
+    /// All whole environments, held.
+    pub(super) fn all(&self) -> Vec<(PathBuf, File)> {
+        let folders =
+            fs::read_dir(self.environments()).into_iter().flatten().flatten().map(|entry| entry.path());
+        folders.filter_map(|folder| hold(&folder).map(|held| (folder, held))).collect()
+    }
+
     /// The environment that CPEX 0.1.x has built, if it goes for the one wanted.
     pub(super) fn find_foreign(&self, wanted: &Metadata) -> Option<(PathBuf, File)> {
         let venv = self.venv();

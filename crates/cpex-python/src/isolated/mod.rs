@@ -14,4 +14,6 @@ mod line;
 
 pub(crate) use client::IsolatedClient;
 pub(crate) use line::{WorkerCall, WorkerLine};
-pub(crate) use venv::{BuiltEnvironment, build_environment};
+pub(crate) use venv::{
+    BuiltEnvironment, ask_interpreter, build_environment, hold_environments, requirements_files,
+};

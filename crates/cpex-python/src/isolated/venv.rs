@@ -116,6 +116,25 @@ pub(crate) fn build_environment(
     }
 }
 
+/// Asks a program what interpreter it is: its executable, version and ABI.
+#[pyfunction]
+pub(crate) fn ask_interpreter(py: Python<'_>, program: PathBuf) -> PyResult<(PathBuf, String, String)> {
+    let Interpreter { executable, version, abi } = py.detach(|| Interpreter::ask(&program))?;
+    Ok((executable, version, abi))
+}
+
+/// Holds the environments that there are in a plugin's folder.
+#[pyfunction]
+pub(crate) fn hold_environments(home: PathBuf) -> Vec<BuiltEnvironment> {
+    venv::hold(&home).into_iter().map(BuiltEnvironment).collect()
+}
+
+/// The files that a requirements file is made of.
+#[pyfunction]
+pub(crate) fn requirements_files(file: PathBuf, roots: Vec<PathBuf>) -> PyResult<Vec<PathBuf>> {
+    venv::requirements_files(&file, &roots).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
 struct Asking {
     watcher: Py<PyAny>,
     raised: Option<PyErr>,

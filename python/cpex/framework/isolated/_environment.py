@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +29,21 @@ WORKER: Final = "cpex.framework.isolated.worker"
 """Module whose `main()` a worker runs."""
 
 Step = str
-"""`wait` for another process that builds, `make`, `install`, `check`, `keep`."""
+"""A key of `STEPS`."""
+
+STEPS: Final = {
+    "wait": "waiting for another process that builds it",
+    "make": "making an empty environment",
+    "install": "installing packages",
+    "check": "checking the environment",
+    "keep": "writing it to the disk",
+}
+"""The steps of a build, in words."""
+
+Reporter = Callable[[str, Step], None]
+
+REPORTER: Final[ContextVar[Reporter | None]] = ContextVar("cpex_environment_reporter", default=None)
+"""Who is told of the steps of every build in this context: the plugin's name and the step. A command shows them."""
 
 BUILD_FAILED: Final = "ENVIRONMENT_BUILD_FAILED"
 """Code of the error of a failed build."""
@@ -99,7 +113,6 @@ def build(
     config: PluginConfig,
     plugin_dirs: Sequence[str] = (),
     *,
-    config_path: str | os.PathLike[str] | None = None,
     on_step: Callable[[Step], None] | None = None,
     cancel: Cancel | None = None,
     anew: bool = False,
@@ -112,8 +125,7 @@ def build(
     Args:
         config: The plugin's entry of the configuration.
         plugin_dirs: The accepted folders of plugins.
-        config_path: The configuration file, if there is one.
-        on_step: Is told of each step when it begins; without it, they are logged.
+        on_step: Is told of each step when it begins; without it the `REPORTER` is, and without that one the log.
         cancel: What the build can be given up with.
         anew: Build even if there is one.
 
@@ -126,7 +138,7 @@ def build(
         ValueError: If the entry is wrong.
         FileNotFoundError: If a file or folder that it names is not there.
     """
-    place = place_of(config, plugin_dirs, config_path)
+    place = place_of(config, plugin_dirs)
     options = EnvironmentOptions.of(config)
     return build_at(place, options, on_step=on_step, cancel=cancel, anew=anew)
 
@@ -166,7 +178,6 @@ async def prepare(
     config: PluginConfig,
     plugin_dirs: Sequence[str] = (),
     *,
-    config_path: str | os.PathLike[str] | None = None,
     on_step: Callable[[Step], None] | None = None,
 ) -> Environment:
     """Give a plugin its environment, as `build` does, while the event loop goes on. Cancelling ends the build.
@@ -174,7 +185,6 @@ async def prepare(
     Args:
         config: The plugin's entry of the configuration.
         plugin_dirs: The accepted folders of plugins.
-        config_path: The configuration file, if there is one.
         on_step: Is told of each step when it begins, on another thread.
 
     Returns:
@@ -186,9 +196,7 @@ async def prepare(
         FileNotFoundError: If a file or folder that it names is not there.
     """
     cancel = Cancel()
-    building = asyncio.get_running_loop().run_in_executor(
-        None, lambda: build(config, plugin_dirs, config_path=config_path, on_step=on_step, cancel=cancel)
-    )
+    building = asyncio.ensure_future(asyncio.to_thread(build, config, plugin_dirs, on_step=on_step, cancel=cancel))
     try:
         return await asyncio.shield(building)
     except asyncio.CancelledError:
@@ -210,10 +218,13 @@ class _Watcher:
         self.borrowed: Borrowed | None = None
 
     def step(self, step: Step) -> None:
+        reporter = REPORTER.get()
         if self._on_step is not None:
             self._on_step(step)
+        elif reporter is not None:
+            reporter(self._place.name, step)
         else:
-            logger.info("%s: environment: %s", self._place.name, step)
+            logger.info("%s: %s", self._place.name, STEPS[step])
 
     def is_cancelled(self) -> bool:
         return self._cancel.is_cancelled

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
+import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cpex import _core
+
 from ._closure import ABI
 from ._packages import packages_of
+from ._pip_setup import only_pip_has_an_index
 from ._place import Place
 
 if TYPE_CHECKING:
     from cpex.framework.models import PluginConfig
-
-_ASK = (
-    "import json, platform, sys, sysconfig;"
-    "print(json.dumps({'executable': getattr(sys, '_base_executable', None) or sys.executable,"
-    "'version': platform.python_version(),"
-    "'abi': str(sysconfig.get_config_var('SOABI') or sys.implementation.cache_tag)}))"
-)
 
 
 class Interpreter(TypedDict):
@@ -68,7 +63,7 @@ class EnvironmentOptions(BaseModel):
     python: str | None = None
     """The interpreter: a path, or a name that is on the search path; the host's if absent."""
     installer: Literal["auto", "uv", "pip"] = "auto"
-    """What installs; `auto` is uv where there is one."""
+    """What installs; `auto` is uv where there is one, but pip if only pip is set up to use another package index."""
     index_url: str | None = None
     """The package index."""
     extra_index_urls: list[str] = []
@@ -139,7 +134,7 @@ def recipe(place: Place, options: EnvironmentOptions, *, anew: bool = False) -> 
         manifest=str(place.manifest),
         manifest_version=place.version,
         interpreter=_interpreter(place, options.python),
-        uv=_uv(place, options.installer),
+        uv=_uv(place, options),
         index_url=options.index_url,
         extra_index_urls=list(options.extra_index_urls),
         find_links=[_located(place.project, link) for link in options.find_links],
@@ -164,27 +159,27 @@ def _interpreter(place: Place, named: str | None) -> Interpreter:
     if found is None:
         raise FileNotFoundError(f"{place.name}: config.environment.python '{named}' is no interpreter that is there")
     try:
-        asked = subprocess.run([found, "-I", "-c", _ASK], check=True, capture_output=True, timeout=30)
-        return Interpreter(**json.loads(asked.stdout))
-    except (OSError, subprocess.SubprocessError, ValueError, TypeError) as error:
+        executable, version, abi = _core.ask_interpreter(Path(found))
+    except OSError as error:
         raise FileNotFoundError(
-            f"{place.name}: config.environment.python '{named}' is no interpreter: it does not answer"
+            f"{place.name}: config.environment.python '{named}' is no interpreter: {error}"
         ) from error
+    return Interpreter(executable=str(executable), version=version, abi=abi)
 
 
 @cache
 def _host() -> Interpreter:
-    import platform
-
-    executable: Any = getattr(sys, "_base_executable", None) or sys.executable
+    executable: str = getattr(sys, "_base_executable", None) or sys.executable
     return Interpreter(executable=executable, version=platform.python_version(), abi=ABI)
 
 
-def _uv(place: Place, installer: str) -> str | None:
-    if installer == "pip":
+def _uv(place: Place, options: EnvironmentOptions) -> str | None:
+    asked = options.installer
+    # A package must not come from the public index where a private one of that name was meant.
+    if asked == "pip" or (asked == "auto" and options.index_url is None and only_pip_has_an_index()):
         return None
     found = shutil.which("uv") or _packaged_uv()
-    if found is None and installer == "uv":
+    if found is None and asked == "uv":
         raise FileNotFoundError(f"{place.name}: config.environment.installer is uv, and there is no uv: pip install uv")
     return found
 

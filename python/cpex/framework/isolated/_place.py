@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cpex.framework.loader.config import file_of
 from cpex.framework.utils import find_package_path, manifest_filename_for_class, parse_class_name
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Place:
     version: str
 
 
-def place_of(config: PluginConfig, plugin_dirs: Sequence[str], config_path: str | os.PathLike[str] | None) -> Place:
+def place_of(config: PluginConfig, plugin_dirs: Sequence[str]) -> Place:
     """Find the places of a plugin. Nothing is made.
 
     A relative path is looked for in the working directory, then in the folder of the configuration file, then in the
@@ -48,7 +48,6 @@ def place_of(config: PluginConfig, plugin_dirs: Sequence[str], config_path: str 
     Args:
         config: Its entry of the configuration.
         plugin_dirs: The accepted folders of plugins; the first one counts where the entry has no `script_path`.
-        config_path: The configuration file, if there is one.
 
     Returns:
         Its places.
@@ -69,7 +68,7 @@ def place_of(config: PluginConfig, plugin_dirs: Sequence[str], config_path: str 
             f"{config.name}: where is its package '{package}'? Name the folder that contains it as config.script_path, "
             "or first under plugin_dirs; it has to lie in an allowed directory"
         )
-    project, root = _project_and_root(config.name, named, config_path, must_exist=script_path is not None)
+    project, root = _project_and_root(config, named, must_exist=script_path is not None)
     _check_allowed(config.name, named, root, [project, *map(Path, plugin_dirs)])
     root, folder = _root_and_folder(root, package)
     requirements, roots = _requirements(config, settings.get("requirements_file"), folder, root)
@@ -111,23 +110,21 @@ def _class_name(name: str, class_name: object) -> str:
     return class_name
 
 
-def _project_and_root(
-    name: str, named: str, config_path: str | os.PathLike[str] | None, *, must_exist: bool
-) -> tuple[Path, Path]:
-    projects = list(_projects(config_path))
+def _project_and_root(config: PluginConfig, named: str, *, must_exist: bool) -> tuple[Path, Path]:
+    projects = list(_projects(file_of(config)))
     for project in projects:
         if (project / named).is_dir():
             return project, (project / named).resolve()
     if must_exist:
         looked = ", ".join(str(project) for project in projects)
-        raise FileNotFoundError(f"{name}: config.script_path '{named}' is no folder in any of: {looked}")
+        raise FileNotFoundError(f"{config.name}: config.script_path '{named}' is no folder in any of: {looked}")
     return projects[0], (projects[0] / named).resolve()
 
 
-def _projects(config_path: str | os.PathLike[str] | None) -> Iterator[Path]:
+def _projects(file: str | None) -> Iterator[Path]:
     yield Path.cwd()
-    if config_path is not None:
-        folder = Path(config_path).absolute().parent
+    if file is not None:
+        folder = Path(file).parent
         yield folder
         yield folder.parent
 

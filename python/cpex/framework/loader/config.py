@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cpex.framework.loader._config_errors import ConfigSyntaxError as ConfigSyntaxError
     from cpex.framework.loader._config_errors import ConfigTemplateError as ConfigTemplateError
 
-__all__ = ["ConfigLoader", "ConfigSaver", "place_of", "plugin_settings"]
+__all__ = ["ConfigLoader", "ConfigSaver", "file_of", "place_of", "plugin_settings"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ _Places: TypeAlias = "list[tuple[PluginConfig, dict[_Location, str]]]"
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 _PLACES_ATTRIBUTE = "_places"
+_FILE_ATTRIBUTE = "_file"
 
 
 class ConfigLoader:
@@ -94,6 +95,8 @@ class ConfigLoader:
         loaded.__dict__[SETTING_PLACES] = {
             name: _place(path, positions, ("plugin_settings", name)) for name in settings
         }
+        for entry in loaded.plugins or ():
+            entry.__dict__[_FILE_ATTRIBUTE] = os.path.abspath(path)
         return loaded
 
 
@@ -138,6 +141,19 @@ def place_of(entry: PluginConfig, config: Config, field: str = "") -> str | None
     location = location_of(field)
     reached = (location[:length] for length in range(len(location), -1, -1))
     return next(known[part] for part in reached if part in known)
+
+
+def file_of(entry: PluginConfig) -> str | None:
+    """Tell which file a plugin's entry, or a copy of it, was read from.
+
+    Args:
+        entry: The entry.
+
+    Returns:
+        The absolute path; None if it was not read from a file.
+    """
+    file: str | None = entry.__dict__.get(_FILE_ATTRIBUTE)
+    return file
 
 
 def location_of(field: str) -> _Location:

@@ -1,25 +1,27 @@
-"""The environment of its own that an `isolated_venv` plugin gets (Z2–Z4)."""
+"""An `isolated_venv` plugin as `cpex plugin` installs it: its environment, and what that is made of (Z2-Z4)."""
 
-import hashlib
-import json
-import platform
 import shutil
-import venv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cpex import _core
 from cpex.framework._files import replace_file
-from cpex.framework.models import PluginManifest
-from cpex.framework.utils import manifest_filename_for_class, parse_class_name
+from cpex.framework.errors import PluginError
+from cpex.framework.isolated._environment import Environment, build_at
+from cpex.framework.isolated._options import EnvironmentOptions
+from cpex.framework.isolated._packages import Packages, keep_packages
+from cpex.framework.isolated._place import Place, package_of, place_of
+from cpex.framework.models import PluginConfig, PluginManifest, PluginMode
+from cpex.framework.utils import manifest_filename_for_class
 
-from .environment import Environment
 from .manifests import dump_manifest
+from .rollback import files_restored_on_failure
 
 _VENV = ".venv"
 _STATE = ".cpex"
-_METADATA = Path(_STATE, "venv_cache", ".venv_metadata.json")
+_COPIED = Path(_STATE, "copied.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,114 +50,110 @@ class IsolatedPlugin:
         Raises:
             ValueError: If `default_config.class_name` is not the path of a class.
         """
-        class_name = manifest.default_config.get("class_name")
-        module = parse_class_name(class_name)[0] if isinstance(class_name, str) else ""
-        package = module.partition(".")[0]
-        if not package.isidentifier():
-            raise ValueError(
-                f"{manifest.name}: default_config.class_name of an isolated_venv plugin names its class, "
-                f"such as package.module.ClassName, not {class_name!r}"
-            )
+        package = package_of(f"{manifest.name}: default_config", manifest.default_config.get("class_name"))
         return cls(manifest, Path(plugin_folder, package).absolute())
 
-    @property
-    def environment(self) -> Environment:
-        """Its environment."""
-        return Environment(str(venv_python(self.folder / _VENV)))
-
     @contextmanager
-    def rebuilt(self) -> Iterator[Environment]:
-        """Makes an empty environment for the block to fill. If the block fails, all is as it was before.
+    def built(self, packages: Packages, contents: Path | None) -> Iterator[Environment]:
+        """Builds its environment for the block. If that, or the block, fails, all is as it was before.
+
+        What the environment is made of stays in the folder: the application builds it again from there if need be.
+
+        Args:
+            packages: The packages it holds besides the requirements.
+            contents: The folder of the plugin in what was downloaded, where its requirements file is looked for first.
 
         Yields:
             The environment.
+
+        Raises:
+            RuntimeError: If it cannot be built.
         """
         is_new = not self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
-        aside = [(self.folder / name, self.folder / f"{name}.previous") for name in (_VENV, _STATE)]
-        for current, previous in aside:
-            shutil.rmtree(previous, ignore_errors=True)
-            if current.exists():
-                current.rename(previous)
-        try:
-            venv.EnvBuilder(with_pip=True, symlinks=True).create(self.folder / _VENV)
-            yield self.environment
-        except BaseException:
-            for current, previous in aside:
-                shutil.rmtree(current, ignore_errors=True)
-                if previous.exists():
-                    previous.rename(current)
-            if is_new:
-                shutil.rmtree(self.folder, ignore_errors=True)
-            raise
-        for _, previous in aside:
-            shutil.rmtree(previous, ignore_errors=True)
-
-    def requirements(self, package: Path) -> Path | None:
-        """Finds its requirements file.
-
-        Args:
-            package: Folder of its installed package.
-
-        Returns:
-            The file, or None if the manifest names none.
-
-        Raises:
-            FileNotFoundError: If the manifest names one that is not there.
-            ValueError: If it lies outside of the package and of the plugin's folder.
-        """
-        named = self.manifest.default_config.get("requirements_file")
-        if not named:
-            return None
-        for folder in (package, self.folder):
-            path = Path(folder, named).resolve()
-            if not path.is_relative_to(folder.resolve()):
-                raise ValueError(f"Invalid requirements_file path: '{named}' leads out of the plugin's folder")
-            if path.is_file():
-                return path
-        raise FileNotFoundError(f"requirements_file '{named}' of {self.manifest.name} is not in its package")
-
-    def commit(self, requirements: Path | None) -> None:
-        """Writes its manifest, and what the environment was made from: the worker need not build it again.
-
-        Args:
-            requirements: The file that was installed, if any.
-        """
-        manifest = self.folder / manifest_filename_for_class(self.manifest.default_config["class_name"])
-        replace_file(manifest, dump_manifest(self.manifest))
-        metadata = {
-            "venv_path": str(self.folder / _VENV),
-            "requirements_file": str(requirements) if requirements else None,
-            "requirements_hash": _sha256(requirements),
-            "manifest_version": self.manifest.version,
-            "manifest_hash": _sha256(manifest),
-            "python_version": platform.python_version(),
-        }
-        path = self.folder / _METADATA
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, json.dumps(metadata, indent=2))
+        environment = None
+        with ExitStack() as undo:
+            # None that is there now is removed before it is clear that none has to come back.
+            undo.callback(_core.hold_environments(self.folder).clear)
+            try:
+                copied = self._requirements_in(contents)
+                undo.enter_context(files_restored_on_failure(*self._files(copied)))
+                self._write(packages, contents, copied)
+                environment = self._build()
+                yield environment
+            except BaseException:
+                if is_new:
+                    shutil.rmtree(self.folder, ignore_errors=True)
+                elif environment is not None:
+                    shutil.rmtree(self.folder / _VENV, ignore_errors=True)
+                raise
 
     def remove(self) -> None:
-        """Removes its environment and what `commit` wrote; files of others stay."""
+        """Removes its environment and what installing wrote; files of others stay."""
+        for name in self._copied():
+            (self.folder / name).unlink(missing_ok=True)
         shutil.rmtree(self.folder / _STATE, ignore_errors=True)
         shutil.rmtree(self.folder / _VENV, ignore_errors=True)
-        (self.folder / manifest_filename_for_class(self.manifest.default_config["class_name"])).unlink(missing_ok=True)
+        self._manifest_file.unlink(missing_ok=True)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
+    @property
+    def _manifest_file(self) -> Path:
+        return self.folder / manifest_filename_for_class(self.manifest.default_config["class_name"])
 
-def venv_python(folder: Path) -> Path:
-    """Names the interpreter of a virtual environment.
+    def _copied(self) -> list[str]:
+        """Lists the files that an earlier installation has copied out of the package."""
+        path = self.folder / _COPIED
+        names = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        return [name for name in names if (self.folder / name).resolve().is_relative_to(self.folder.resolve())]
 
-    Args:
-        folder: The environment.
+    def _requirements_in(self, contents: Path | None) -> list[str]:
+        """Lists the requirements file of a package and what it includes, but for what somebody else has put here."""
+        named = self.manifest.default_config.get("requirements_file")
+        if not isinstance(named, str) or contents is None or contents.resolve() == self.folder.resolve():
+            return []
+        contents = contents.resolve()
+        path = (contents / named).resolve()
+        if not path.is_relative_to(contents):
+            raise ValueError(f"Invalid requirements_file path: '{named}' leads out of the plugin's folder")
+        if not path.is_file():
+            return []
+        files = [Path(file).relative_to(contents) for file in _core.requirements_files(path, [contents])]
+        ours = self._copied()
+        return [str(file) for file in files if str(file) in ours or not (self.folder / file).exists()]
 
-    Returns:
-        Its interpreter.
-    """
-    windows = folder / "Scripts" / "python.exe"
-    return windows if windows.exists() else folder / "bin" / "python"
+    def _files(self, copied: list[str]) -> list[Path]:
+        state = self.folder / _STATE
+        files = [self._manifest_file, self.folder / _COPIED, state / "packages", state / "venv_cache"]
+        return [*files, *(self.folder / name for name in {*copied, *self._copied()})]
 
+    def _write(self, packages: Packages, contents: Path | None, copied: list[str]) -> None:
+        for name in self._copied():
+            if name not in copied:
+                (self.folder / name).unlink(missing_ok=True)
+        for name in copied:
+            assert contents is not None
+            target = self.folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(target, Path(contents, name).read_bytes())
+        keep_packages(self.folder, packages)
+        replace_file(self.folder / _COPIED, "".join(f"{name}\n" for name in copied))
+        replace_file(self._manifest_file, dump_manifest(self.manifest))
 
-def _sha256(path: Path | None) -> str:
-    return hashlib.sha256(path.read_bytes() if path else b"").hexdigest()
+    def _build(self) -> Environment:
+        manifest = self.manifest
+        settings = {key: value for key, value in manifest.default_config.items() if key != "script_path"}
+        entry = PluginConfig(
+            name=manifest.name,
+            kind=manifest.kind,
+            version=manifest.version,
+            mode=PluginMode.SEQUENTIAL,
+            config=settings,
+        )
+        place: Place = place_of(entry, [str(self.folder.parent)])
+        try:
+            return build_at(place, EnvironmentOptions.of(entry))
+        except PluginError as error:
+            stderr = (error.error.details or {}).get("stderr")
+            raise RuntimeError(f"{error.error.message}\n{stderr}" if stderr else error.error.message) from error

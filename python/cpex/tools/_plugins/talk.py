@@ -1,12 +1,13 @@
 """How `cpex plugin` says that it works, and asks: on a terminal, and without one."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from cpex.framework.isolated._environment import REPORTER, STEPS
 from cpex.tools import cli
 
 if TYPE_CHECKING:
@@ -28,11 +29,24 @@ def working(what: str) -> Iterator[None]:
         Nothing.
     """
     if cli.console.is_terminal:
-        with cli.console.status(what, spinner="dots"):
+        with (
+            cli.console.status(what, spinner="dots") as status,
+            _steps_told(lambda step: status.update(f"{what}: {step}")),
+        ):
             yield
     else:
         notices().print(f"{what} ...", highlight=False, soft_wrap=True)
+        with _steps_told(lambda step: notices().print(f"  {step} ...", highlight=False, soft_wrap=True)):
+            yield
+
+
+@contextmanager
+def _steps_told(tell: Callable[[str], None]) -> Iterator[None]:
+    token = REPORTER.set(lambda _, step: tell(STEPS[step]))
+    try:
         yield
+    finally:
+        REPORTER.reset(token)
 
 
 def notices() -> Console:
