@@ -349,6 +349,9 @@ class IsolatedClient:
     def status(self) -> list[dict[str, Any]]:
         """Of each worker: its `process` (None if none runs), `breaker`, calls `outstanding`, and how often it `starts`."""
 
+    def kill(self) -> None:
+        """Ends the workers, and does not wait for that."""
+
     def close(self) -> Awaitable[None] | None:
         """Ends the workers; no call is taken any more."""
 

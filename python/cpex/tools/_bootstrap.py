@@ -14,7 +14,6 @@ from rich.console import Console
 
 from cpex.framework._masking import without_url_credentials
 
-from ._plugins.kinds import NOT_RUN
 from ._problem import nearest
 
 DEFAULT_AUTHOR_NAME = "<changeme>"
@@ -32,7 +31,6 @@ _TYPES = {
     "external": "runs in a server of its own, which the application calls",
     "isolated": "runs in a virtual environment of its own, with its own requirements",
 }
-_NOT_RUN_TYPE = "isolated"
 _TEMPLATES_IN_REPOSITORY = "cpex/templates"
 
 
@@ -98,7 +96,7 @@ def bootstrap(
             "--template_type",
             "-t",
             metavar="TYPE",
-            help=f"Where the plugin runs: native, external or isolated. {NOT_RUN}",
+            help="Where the plugin runs: native, external or isolated.",
             autocompletion=_complete_type,
         ),
     ] = DEFAULT_TEMPLATE_TYPE,
@@ -155,8 +153,6 @@ def bootstrap(
         _say(f"❌ Failed to create plugin project: {without_url_credentials(_reason(error))}")
         raise typer.Exit(cli.EXIT_OPERATION_FAILED) from error
     _say(f"Created {created}; README.md in it says how to go on")
-    if template_type == _NOT_RUN_TYPE:
-        _say(f"{NOT_RUN} The tests of the project run it in their own process")
     _warn_of_name(Path(str(created)))
 
 

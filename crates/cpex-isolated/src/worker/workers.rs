@@ -151,8 +151,8 @@ impl Workers {
         self.shared.slots.iter().map(status).collect()
     }
 
-    /// Ends them all, and starts none any more. Returns when their processes are gone.
-    pub async fn close(&self) {
+    /// Ends them all, and starts none any more. Returns at once.
+    pub fn finish(&self) {
         for slot in &self.shared.slots {
             let mut slot = lock(slot);
             slot.closed = true;
@@ -160,6 +160,11 @@ impl Workers {
                 worker.finish();
             }
         }
+    }
+
+    /// Ends them all, and starts none any more. Returns when their processes are gone.
+    pub async fn close(&self) {
+        self.finish();
         // The sender is here.
         let _ = self.shared.alive.subscribe().wait_for(|alive| *alive == 0).await;
     }
@@ -176,13 +181,7 @@ impl Slot {
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        for slot in &self.shared.slots {
-            let mut slot = lock(slot);
-            slot.closed = true;
-            if let Now::Running(worker) = &slot.now {
-                worker.finish();
-            }
-        }
+        self.finish();
     }
 }
 

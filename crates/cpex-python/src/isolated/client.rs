@@ -175,6 +175,11 @@ impl IsolatedClient {
             .collect()
     }
 
+    /// Ends the workers, and does not wait for that.
+    fn kill(&self) {
+        self.workers().finish();
+    }
+
     /// Ends the workers; to be awaited.
     fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let workers = self.workers();

@@ -12,6 +12,7 @@ from cpex.framework._lazy import names_from
 from cpex.framework._signature import plugin_error
 from cpex.framework.external._client import Answer, RemotePlugin, outcome
 from cpex.framework.isolated._environment import Environment, prepare
+from cpex.framework.isolated._published import PublishedVenv
 from cpex.framework.isolated._workers import WorkerSettings, hello
 from cpex.framework.models import PluginConfig
 
@@ -30,7 +31,7 @@ if not TYPE_CHECKING:
     )
 
 
-class IsolatedVenvPlugin(RemotePlugin):
+class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
     """A plugin that runs in an environment of its own, in a process of its own or several.
 
     A call that is cancelled, or takes too long, is given up there, too; a process that does not give it up is killed, and
@@ -52,25 +53,50 @@ class IsolatedVenvPlugin(RemotePlugin):
         self.implementation = "Python"
         self.plugin_dirs = list(plugin_dirs)
         self._environment: Environment | None = None
+        self._settings = WorkerSettings.of(config)
 
-    async def initialize(self) -> None:
+    @property
+    def comm(self) -> _core.IsolatedClient | None:
+        """The processes, once they have started."""
+        return self._client
+
+    async def initialize(self, *, defer_cache_metadata: bool = False) -> None:
         """Make the environment unless there is one, start the processes, and have them load the plugin.
+
+        Args:
+            defer_cache_metadata: Accepted for programs of CPEX 0.1.x: an environment that is not whole is never taken for
+                one that is, so there is nothing to defer.
 
         Raises:
             PluginError: If the environment cannot be made, or the plugin cannot be loaded.
             ValueError: If the entry does not say what is to run.
+            FileNotFoundError: If a file or folder that it names is not there.
         """
         await self.shutdown()
-        settings = WorkerSettings.of(self._config)
         environment = await prepare(self._config, self.plugin_dirs)
         said = pydantic_core.to_json(hello(self._config, environment))
-        client = _core.IsolatedClient(self.name, said, settings.options(environment, self._config.max_content_size))
+        options = self._settings.options(environment, self._config.max_content_size)
+        client = _core.IsolatedClient(self.name, said, options)
         try:
             await outcome(client.start())
         except BaseException:
             await outcome(client.close())
             raise
         self._environment, self._client = environment, client
+
+    def commit_cache_metadata(self) -> None:
+        """Do nothing: see `initialize`."""
+
+    def cleanup(self) -> None:
+        """End the processes without waiting for them; `shutdown()` waits."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.kill()
+
+    async def shutdown(self) -> None:
+        """End the processes, and let go of the environment."""
+        await super().shutdown()
+        self._environment = None
 
     def _ask(self, hook_type: str, payload: bytes, context: bytes) -> Answer | Awaitable[Answer]:
         assert self._client is not None

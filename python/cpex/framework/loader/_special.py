@@ -23,10 +23,6 @@ SPECIAL_KINDS: Final = frozenset({EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYP
 
 _BUILTIN: Final = "builtin"
 
-NOT_IN_THIS_RELEASE: Final = (
-    "is not part of this release, a later one brings it; a kind 'module.Class' runs in-process today"
-)
-
 _TRANSPORTS = (
     ("grpc", "cpex.framework.external.grpc.client", "GrpcExternalPlugin"),
     ("unix_socket", "cpex.framework.external.unix.client", "UnixSocketExternalPlugin"),
@@ -123,7 +119,7 @@ def special_type(config: PluginConfig) -> Any:
         The class.
 
     Raises:
-        PluginError: If this release does not contain it, or a package it needs is not installed.
+        PluginError: If a package it needs is not installed.
         ValueError: If an external plugin names no transport.
     """
     if config.kind == ISOLATED_VENV_PLUGIN_TYPE:
@@ -149,12 +145,11 @@ def import_special(plugin_name: str, what: str, module_name: str, class_name: st
         The class.
 
     Raises:
-        PluginError: If this release does not contain it, or a package it needs is not installed.
+        PluginError: If a package it needs is not installed.
     """
     try:
         return getattr(importlib.import_module(module_name), class_name)
     except ImportError as error:
         package = (error.name or str(error)).partition(".")[0]
-        missing = f"needs the package '{package}', which is not installed"
-        reason = NOT_IN_THIS_RELEASE if package == "cpex" else missing
+        reason = f"needs the package '{package}', which is not installed"
         raise plugin_error(f"Plugin '{plugin_name}': {what} {reason}", plugin_name) from error

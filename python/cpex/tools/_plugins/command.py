@@ -11,7 +11,6 @@ from cpex.tools import cli
 from cpex.tools._problem import nearest
 
 from .installing import check_type
-from .kinds import NOT_RUN
 from .sources import TYPES
 from .talk import notices
 
@@ -68,7 +67,7 @@ def plugin(
         typer.Option(
             "--no-convert",
             help="Keep a class path as `kind`, so that the plugin runs in the process of the application, instead of "
-            f"making it an isolated_venv plugin; an unknown kind is a warning. Not for monorepo. {NOT_RUN}",
+            "making it an isolated_venv plugin; an unknown kind is a warning. Not for monorepo.",
         ),
     ] = False,
     *,

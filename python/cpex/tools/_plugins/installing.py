@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from cpex.framework._masking import without_url_credentials
-from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
 from cpex.framework.models import PluginManifest
 from cpex.tools import cli
 from cpex.tools._problem import nearest
@@ -15,7 +14,6 @@ from cpex.tools.settings import get_catalog_settings, get_plugin_registry_path
 
 from .config_file import check_plugins_config_yaml
 from .folder import version_key
-from .kinds import NOT_RUN
 from .records import records_changed_together
 from .sources import MONOREPO, TYPES
 from .talk import ask, working
@@ -221,11 +219,3 @@ def _finalize_installation(
         raise RuntimeError(f"Failed to record {manifest.name} in {get_plugin_registry_path()}: {error}") from error
     cli.update_plugins_config_yaml(manifest)
     cli.console.print(f":white_heavy_check_mark: {escape(manifest.name)} installation complete.")
-    if manifest.kind == ISOLATED_VENV_PLUGIN_TYPE:
-        cli.console.print(
-            f":warning: {escape(manifest.name)} is of kind {ISOLATED_VENV_PLUGIN_TYPE}. {NOT_RUN} A manifest that "
-            "names a class runs in the process of the application if it is installed with --no-convert, from pypi, git "
-            f"or local: first run cpex plugin uninstall {escape(manifest.name)}",
-            soft_wrap=True,
-            highlight=False,
-        )

@@ -9,8 +9,6 @@ KNOWN_PLUGIN_KINDS = frozenset({"builtin", "isolated_venv", "wasm", "external", 
 KIND_KNOWN = "known"
 KIND_FQN = "fqn"
 KIND_REJECT = "reject"
-NOT_RUN = "This release does not run plugins of kind isolated_venv; a later one does."
-"""What must be known of this kind before a project is made, and after a plugin is installed."""
 
 logger = logging.getLogger("cpex.tools.catalog")
 
