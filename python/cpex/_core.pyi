@@ -347,7 +347,7 @@ class IsolatedClient:
         """Runs a hook: its result and, if it is not as it was, the context, both as JSON."""
 
     def status(self) -> list[dict[str, Any]]:
-        """Of each worker: its `process` (None if none runs), `breaker`, calls `outstanding`, and how often it `starts`."""
+        """Of each worker: `process` (None if none runs), `breaker`, calls `outstanding`, and how often it `starts`."""
 
     def kill(self) -> None:
         """Ends the workers, and does not wait for that."""
@@ -374,7 +374,7 @@ class WorkerLine:
         """Says that a call that was given up has stopped."""
 
     def reply(self, id: int, result: bytes, context: bytes | None) -> bool:
-        """Answers with a result and the context, None if it is as it was sent. False if they are too large to be sent."""
+        """Answers with a result, and the context unless it is as it was sent. False if they are too large."""
 
     def take(self) -> tuple[list[WorkerCall], list[int], bool]:
         """The calls that have come, the numbers of those that nobody waits for any more, and whether more may come."""

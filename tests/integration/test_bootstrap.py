@@ -129,13 +129,7 @@ def test_the_code_of_a_project_is_clean(template_type: str, bootstrap: Bootstrap
     environment.run("ruff", "format", "--no-cache", "--check", ".", cwd=project)
 
 
-def test_the_config_of_an_isolated_project_waits_for_its_kind(bootstrap: Bootstrap, environment: Environment) -> None:
-    """This release does not run the kind; nothing else is wrong."""
-    with pytest.raises(AssertionError, match=r"(?s)\[kind-unavailable\].*1 file checked: 1 error, 0 warnings"):
-        environment.run("cpex", "check", "config.yaml", cwd=bootstrap("isolated"))
-
-
-@pytest.mark.parametrize("template_type", [template_type for template_type in TYPES if template_type != "isolated"])
+@pytest.mark.parametrize("template_type", TYPES)
 def test_the_config_of_a_project_passes_the_check(
     template_type: str, bootstrap: Bootstrap, environment: Environment, tmp_path: Path
 ) -> None:

@@ -124,8 +124,8 @@ class TestSpecialKinds:
         assert raised.value.error.message.startswith(f"Failed to connect to {tmp_path}/s: No such file")
         assert (raised.value.error.plugin_name, loader.phase) == ("p", "initialize")
 
-    async def test_isolated_kind_that_this_release_lacks(self, loader: PluginLoader) -> None:
-        with pytest.raises(PluginError, match="kind 'isolated_venv' is not part of this release"):
+    async def test_an_isolated_plugin_is_made_with_the_accepted_folders(self, loader: PluginLoader) -> None:
+        with pytest.raises(ValueError, match="where is its package 'a'"):
             await loader.load_and_instantiate_plugin(config("isolated_venv", config={"class_name": "a.b.C"}))
 
     async def test_missing_package_is_named(self, loader: PluginLoader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,9 @@ def _identity(payload: IdentityPayload, part: dict[str, Any], token: str) -> dic
         changes["source"] = "bearer" if part["kind"] in _BEARERS else "custom"
     headers, source_header = part.get("headers"), part.get("source_header")
     if isinstance(headers, dict) and headers:
-        changes["headers"] = {_scrubbed(str(name), token): _scrubbed(str(value), token) for name, value in headers.items()}
+        changes["headers"] = {
+            _scrubbed(str(name), token): _scrubbed(str(value), token) for name, value in headers.items()
+        }
     elif source_header and not payload.headers:
         changes["headers"] = {str(source_header): _MASK}
     return changes

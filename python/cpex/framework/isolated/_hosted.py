@@ -174,7 +174,9 @@ class Bench:
 
     def _fail(self, number: int, error: BaseException) -> None:
         if not self._line.fail(number, _described(error, self._name)):
-            self._line.fail(number, _described(ValueError("the plugin's error exceeds the limit of messages"), self._name))
+            self._line.fail(
+                number, _described(ValueError("the plugin's error exceeds the limit of messages"), self._name)
+            )
 
     async def _run(self, call: _core.WorkerCall, context: PluginContext) -> PluginResult[Any]:
         hook = call.hook
@@ -203,8 +205,10 @@ def _extensions(text: bytes | None) -> Any:
 
 def _described(error: BaseException, plugin_name: str) -> bytes:
     """Describe a failure to the host, as JSON."""
-    model = error.error if isinstance(error, PluginError) else PluginErrorModel(
-        message=repr(error), plugin_name=plugin_name
+    model = (
+        error.error
+        if isinstance(error, PluginError)
+        else PluginErrorModel(message=repr(error), plugin_name=plugin_name)
     )
     try:
         return pydantic_core.to_json(model, inf_nan_mode="null")

@@ -34,8 +34,8 @@ if not TYPE_CHECKING:
 class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
     """A plugin that runs in an environment of its own, in a process of its own or several.
 
-    A call that is cancelled, or takes too long, is given up there, too; a process that does not give it up is killed, and
-    another one started for the next call.
+    A call that is cancelled, or takes too long, is given up there, too; a process that does not give it up is killed,
+    and another one started for the next call.
     """
 
     _NOT_CONNECTED: ClassVar[str] = "Plugin comm not initialized"
@@ -64,8 +64,8 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
         """Make the environment unless there is one, start the processes, and have them load the plugin.
 
         Args:
-            defer_cache_metadata: Accepted for programs of CPEX 0.1.x: an environment that is not whole is never taken for
-                one that is, so there is nothing to defer.
+            defer_cache_metadata: Accepted for programs of CPEX 0.1.x: an environment that is not whole is never taken
+                for one that is, so there is nothing to defer.
 
         Raises:
             PluginError: If the environment cannot be made, or the plugin cannot be loaded.
@@ -108,7 +108,7 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
         return self._client.invoke(hook_type, payload, context, None, deadline)
 
     def status(self) -> list[dict[str, Any]]:
-        """Tell of each process: its number, what is done when it has to be started, calls under way, how often it started.
+        """Tell of each process its number, calls under way, how often it was started, and what the breaker does.
 
         Returns:
             One entry for each; none before `initialize()` and after `shutdown()`.

@@ -1,7 +1,7 @@
 """The program of a worker as hosts of CPEX 0.1.x start it: JSON objects, one a line, on the standard streams.
 
-A host of this package starts another one (`_hosted`), with a socket. This file stays runnable as a script, from a copy or
-a link of it, in an environment that has this package.
+A host of this package starts another one (`_hosted`), with a socket. This file stays runnable as a script, from a copy
+or a link of it, in an environment that has this package.
 """
 
 from __future__ import annotations
