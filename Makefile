@@ -61,6 +61,10 @@ bench: .venv-bench/.installed .venv-published/.installed ## Compare with a bare 
 bench-remote: .venv-bench/.installed .venv-published/.installed ## Remote plugins: beside the published package, and raw echoes
 	.venv-bench/bin/python benches/remote/bench.py --published .venv-published/bin/python $(BENCH_ARGS)
 
+.PHONY: bench-isolated
+bench-isolated: .venv-bench/.installed .venv-published/.installed ## Isolated plugins: beside the published package
+	.venv-bench/bin/python benches/isolated/isolated_bench.py --published .venv-published/bin/python $(BENCH_ARGS)
+
 .PHONY: quality
 quality: .venv-quality/.installed ## Precision, recall and speed of the detectors beside the published plugins, into docs/builtin/quality.md
 	cargo build $(LOCKED) --release -p cpex-builtin --no-default-features --example scan
