@@ -21,7 +21,8 @@ class Probe(Plugin):
             raise RuntimeError("no model here")
 
     async def tool_pre_invoke(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
-        return await getattr(self, f"_{payload.name}")(payload, context, **(payload.args or {}))
+        result: Result = await getattr(self, f"_{payload.name}")(payload, context, **(payload.args or {}))
+        return result
 
     async def _echo(self, payload: ToolPreInvokePayload, context: PluginContext, **args: Any) -> Result:
         return PluginResult(modified_payload=payload.model_copy(update={"args": {"echoed": args}}))

@@ -39,8 +39,11 @@ class Guard:
         result, self.contexts = await self.manager.invoke_hook("tool_pre_invoke", payload, context)
         return result
 
+    async def told(self, name: str = "tell", **args: Any) -> dict[str, Any]:
+        return (await self.call(name, **args)).metadata or {}
+
     async def pid(self) -> int:
-        return int((await self.call("tell")).metadata["pid"])
+        return int((await self.told())["pid"])
 
     @property
     def status(self) -> list[dict[str, Any]]:
@@ -109,7 +112,7 @@ class TestCalls:
         assert result.modified_payload.args == {"echoed": args}
 
     async def test_it_runs_in_its_own_environment(self, host: Host, project: Path) -> None:
-        told = (await (await host()).call("tell")).metadata
+        told = await (await host()).told()
         assert told["pid"] != os.getpid()
         assert told["prefix"] != sys.prefix
         assert Path(told["prefix"]).is_relative_to(project)
@@ -166,7 +169,7 @@ class TestCalls:
         monkeypatch.setenv("WANTED", "w")
         monkeypatch.setenv("LC_TIME", "C")
         guard = await host({"pass_env": ["WANTED"]})
-        seen = set((await guard.call("tell")).metadata["environment"])
+        seen = set((await guard.told())["environment"])
         assert {"WANTED", "PATH", "LC_TIME", "VIRTUAL_ENV"} <= seen
         assert "SECRET_OF_THE_HOST" not in seen
 
@@ -178,8 +181,8 @@ class TestCalls:
 
     async def test_workers_side_by_side(self, host: Host) -> None:
         guard = await host({"workers": 2})
-        results = await asyncio.gather(*(guard.call("spin", seconds=0.05) for _ in range(4)))
-        assert len({result.metadata["pid"] for result in results}) == 2
+        results = await asyncio.gather(*(guard.told("spin", seconds=0.05) for _ in range(4)))
+        assert len({result["pid"] for result in results}) == 2
 
 
 class TestTime:
@@ -241,7 +244,7 @@ class TestSupervision:
 
     async def test_shutdown_leaves_nothing(self, host: Host) -> None:
         guard = await host()
-        forked = (await guard.call("fork")).metadata
+        forked = await guard.told("fork")
         await guard.manager.shutdown()
         assert not runs(forked["pid"])
         await until(lambda: not runs(forked["child"]))
@@ -331,7 +334,10 @@ class TestLoading:
             results = await asyncio.gather(*(guard.call("echo", number=first + at) for at in range(100)))
             return [result.modified_payload.args["echoed"]["number"] for result in results]
 
-        threads = [asyncio.to_thread(lambda at=at: asyncio.run(many(at * 100))) for at in range(3)]
+        def elsewhere(first: int) -> list[int]:
+            return asyncio.run(many(first))
+
+        threads = [asyncio.to_thread(elsewhere, at * 100) for at in range(3)]
         assert await asyncio.gather(many(1000), *threads) == [
             list(range(first, first + 100)) for first in (1000, 0, 100, 200)
         ]

@@ -106,7 +106,7 @@ impl WorkerCall {
 
     #[getter]
     fn payload(&self) -> PyResult<&str> {
-        Ok(std::str::from_utf8(self.call()?.payload)?)
+        std::str::from_utf8(self.call()?.payload).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     #[getter]

@@ -30,6 +30,7 @@ def main() -> None:
 
     The program is started with a socket as its standard input; its only argument is the size of the largest message.
     """
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a pipe: lines would wait
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     line = _core.WorkerLine(int(sys.argv[1]))
     try:

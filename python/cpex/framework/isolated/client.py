@@ -73,16 +73,15 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
             FileNotFoundError: If a file or folder that it names is not there.
         """
         await self.shutdown()
-        environment = await prepare(self._config, self.plugin_dirs)
-        said = pydantic_core.to_json(hello(self._config, environment))
-        options = self._settings.options(environment, self._config.max_content_size)
-        client = _core.IsolatedClient(self.name, said, options)
+        self._environment = await prepare(self._config, self.plugin_dirs)
+        client = self._make_client()
         try:
             await outcome(client.start())
         except BaseException:
             await outcome(client.close())
+            self._environment = None
             raise
-        self._environment, self._client = environment, client
+        self._client = client
 
     def commit_cache_metadata(self) -> None:
         """Do nothing: see `initialize`."""
@@ -97,6 +96,14 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
         """End the processes, and let go of the environment."""
         await super().shutdown()
         self._environment = None
+
+    def _make_client(self) -> _core.IsolatedClient:  # type: ignore[override]
+        environment = self._environment
+        if environment is None:
+            raise plugin_error(self._NOT_CONNECTED, self.name)
+        said = pydantic_core.to_json(hello(self._config, environment))
+        options = self._settings.options(environment, self._config.max_content_size)
+        return _core.IsolatedClient(self.name, said, options)
 
     def _ask(self, hook_type: str, payload: bytes, context: bytes) -> Answer | Awaitable[Answer]:
         assert self._client is not None
