@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from cpex.framework import GlobalContext, PluginError, PluginManager, PluginResult
+from cpex.framework import GlobalContext, PluginError, PluginResult, TenantPluginManager
 from cpex.framework.hooks.tools import ToolPreInvokePayload
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="isolated plugins need Unix")
@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 class Guard:
     """A manager with one isolated plugin."""
 
-    def __init__(self, manager: PluginManager) -> None:
+    def __init__(self, manager: TenantPluginManager) -> None:
         self.manager = manager
 
     async def call(self, name: str, *, context: GlobalContext | None = None, **args: Any) -> PluginResult[Any]:
@@ -78,7 +78,7 @@ async def host(project: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     guards: list[Guard] = []
 
     async def start(settings: dict[str, Any] | None = None, **entry: Any) -> Guard:
-        manager = PluginManager(str(write_config(project, settings or {}, **entry)))
+        manager = TenantPluginManager(str(write_config(project, settings or {}, **entry)))
         guards.append(Guard(manager))
         await manager.initialize()
         return guards[-1]
@@ -205,11 +205,12 @@ class TestTime:
         assert guard.status[0]["starts"] == 1
 
     async def test_one_that_does_not_stop_is_killed(self, host: Host) -> None:
-        guard = await host({"give_up_timeout": 0.1}, timeout_ms=50)
+        guard = await host({"give_up_timeout": 0.1}, timeout_ms=1000)
         before = await guard.pid()
         with pytest.raises(PluginError, match="timeout"):
             await guard.call("block", seconds=60)
-        await until(lambda: not runs(before))
+        await until(lambda: guard.status[0]["process"] not in (None, before))
+        assert not runs(before)
         assert await guard.pid() != before
 
     async def test_one_that_blocks_its_event_loop_for_too_long_is_killed(self, host: Host) -> None:
@@ -316,7 +317,7 @@ class TestLoading:
 
     def test_event_loops_one_after_the_other(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(project)
-        manager = PluginManager(str(write_config(project, {})))
+        manager = TenantPluginManager(str(write_config(project, {})))
         asyncio.run(manager.initialize())
         guard = Guard(manager)
         try:

@@ -17,7 +17,7 @@ use super::life::Worker;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// The workers of one plugin, each started when it is needed, and again when it has ended.
+/// The workers of one plugin, each started when it is needed, and again when it has died.
 ///
 /// A call goes to the worker with the fewest calls under way.
 #[derive(Debug)]
@@ -239,7 +239,7 @@ impl Shared {
     }
 
     /// The whole life of a worker.
-    async fn live(&self, at: usize, pass: Pass, wait: Duration, tell: watch::Sender<Option<Started>>) {
+    async fn live(self: &Arc<Self>, at: usize, pass: Pass, wait: Duration, tell: watch::Sender<Option<Started>>) {
         sleep(wait).await;
         let plugin = &*self.config.plugin;
         let (worker, process) = match Worker::start(&self.config).await {
@@ -285,10 +285,16 @@ impl Shared {
             tracing::info!(plugin, process = id, %ended, "the worker of an isolated plugin has ended");
             self.judge(at, pass, |breaker, pass, _| breaker.abandoned(pass));
         }
-        let mut slot = lock(&self.slots[at]);
-        // A call may have found it gone, and a new one be on its way.
-        if matches!(&slot.now, Now::Running(running) if Arc::ptr_eq(running, &worker)) {
-            slot.now = Now::Vacant;
+        {
+            let mut slot = lock(&self.slots[at]);
+            // A call may have found it gone, and a new one be on its way.
+            if matches!(&slot.now, Now::Running(running) if Arc::ptr_eq(running, &worker)) {
+                slot.now = Now::Vacant;
+            }
+        }
+        if ended.is_fault() {
+            // The next call need not wait for it. If it may not be started now, that call hears why.
+            let _ = self.begin(at);
         }
     }
 
