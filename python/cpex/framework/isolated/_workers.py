@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
 
 from cpex.framework._models.client import BreakerConfig
 
@@ -29,6 +30,17 @@ class BreakerOptions(TypedDict):
     longest_wait: float
 
 
+class SandboxOptions(TypedDict):
+    """What contains a worker."""
+
+    policy: bytes
+    """As the entry says it, as JSON."""
+    root: str
+    """The folder that its relative paths are relative to."""
+    readable: list[str]
+    """Files and folders that the worker itself needs."""
+
+
 class WorkerOptions(TypedDict):
     """How workers are started and ended, as the core takes it; times in seconds, sizes in bytes."""
 
@@ -47,6 +59,7 @@ class WorkerOptions(TypedDict):
     memory_limit: int | None
     breaker: BreakerOptions
     proven_after: float
+    sandbox: SandboxOptions | None
 
 
 class WorkerSettings(BaseModel):
@@ -71,6 +84,8 @@ class WorkerSettings(BaseModel):
     """Bytes of memory that a worker may use; absent: as many as there are."""
     restart: BreakerConfig = BreakerConfig()
     """When workers that end again and again are not started for a while."""
+    sandbox: str | dict[str, Any] | None = None
+    """What the plugin may do: `none`, `default`, `strict`, or a mapping; absent: all that the host may."""
 
     @classmethod
     def of(cls, config: PluginConfig) -> WorkerSettings:
@@ -126,6 +141,16 @@ class WorkerSettings(BaseModel):
                 "longest_wait": self.restart.longest_wait,
             },
             "proven_after": 10.0,
+            "sandbox": self._sandbox(environment),
+        }
+
+    def _sandbox(self, environment: Environment) -> SandboxOptions | None:
+        if self.sandbox is None:
+            return None
+        return {
+            "policy": to_json(self.sandbox),
+            "root": str(environment.place.project),
+            "readable": [str(path) for path in environment.readable],
         }
 
 
