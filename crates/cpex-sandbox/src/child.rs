@@ -1,0 +1,56 @@
+//! A process that runs, watched by a thread of its own.
+
+use std::io;
+use std::process::ExitStatus;
+
+use tokio::sync::watch;
+
+use crate::system::Handle;
+
+/// A program that was started. Dropping it kills the program.
+///
+/// Its thread is the parent that its life is bound to: the kernel kills the program when that thread or this process ends,
+/// so no thread of a pool takes it along by retiring.
+#[derive(Debug)]
+pub struct Child {
+    pub(crate) handle: Handle,
+    pub(crate) status: watch::Receiver<Option<ExitStatus>>,
+}
+
+impl Child {
+    /// Its process id, as the host sees it.
+    pub fn id(&self) -> u32 {
+        self.handle.id()
+    }
+
+    /// Kills it and, where the kernel gives it a process namespace or a cgroup, all that it started; otherwise its process
+    /// group. Does nothing once it has ended.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn kill(&self) -> io::Result<()> {
+        self.handle.kill()
+    }
+
+    /// Waits until it has ended, on any async runtime. May be called by several, and again.
+    pub async fn wait(&self) -> ExitStatus {
+        let mut status = self.status.clone();
+        let ended = status.wait_for(Option::is_some).await.map(|status| *status);
+        // The thread that holds the sender tells the status before it ends.
+        ended.ok().flatten().unwrap_or_default()
+    }
+
+    /// How it ended, if it has.
+    pub fn status(&self) -> Option<ExitStatus> {
+        *self.status.borrow()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if self.status().is_none() && let Err(error) = self.kill() {
+            tracing::warn!(id = self.id(), %error, "a child could not be killed");
+        }
+    }
+}
