@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use shared_child::SharedChild;
 use tokio::sync::watch;
 
-use crate::{Basis, Child, Gap, Missing, Policy, Profile, Program, Refusal, Stream, Support};
+use crate::{Basis, Child, Policy, Profile, Program, Refusal, Stream, Support};
 
 #[derive(Debug)]
 pub(crate) struct Handle(Arc<SharedChild>);
@@ -25,13 +25,6 @@ impl Handle {
 pub(crate) fn support() -> &'static Support {
     static SUPPORT: OnceLock<Support> = OnceLock::new();
     SUPPORT.get_or_init(|| Support { system: std::env::consts::OS.to_owned(), ..Support::default() })
-}
-
-pub(crate) fn missing(policy: &Policy) -> Vec<Missing> {
-    if policy.profile == Profile::None {
-        return Vec::new();
-    }
-    vec![Missing { gap: Gap::Everything, why: format!("{} has no Landlock and no seccomp", std::env::consts::OS) }]
 }
 
 #[derive(Debug)]

@@ -33,7 +33,11 @@ mod program;
 mod refusal;
 mod support;
 
+#[cfg(not(target_os = "linux"))]
 #[path = "elsewhere.rs"]
+mod system;
+#[cfg(target_os = "linux")]
+#[path = "linux/mod.rs"]
 mod system;
 
 pub use basis::Basis;
@@ -42,4 +46,4 @@ pub use policy::{Bytes, Endpoint, Host, Limits, Network, Policy, Profile};
 pub use prepared::Prepared;
 pub use program::{Program, Stream};
 pub use refusal::{Gap, Missing, Refusal};
-pub use support::Support;
+pub use support::{Counter, Support};

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{Basis, Child, Missing, Policy, Program, Profile, Refusal, system};
+use crate::{Basis, Child, Missing, Policy, Program, Profile, Refusal, Support, system};
 
 /// A policy, made ready for this system: programs can be started in it, any number of times.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl Policy {
     ///
     /// A [`Refusal`] if a path cannot be opened, or if the profile is `strict` and this system does not give all of it.
     pub fn prepare(&self, basis: &Basis) -> Result<Prepared, Refusal> {
-        let missing = system::missing(self);
+        let missing = Support::probe().missing(self);
         if self.profile == Profile::Strict && !missing.is_empty() {
             return Err(Refusal::Missing { profile: self.profile, missing });
         }

@@ -4,20 +4,23 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::Profile;
 
 /// Something that a policy asks for and this system does not give.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Missing {
     /// What is open because of it.
     pub gap: Gap,
-    /// Why, as the system says it.
+    /// Why.
     pub why: String,
 }
 
 /// What is open when something is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Gap {
     /// Nothing is contained at all.
@@ -32,8 +35,12 @@ pub enum Gap {
     Signals,
     /// If a system call is missed, the host's network is within reach.
     Network,
+    /// Permissions, owners and times of files that belong to its user can be changed.
+    Attributes,
     /// Connections to listed hosts cannot be brokered: none can be made.
     Hosts,
+    /// Listed hosts can only be connected to by address: names are not resolved.
+    Names,
     /// The number of its processes is not limited.
     ProcessCount,
 }
@@ -47,6 +54,8 @@ impl fmt::Display for Gap {
             Self::Processes => "other processes can be seen, and what the program starts may outlive it",
             Self::Signals => "other processes of this user can be sent signals",
             Self::Network => "nothing but the filter of system calls keeps it from the network",
+            Self::Attributes => "permissions and times of this user's files can be changed",
+            Self::Names => "names of listed hosts are not resolved",
             Self::Hosts => "connections cannot be brokered: none can be made",
             Self::ProcessCount => "the number of processes is not limited",
         })

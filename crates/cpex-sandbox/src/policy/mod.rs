@@ -7,6 +7,7 @@ mod read;
 use std::path::PathBuf;
 
 pub use self::limits::{Bytes, Limits};
+pub(crate) use self::network::LOCALHOST;
 pub use self::network::{Endpoint, Host, Network};
 
 /// Where a policy starts from.

@@ -19,6 +19,20 @@ pub enum Network {
     All,
 }
 
+impl Network {
+    /// Names of listed hosts, but for `localhost`, which everyone knows.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let endpoints = if let Self::Hosts(endpoints) = self { endpoints.as_slice() } else { &[] };
+        endpoints.iter().filter_map(|endpoint| match &endpoint.host {
+            Host::Name(name) if name != LOCALHOST => Some(name.as_str()),
+            _ => None,
+        })
+    }
+}
+
+/// The name that stands for loopback addresses everywhere.
+pub(crate) const LOCALHOST: &str = "localhost";
+
 /// A host and a port that may be connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
