@@ -12,6 +12,10 @@ pub(super) const THREADS: u64 = 128;
 /// its pages would fill the memory.
 const ADDRESS_SPACE: u64 = 64 << 30;
 
+/// The stack of a thread, unless the program says otherwise. All of it counts as memory from the start: with the usual 8 MiB,
+/// 64 threads would take 512 MiB.
+const STACK: u64 = 2 << 20;
+
 /// Processes and threads at one time.
 pub(super) fn tasks(limits: &Limits) -> Option<u64> {
     limits.processes.map(|processes| processes.saturating_add(THREADS))
@@ -23,6 +27,7 @@ pub(super) fn resources(limits: &Limits, support: &Support) -> Vec<(Resource, Rl
         (Resource::Core, Some(0)),
         (Resource::Data, limits.memory),
         (Resource::As, limits.memory.map(|memory| memory.saturating_add(ADDRESS_SPACE))),
+        (Resource::Stack, limits.memory.map(|_| STACK)),
         (Resource::Cpu, limits.cpu_seconds),
         (Resource::Fsize, limits.file_size),
         (Resource::Nofile, limits.open_files),
