@@ -24,7 +24,7 @@ impl Child {
     }
 
     /// Kills it and, where the kernel gives it a process namespace or a cgroup, all that it started; otherwise its process
-    /// group. Does nothing once it has ended.
+    /// group. Does nothing once it has ended, nor in a fork of the process that started it.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl Child {
         let mut status = self.status.clone();
         let ended = status.wait_for(Option::is_some).await.map(|status| *status);
         // The thread that holds the sender tells the status before it ends.
-        ended.ok().flatten().unwrap_or_default()
+        ended.ok().flatten().unwrap_or_else(unknown)
     }
 
     /// How it ended, if it has.
@@ -47,9 +47,19 @@ impl Child {
     }
 }
 
+/// The end of a program that nobody saw: a failure, status 255.
+pub(crate) fn unknown() -> ExitStatus {
+    #[cfg(unix)]
+    return std::os::unix::process::ExitStatusExt::from_raw(255 << 8);
+    #[cfg(windows)]
+    return std::os::windows::process::ExitStatusExt::from_raw(255);
+}
+
 impl Drop for Child {
     fn drop(&mut self) {
-        if self.status().is_none() && let Err(error) = self.kill() {
+        if self.status().is_none()
+            && let Err(error) = self.kill()
+        {
             tracing::warn!(id = self.id(), %error, "a child could not be killed");
         }
     }

@@ -51,7 +51,9 @@ impl Sandbox {
         if self.profile != Profile::None {
             command.env_clear();
         }
-        command.envs(crate::program::environment(self.profile, &self.env, &self.basis.scratch)).envs(program.env);
+        command
+            .envs(crate::program::environment(self.profile, &self.env, &self.basis.scratch))
+            .envs(program.env);
         let (started, start) = std::sync::mpsc::channel();
         let (ended, status) = watch::channel(None);
         // The same thread starts and watches, as on Linux.

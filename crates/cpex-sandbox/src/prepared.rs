@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{Basis, Child, Missing, Policy, Program, Profile, Refusal, Support, system};
+use crate::{Basis, Child, Missing, Policy, Profile, Program, Refusal, Support, system};
 
 /// A policy, made ready for this system: programs can be started in it, any number of times.
 #[derive(Debug)]

@@ -53,11 +53,18 @@ impl Support {
         }
         let namespaces = || self.namespaces_denied.clone().unwrap_or_else(|| "no namespaces".to_owned());
         if self.landlock == 0 && !self.seccomp && !self.process_namespace {
-            return vec![Missing { gap: Gap::Everything, why: format!("{} has nothing to contain it with", self.system) }];
+            return vec![Missing {
+                gap: Gap::Everything,
+                why: format!("{} has nothing to contain it with", self.system),
+            }];
         }
         let brokered = matches!(policy.network, Network::Loopback | Network::Hosts(_));
         let gaps = [
-            (Gap::Files, self.landlock < 3, format!("Landlock ABI {}, 3 is needed: Linux 6.2", self.landlock)),
+            (
+                Gap::Files,
+                self.landlock < 3,
+                format!("Landlock ABI {}, 3 is needed: Linux 6.2", self.landlock),
+            ),
             (Gap::SystemCalls, !self.seccomp, "no seccomp".to_owned()),
             (Gap::Processes, !self.process_namespace, namespaces()),
             (

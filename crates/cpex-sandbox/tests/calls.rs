@@ -52,7 +52,8 @@ print(errno.errorcode[ctypes.get_errno()])"
 
 #[test]
 fn what_is_not_listed_does_not_exist() {
-    let script = FORBIDDEN.map(|(name, number)| answers(number) + &format!("\nprint({name:?}, ctypes.get_errno())"));
+    let script =
+        FORBIDDEN.map(|(name, number)| answers(number) + &format!("\nprint({name:?}, ctypes.get_errno())"));
     let script = script.join("\n");
     let world = world::World::new(world::User::Myself);
     let free = world.run(r#""none""#, &script);
@@ -60,7 +61,11 @@ fn what_is_not_listed_does_not_exist() {
         let contained = world.run(policy, &script);
         for (name, _) in FORBIDDEN {
             let missing = format!("{name} 38");
-            assert!(contained.said.lines().any(|line| line == missing), "{name} is there: {}", contained.said);
+            assert!(
+                contained.said.lines().any(|line| line == missing),
+                "{name} is there: {}",
+                contained.said
+            );
             // Modules and a few others are no part of every kernel.
             if free.said.lines().any(|line| line == missing) {
                 eprintln!("{name} cannot be tested: this kernel does not have it");

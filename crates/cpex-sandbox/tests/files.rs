@@ -41,7 +41,10 @@ finally:
 print('done')
 ";
     keeps_from(detour, &BOTH);
-    keeps_from("import os; os.link(os.environ['WORLD'] + '/secret.txt', 'link'); os.remove('link'); print('done')", &BOTH);
+    keeps_from(
+        "import os; os.link(os.environ['WORLD'] + '/secret.txt', 'link'); os.remove('link'); print('done')",
+        &BOTH,
+    );
 }
 
 #[test]
@@ -55,7 +58,10 @@ fn reads_no_passwords_even_as_root() {
 
 #[test]
 fn reads_nothing_of_the_hosts_process() {
-    keeps_from("import os; open('/proc/' + os.environ['HOST'] + '/environ', 'rb').read(); print('done')", &BOTH);
+    keeps_from(
+        "import os; open('/proc/' + os.environ['HOST'] + '/environ', 'rb').read(); print('done')",
+        &BOTH,
+    );
     keeps_from("import os; open('/proc/' + os.environ['HOST'] + '/maps', 'rb').read(); print('done')", &BOTH);
     keeps_from("import os; open('/proc/' + os.environ['HOST'] + '/mem', 'rb').close(); print('done')", &BOTH);
     // The test's folder is only in the variables that the host gives; the others are its own.
@@ -80,7 +86,8 @@ fn changes_no_other_file() {
         "os.symlink(code, code + '.l'); os.remove(code + '.l')",
         "os.mkfifo(code + '.f'); os.remove(code + '.f')",
     ] {
-        let script = format!("import os; code = os.environ['WORLD'] + '/package/code.py'; {act}; print('done')");
+        let script =
+            format!("import os; code = os.environ['WORLD'] + '/package/code.py'; {act}; print('done')");
         keeps_from(&script, &BOTH);
     }
 }
@@ -91,7 +98,10 @@ fn what_is_listed_is_open() {
     lets(read, &[r#"{"read": ["secret.txt"]}"#, r#"{"profile": "strict", "write": ["."]}"#]);
     let write = "import os; open(os.environ['WORLD'] + '/package/new.py', 'w'); os.chmod(os.environ['WORLD'], 0o755); print('done')";
     lets(write, &[r#"{"write": ["."]}"#]);
-    keeps_from("import os; open(os.environ['WORLD'] + '/secret.txt', 'a'); print('done')", &[r#"{"read": ["secret.txt"]}"#]);
+    keeps_from(
+        "import os; open(os.environ['WORLD'] + '/secret.txt', 'a'); print('done')",
+        &[r#"{"read": ["secret.txt"]}"#],
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a contained program can connect to: what is listed, through its host, and nothing else.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod world;
 
@@ -79,7 +80,10 @@ assert peer.recv(5) == b'hello'
 print('done')"
     );
     keeps_from(&fast, &everywhere());
-    let message = fast.replace("peer.sendto(b'?', socket.MSG_FASTOPEN, (", "peer.sendmsg([b'?'], [], socket.MSG_FASTOPEN, (");
+    let message = fast.replace(
+        "peer.sendto(b'?', socket.MSG_FASTOPEN, (",
+        "peer.sendmsg([b'?'], [], socket.MSG_FASTOPEN, (",
+    );
     keeps_from(&message, &everywhere());
 }
 
@@ -127,7 +131,10 @@ one.sendto(b'?', 'datagrams')
 print('done')";
         world.keeps_from(stray, &policies);
     }
-    keeps_from("import socket; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0); print('done')", &everywhere());
+    keeps_from(
+        "import socket; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0); print('done')",
+        &everywhere(),
+    );
     if users().contains(&User::Unprivileged) {
         let raw = "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP); print('done')";
         let mut policies = everywhere();
@@ -136,6 +143,19 @@ print('done')";
         let packet = "import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW); print('done')";
         World::new(User::Myself).keeps_from(packet, &policies);
     }
+}
+
+/// Its sockets are of the host's network, but do not show it.
+#[test]
+fn learns_nothing_of_the_network() {
+    // SIOCGIFADDR of the loopback interface
+    let ask = "
+import fcntl, socket, struct
+fcntl.ioctl(socket.socket(), 0x8915, struct.pack('256s', b'lo'))
+print('done')";
+    keeps_from(ask, &everywhere());
+    keeps_from("open('/proc/net/tcp').read(); print('done')", &everywhere());
+    lets("import socket; socket.socket(); print('done')", &BROKERED);
 }
 
 #[test]

@@ -61,7 +61,10 @@ fn what_is_wrong_says_what_would_be_right() {
         (json!({"memory": "99999999999GiB"}), "is no size"),
         (json!({"cpu_seconds": 0.5}), "a whole number or `unlimited`"),
         (json!({"open_files": 3}), "`open_files` is 3"),
-        (json!({"profile": "none", "memory": "1GiB"}), "profile `none` contains nothing and takes no other key"),
+        (
+            json!({"profile": "none", "memory": "1GiB"}),
+            "profile `none` contains nothing and takes no other key",
+        ),
     ] {
         let error = read(value.clone()).unwrap_err();
         assert!(error.contains(says), "{value}: {error}");

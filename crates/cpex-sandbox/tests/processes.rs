@@ -1,11 +1,13 @@
 //! What a contained program can do to other processes: nothing, nor outlive its host.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod world;
 
 use std::io;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use world::{BOTH, User, World, keeps_from, lets, users};
 
@@ -70,8 +72,14 @@ finally:
         "import subprocess; subprocess.run(['/bin/true'], check=True); print('done')",
         &[r#""default""#, r#"{"profile": "strict", "processes": 1}"#],
     );
-    keeps_from("import os; os.fork() or os._exit(0); os.wait(); print('done')", &[r#""strict""#, r#"{"processes": 0}"#]);
-    keeps_from("import os; os.posix_spawn('/bin/true', ['true'], {}); os.wait(); print('done')", &[r#""strict""#]);
+    keeps_from(
+        "import os; os.fork() or os._exit(0); os.wait(); print('done')",
+        &[r#""strict""#, r#"{"processes": 0}"#],
+    );
+    keeps_from(
+        "import os; os.posix_spawn('/bin/true', ['true'], {}); os.wait(); print('done')",
+        &[r#""strict""#],
+    );
 }
 
 #[test]
@@ -128,7 +136,9 @@ print('done')",
         root.keeps_from("import os; os.chroot('.'); print('done')", &BOTH);
         root.keeps_from("import os; os.setuid(1000); print('done')", &BOTH);
         root.keeps_from("import os; os.chown('.', 1000, 1000); os.chown('.', 0, 0); print('done')", &BOTH);
-        let mount = format!("{LIBC}\nassert libc.mount(b'none', b'.', b'tmpfs', 0, None) == 0\nlibc.umount(b'.')\nprint('done')");
+        let mount = format!(
+            "{LIBC}\nassert libc.mount(b'none', b'.', b'tmpfs', 0, None) == 0\nlibc.umount(b'.')\nprint('done')"
+        );
         root.keeps_from(&mount, &BOTH);
     }
 }
@@ -171,7 +181,7 @@ if os.fork() == 0:
 /// Whether a process of the program still has the file that its first one locked.
 fn lives(world: &World) -> bool {
     let file = std::fs::File::open(world.path().join("scratch/alive")).unwrap();
-    file.try_lock().is_err()
+    flock(&file, FlockOperation::NonBlockingLockExclusive).is_err()
 }
 
 fn within(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
@@ -247,7 +257,8 @@ time.sleep(600)
 fn end_all(world: &World) {
     let held = world.path().join("scratch/alive");
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw)
+        else {
             continue;
         };
         let files = std::fs::read_dir(entry.path().join("fd")).into_iter().flatten().flatten();

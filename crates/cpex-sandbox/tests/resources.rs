@@ -34,7 +34,10 @@ libc.shmctl(segment, 0, None)
 print('done')";
     keeps_from(system_five, &SMALL);
     // Tables of pages that are only read.
-    keeps_from("import mmap; mmap.mmap(-1, 1 << 40, mmap.MAP_PRIVATE, mmap.PROT_READ); print('done')", &SMALL);
+    keeps_from(
+        "import mmap; mmap.mmap(-1, 1 << 40, mmap.MAP_PRIVATE, mmap.PROT_READ); print('done')",
+        &SMALL,
+    );
 }
 
 #[test]

@@ -58,7 +58,8 @@ impl Broker {
         // SAFETY: a structure of numbers, for which zero is a value; the kernel demands zeros.
         let mut call: libc::seccomp_notif = unsafe { std::mem::zeroed() };
         // SAFETY: the request is answered with a structure of this type.
-        match unsafe { libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut call) } {
+        match unsafe { libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut call) }
+        {
             0 => Ok(call),
             _ => Err(io::Error::last_os_error()),
         }
@@ -87,7 +88,9 @@ impl Broker {
             newfd_flags: if kind & libc::SOCK_CLOEXEC == 0 { 0 } else { libc::O_CLOEXEC.cast_unsigned() },
         };
         // SAFETY: the request reads a structure of this type; the descriptor in it is open.
-        match unsafe { libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const gift) } {
+        match unsafe {
+            libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw const gift)
+        } {
             -1 => Err(super::child::last()),
             _ => Ok(()),
         }
@@ -126,7 +129,9 @@ impl Broker {
         let error = answer.err().map_or(0, |errno| -errno.raw_os_error());
         let response = libc::seccomp_notif_resp { id: call.id, val: 0, error, flags: 0 };
         // SAFETY: the request reads a structure of this type. It fails if the thread is gone, which ends the matter.
-        unsafe { libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response) };
+        unsafe {
+            libc::ioctl(self.listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw const response)
+        };
     }
 }
 
@@ -137,7 +142,8 @@ fn read_address(thread: u32, address: u64, length: u64) -> Result<SocketAddr, Er
     let local = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: length };
     let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: length };
     // SAFETY: the kernel writes at most `length` bytes to `bytes`; the other address is only looked up in the child.
-    let read = unsafe { libc::process_vm_readv(thread.cast_signed(), &raw const local, 1, &raw const remote, 1, 0) };
+    let read =
+        unsafe { libc::process_vm_readv(thread.cast_signed(), &raw const local, 1, &raw const remote, 1, 0) };
     let read = usize::try_from(read).map_err(|_| super::child::last())?;
     parse_address(&bytes[..read.min(bytes.len())]).ok_or(Errno::ACCESS)
 }

@@ -86,9 +86,7 @@ impl Plan<'_> {
     /// Carries it out; comes back only by ending the process.
     pub(super) fn run(&self, link: &Link) -> ! {
         let parent = link.child();
-        let (step, errno) = match self.carry_out(parent) {
-            Err(failure) => failure,
-        };
+        let Err((step, errno)) = self.carry_out(parent);
         parent.fail(step, errno);
         exit(127)
     }
@@ -186,7 +184,8 @@ fn reset_signals() -> Result<(), Errno> {
 
 /// The file is that of the caller's process namespace, wherever it is mounted.
 fn limit_process_ids(limit: &[u8]) -> Result<(), Errno> {
-    let file = rustix::fs::open(c"/proc/sys/kernel/pid_max", rustix::fs::OFlags::WRONLY, rustix::fs::Mode::empty())?;
+    let file =
+        rustix::fs::open(c"/proc/sys/kernel/pid_max", rustix::fs::OFlags::WRONLY, rustix::fs::Mode::empty())?;
     rustix::io::write(&file, limit)?;
     Ok(())
 }
@@ -194,7 +193,8 @@ fn limit_process_ids(limit: &[u8]) -> Result<(), Errno> {
 /// Also what the host opened without care.
 fn close_on_exec() -> Result<(), Errno> {
     // SAFETY: marks descriptors, closes none.
-    let failed = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    let failed =
+        unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if failed == 0 { Ok(()) } else { Err(last()) }
 }
 

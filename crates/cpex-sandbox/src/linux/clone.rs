@@ -49,7 +49,8 @@ pub(super) unsafe fn clone(namespaces: Namespaces) -> io::Result<Side> {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Side::Child),
         pid => {
-            let child = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(io::Error::last_os_error)?;
+            let child =
+                i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(io::Error::last_os_error)?;
             // SAFETY: CLONE_PIDFD made this descriptor, and nobody else knows it.
             Ok(Side::Parent { child, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })
         }

@@ -5,8 +5,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, PathFdError, Ruleset,
-    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, PathFdError,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
 
 use crate::{Basis, Network, Policy, Refusal};
@@ -75,10 +75,15 @@ impl Paths {
             paths.readable.push(opened(&basis.root.join(path), || format!("read[{index}]"))?);
         }
         let scratch = std::iter::once(("scratch".to_owned(), basis.scratch.clone()));
-        let listed = policy.write.iter().enumerate().map(|(index, path)| (format!("write[{index}]"), basis.root.join(path)));
+        let listed = policy
+            .write
+            .iter()
+            .enumerate()
+            .map(|(index, path)| (format!("write[{index}]"), basis.root.join(path)));
         for (key, path) in scratch.chain(listed) {
             paths.writable.push(opened(&path, || key.clone())?);
-            let path = path.canonicalize().map_err(|source| Refusal::Path { key, path: path.clone(), source })?;
+            let path =
+                path.canonicalize().map_err(|source| Refusal::Path { key, path: path.clone(), source })?;
             paths.written.push(path);
         }
         Ok(paths)
@@ -99,7 +104,8 @@ impl Paths {
             handled = handled.handle_access(AccessNet::from_all(TESTED))?;
         }
         let reading = AccessFs::from_read(TESTED);
-        let writing = AccessFs::from_all(TESTED) & !(AccessFs::MakeBlock | AccessFs::MakeChar | AccessFs::IoctlDev);
+        let writing =
+            AccessFs::from_all(TESTED) & !(AccessFs::MakeBlock | AccessFs::MakeChar | AccessFs::IoctlDev);
         let resolver: &[&str] = if *network == Network::All { &RESOLVER } else { &[] };
         let mut ruleset = handled.create()?;
         for path in SYSTEM.iter().chain(resolver).map(Path::new).chain(hosts) {
@@ -123,9 +129,14 @@ impl Paths {
     }
 }
 
-fn allow(ruleset: RulesetCreated, path: PathFd, access: BitFlags<AccessFs>) -> Result<RulesetCreated, RulesetError> {
+fn allow(
+    ruleset: RulesetCreated,
+    path: PathFd,
+    access: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, RulesetError> {
     // Rights to a folder's entries make no sense for a file, and the kernel refuses them.
-    let folder = rustix::fs::fstat(&path).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir());
+    let folder =
+        rustix::fs::fstat(&path).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir());
     let access = if folder { access } else { access & AccessFs::from_file(TESTED) };
     ruleset.add_rule(PathBeneath::new(path, access))
 }

@@ -7,8 +7,8 @@ use std::os::fd::RawFd;
 
 use rustix::io::Errno;
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen as Width, SeccompCmpOp as Op, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch,
+    BpfProgram, SeccompAction, SeccompCmpArgLen as Width, SeccompCmpOp as Op, SeccompCondition,
+    SeccompFilter, SeccompRule, TargetArch,
 };
 
 use super::calls::ALLOWED;
@@ -73,9 +73,8 @@ fn install(program: &BpfProgram, flags: libc::c_ulong) -> Result<RawFd, Errno> {
         filter: program.as_ptr().cast_mut().cast(),
     };
     // SAFETY: the statements are laid out as the kernel's, and it only reads them.
-    let result = unsafe {
-        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
     RawFd::try_from(result).ok().filter(|&result| result >= 0).ok_or_else(last)
 }
 
@@ -108,7 +107,10 @@ fn refusing(wanted: Wanted<'_>, arch: TargetArch) -> Result<BpfProgram, seccompi
         rules.insert(call, vec![]);
     }
     for (call, conditions) in refused_arguments(wanted) {
-        rules.entry(call).or_default().push(SeccompRule::new(conditions.into_iter().collect::<Result<_, _>>()?)?);
+        rules
+            .entry(call)
+            .or_default()
+            .push(SeccompRule::new(conditions.into_iter().collect::<Result<_, _>>()?)?);
     }
     SeccompFilter::new(rules, SeccompAction::Allow, errno(libc::EPERM), arch)?.try_into()
 }
@@ -133,7 +135,8 @@ type Condition = Result<SeccompCondition, seccompiler::BackendError>;
 
 /// Calls that are refused if all conditions of one of their rows are true.
 fn refused_arguments(wanted: Wanted<'_>) -> Vec<(i64, Vec<Condition>)> {
-    let mut rows: Vec<(i64, Vec<Condition>)> = NEW_NAMESPACES.map(|flag| (libc::SYS_clone, vec![has(0, flag)])).into();
+    let mut rows: Vec<(i64, Vec<Condition>)> =
+        NEW_NAMESPACES.map(|flag| (libc::SYS_clone, vec![has(0, flag)])).into();
     if wanted.alone {
         rows.push((libc::SYS_clone, vec![lacks(0, libc::CLONE_THREAD)]));
     }
@@ -162,6 +165,9 @@ fn refused_arguments(wanted: Wanted<'_>) -> Vec<(i64, Vec<Condition>)> {
         Network::None => {}
     }
     if *wanted.network != Network::All {
+        // Sockets are of the host's network, and would tell about it.
+        let (first, last) = INTERFACES;
+        rows.push((libc::SYS_ioctl, vec![compare(1, Op::Ge, first), compare(1, Op::Le, last)]));
         // Nothing is sent to an address but over a connection.
         let addressed = SeccompCondition::new(4, Width::Qword, Op::Ne, 0);
         rows.push((libc::SYS_sendto, vec![addressed]));
@@ -191,6 +197,9 @@ const SOCKET_TYPE: libc::c_int = 0xf;
 // Requests are as wide as the kernel compares them; libc's are signed on some systems.
 const TIOCSTI: libc::c_int = 0x5412;
 const TIOCLINUX: libc::c_int = 0x541c;
+
+/// Requests about routes, interfaces and their addresses.
+const INTERFACES: (libc::c_int, libc::c_int) = (0x890b, 0x89ff);
 
 fn errno(number: libc::c_int) -> SeccompAction {
     SeccompAction::Errno(number.unsigned_abs())

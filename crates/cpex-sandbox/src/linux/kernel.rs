@@ -94,7 +94,11 @@ fn trial(namespaces: Namespaces, own_pid_max: bool) -> std::io::Result<Tried> {
     // SAFETY: the child calls nothing but `child::trial`, which makes system calls and exits.
     let side = unsafe { clone(namespaces) }?;
     let (process, pidfd) = match side {
-        Side::Child => child::trial(&link, namespaces.has(Namespaces::MOUNT), own_pid_max && namespaces.has(Namespaces::PROCESS)),
+        Side::Child => child::trial(
+            &link,
+            namespaces.has(Namespaces::MOUNT),
+            own_pid_max && namespaces.has(Namespaces::PROCESS),
+        ),
         Side::Parent { child, pidfd } => (child, pidfd),
     };
     drop(blocked);

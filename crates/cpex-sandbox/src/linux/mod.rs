@@ -79,18 +79,25 @@ impl Sandbox {
         let system = |error: io::Error| Refusal::System(error.to_string());
         parts.namespaces = namespaces(policy, support);
         parts.allowed = Allowed::new(&policy.network).filter(|_| support.broker).map(Arc::new);
-        let hosts = parts.allowed.as_ref().map_or(Ok(None), |allowed| allowed.hosts_file()).map_err(system)?;
+        let hosts =
+            parts.allowed.as_ref().map_or(Ok(None), |allowed| allowed.hosts_file()).map_err(system)?;
         if support.mount_namespace {
-            parts.mounts = Some(Mounts::new(&paths.written, hosts.as_ref().map(NamedTempFile::path)).map_err(system)?);
+            parts.mounts =
+                Some(Mounts::new(&paths.written, hosts.as_ref().map(NamedTempFile::path)).map_err(system)?);
         }
         parts.process_ids = limits::process_ids(&policy.limits, support);
         parts.limits = limits::resources(&policy.limits, support);
         parts.rules = paths.rules(&policy.network, hosts.as_ref().map(NamedTempFile::path))?;
         if support.seccomp {
             // Without a broker, nothing is brokered: there is no connection at all.
-            let network = if parts.allowed.is_none() && policy.network != Network::All { &Network::None } else { &policy.network };
+            let network = if parts.allowed.is_none() && policy.network != Network::All {
+                &Network::None
+            } else {
+                &policy.network
+            };
             let alone = policy.limits.processes == Some(0);
-            parts.filters = Some(Filters::new(Wanted { network, alone, counted: policy.limits.memory.is_some() })?);
+            parts.filters =
+                Some(Filters::new(Wanted { network, alone, counted: policy.limits.memory.is_some() })?);
         }
         parts._hosts = hosts;
         Ok(Self(Arc::new(parts)))
@@ -118,7 +125,8 @@ impl Sandbox {
         let parts = &*self.0;
         let folder = text(program.folder.as_ref().unwrap_or(&parts.scratch))?;
         let path = text(&program.path)?;
-        let args = std::iter::once(program.path.as_os_str()).chain(program.args.iter().map(OsString::as_os_str));
+        let args =
+            std::iter::once(program.path.as_os_str()).chain(program.args.iter().map(OsString::as_os_str));
         let args = Pointers::new(args.map(text).collect::<Result<_, _>>()?);
         let env = Pointers::new(self.environment(&program.env)?);
         let [stdin, stdout, stderr] = program.streams;

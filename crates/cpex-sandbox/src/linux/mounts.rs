@@ -83,5 +83,9 @@ fn set_attributes(path: &CStr, set: u64, clear: u64) -> Result<(), Errno> {
             size_of::<Attributes>(),
         )
     };
-    if failed == 0 { Ok(()) } else { Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL)) }
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL))
+    }
 }

@@ -61,13 +61,14 @@ impl Allowed {
             let (four, six) = stand_ins(number);
             address == four || address == six
         });
-        let listed = endpoints.iter().filter(|endpoint| endpoint.port == wanted.port()).any(|endpoint| {
-            match (&endpoint.host, stood_for) {
-                (Host::Name(name), Some((_, stood_for))) => name == stood_for,
-                (Host::Name(name), None) => name == LOCALHOST && address.is_loopback(),
-                (Host::Address(listed), _) => listed.to_canonical() == address,
-            }
-        });
+        let listed =
+            endpoints.iter().filter(|endpoint| endpoint.port == wanted.port()).any(|endpoint| {
+                match (&endpoint.host, stood_for) {
+                    (Host::Name(name), Some((_, stood_for))) => name == stood_for,
+                    (Host::Name(name), None) => name == LOCALHOST && address.is_loopback(),
+                    (Host::Address(listed), _) => listed.to_canonical() == address,
+                }
+            });
         match (listed, stood_for) {
             (false, _) => Err(Errno::ACCESS),
             (true, None) => Ok(vec![wanted]),
@@ -84,7 +85,9 @@ fn resolve(name: &str, wanted: SocketAddr) -> Result<Vec<SocketAddr>, Errno> {
     })?;
     let mapped = wanted.is_ipv6() && wanted.ip().to_canonical().is_ipv4();
     let fits = found.filter_map(|address| match (address.ip(), wanted.ip()) {
-        (IpAddr::V4(four), IpAddr::V6(_)) if mapped => Some(SocketAddr::new(four.to_ipv6_mapped().into(), address.port())),
+        (IpAddr::V4(four), IpAddr::V6(_)) if mapped => {
+            Some(SocketAddr::new(four.to_ipv6_mapped().into(), address.port()))
+        }
         (IpAddr::V4(_), IpAddr::V4(_)) => Some(address),
         (IpAddr::V6(_), IpAddr::V6(_)) if !mapped => Some(address),
         _ => None,

@@ -8,9 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, pidfd_send_signal, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, pidfd_send_signal, waitid,
+};
 
 use super::broker::Broker;
+use crate::child::unknown;
 
 /// A process, until it is reaped and after.
 #[derive(Clone, Debug)]
@@ -20,13 +23,15 @@ pub(crate) struct Handle(Arc<Process>);
 struct Process {
     pid: Pid,
     pidfd: OwnedFd,
+    /// The process that started it. A fork of that one has a copy of this, and no say.
+    host: u32,
     /// Once it is, its number may be another's.
     reaped: Mutex<bool>,
 }
 
 impl Handle {
     pub(super) fn new(pid: Pid, pidfd: OwnedFd) -> Self {
-        Self(Arc::new(Process { pid, pidfd, reaped: Mutex::new(false) }))
+        Self(Arc::new(Process { pid, pidfd, host: std::process::id(), reaped: Mutex::new(false) }))
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -35,6 +40,9 @@ impl Handle {
 
     /// The process, all of its namespace with it, and what is left of its group where it has none.
     pub(crate) fn kill(&self) -> io::Result<()> {
+        if self.0.host != std::process::id() {
+            return Ok(());
+        }
         let reaped = self.0.reaped.lock().unwrap_or_else(PoisonError::into_inner);
         if *reaped {
             return Ok(());
@@ -56,7 +64,9 @@ impl Handle {
         let mut broker = broker.map(Arc::new);
         loop {
             let mut files = vec![PollFd::new(&self.0.pidfd, PollFlags::IN)];
-            files.extend(broker.as_ref().map(|broker| PollFd::from_borrowed_fd(broker.listener(), PollFlags::IN)));
+            files.extend(
+                broker.as_ref().map(|broker| PollFd::from_borrowed_fd(broker.listener(), PollFlags::IN)),
+            );
             match poll(&mut files, None) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(errno) => {
@@ -80,25 +90,22 @@ impl Handle {
     pub(super) fn reap(&self) -> ExitStatus {
         let wait = || waitid(WaitId::PidFd(self.0.pidfd.as_fd()), WaitIdOptions::EXITED);
         // It has ended, or is about to: without the lock, or nobody could kill it.
-        let ready = || waitid(WaitId::PidFd(self.0.pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        let ready =
+            || waitid(WaitId::PidFd(self.0.pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         let _ = rustix::io::retry_on_intr(ready);
         let mut reaped = self.0.reaped.lock().unwrap_or_else(PoisonError::into_inner);
         self.kill_group();
         let status = rustix::io::retry_on_intr(wait).ok().flatten();
         *reaped = true;
         // A host that ignores SIGCHLD lets the kernel reap, and nobody knows how it ended.
-        status.map_or(ExitStatus::from_raw(UNKNOWN), |status| exit_status(&status))
+        status.as_ref().and_then(exit_status).unwrap_or_else(unknown)
     }
 }
 
-/// Exit status 255.
-const UNKNOWN: i32 = 0xff00;
-
-fn exit_status(status: &WaitIdStatus) -> ExitStatus {
+fn exit_status(status: &WaitIdStatus) -> Option<ExitStatus> {
     let raw = match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => (code & 0xff) << 8,
-        (None, Some(signal)) => signal | if status.dumped() { 0x80 } else { 0 },
-        (None, None) => UNKNOWN,
+        (None, signal) => signal? | if status.dumped() { 0x80 } else { 0 },
     };
-    ExitStatus::from_raw(raw)
+    Some(ExitStatus::from_raw(raw))
 }

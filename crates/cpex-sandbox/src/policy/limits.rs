@@ -79,7 +79,7 @@ impl FromStr for Bytes {
 impl fmt::Display for Bytes {
     /// In the largest unit of 1,024 that divides it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fits = UNITS[..3].iter().rev().find(|&&(_, unit)| self.0 > 0 && self.0 % unit == 0);
+        let fits = UNITS[..3].iter().rev().find(|&&(_, unit)| self.0 > 0 && self.0.is_multiple_of(unit));
         match fits {
             Some((name, unit)) => write!(f, "{} {name}", self.0 / unit),
             None => write!(f, "{} B", self.0),

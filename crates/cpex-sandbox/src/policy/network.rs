@@ -55,9 +55,12 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |why: &str| format!("`{text}` {why}: write `host:port`, as `api.example.com:443` or `[::1]:8080`");
+        let wrong = |why: &str| {
+            format!("`{text}` {why}: write `host:port`, as `api.example.com:443` or `[::1]:8080`")
+        };
         let (host, port) = text.rsplit_once(':').ok_or_else(|| wrong("has no port"))?;
-        let port = port.parse::<u16>().ok().filter(|&port| port > 0).ok_or_else(|| wrong("has no valid port"))?;
+        let port =
+            port.parse::<u16>().ok().filter(|&port| port > 0).ok_or_else(|| wrong("has no valid port"))?;
         let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host = match bracketed {
             Some(inner) => Host::Address(inner.parse::<IpAddr>().map_err(|_| wrong("has no valid address"))?),

@@ -55,7 +55,10 @@ impl Mapping {
     fn policy(self) -> Result<Policy, String> {
         let mut policy = Policy::of(self.profile);
         if self.profile == Profile::None && !self.is_bare() {
-            return Err("profile `none` contains nothing and takes no other key: start from `default` or `strict`".into());
+            return Err(
+                "profile `none` contains nothing and takes no other key: start from `default` or `strict`"
+                    .into(),
+            );
         }
         let limits = &mut policy.limits;
         limits.memory = said(self.memory.map(Limit::bytes), limits.memory, "memory", 16 << 20)?;
@@ -84,10 +87,17 @@ impl Mapping {
 }
 
 /// A limit as it was said, or the profile's; `least` is what a program can start with.
-fn said(said: Option<Option<u64>>, profile: Option<u64>, key: &str, least: u64) -> Result<Option<u64>, String> {
+fn said(
+    said: Option<Option<u64>>,
+    profile: Option<u64>,
+    key: &str,
+    least: u64,
+) -> Result<Option<u64>, String> {
     match said {
         None => Ok(profile),
-        Some(Some(limit)) if limit < least => Err(format!("`{key}` is {limit}: nothing runs with less than {least}")),
+        Some(Some(limit)) if limit < least => {
+            Err(format!("`{key}` is {limit}: nothing runs with less than {least}"))
+        }
         Some(limit) => Ok(limit),
     }
 }
@@ -129,7 +139,9 @@ impl<'de> Deserialize<'de> for Variable {
         let name = String::deserialize(deserializer)?;
         // The text may be a secret that was meant as a value: it is not shown.
         if name.is_empty() || name.contains(['=', '\0']) {
-            return Err(D::Error::custom("not the name of a variable: write its name only; the value comes from the host"));
+            return Err(D::Error::custom(
+                "not the name of a variable: write its name only; the value comes from the host",
+            ));
         }
         Ok(Self(name))
     }

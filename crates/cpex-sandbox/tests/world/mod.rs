@@ -1,6 +1,7 @@
 //! Hosts, of this user and of one without privileges, that run Python programs, contained and not.
 //!
 //! A host is this test program again, as another process and perhaps another user, told by a variable what to run.
+#![allow(clippy::unwrap_used, reason = "what is no test here is called by tests")]
 #![allow(dead_code, reason = "each test program uses some of it")]
 
 use std::io::Read;
@@ -31,7 +32,10 @@ pub(crate) fn users() -> Vec<User> {
     if !rustix::process::geteuid().is_root() {
         return vec![User::Myself];
     }
-    assert!(Path::new("/usr/bin/python3").exists(), "a Python that everyone may run is needed to test as another user");
+    assert!(
+        Path::new("/usr/bin/python3").exists(),
+        "a Python that everyone may run is needed to test as another user"
+    );
     vec![User::Myself, User::Unprivileged]
 }
 
@@ -104,7 +108,10 @@ impl World {
         };
         let own = self.path().join("host");
         let mut command = Command::new(if own.exists() { own } else { std::env::current_exe().unwrap() });
-        command.args(["--exact", "world::host", "--nocapture"]).stdout(Stdio::null()).stderr(Stdio::inherit());
+        command
+            .args(["--exact", "world::host", "--nocapture"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit());
         if self.user == User::Unprivileged {
             command.uid(NOBODY).gid(NOBODY);
         }
@@ -199,7 +206,9 @@ impl Python {
     }
 
     fn ask(name: &str) -> Self {
-        let asked = Command::new(name).args(["-c", "import sys; print(sys.executable); print(sys.base_prefix)"]).output();
+        let asked = Command::new(name)
+            .args(["-c", "import sys; print(sys.executable); print(sys.base_prefix)"])
+            .output();
         let text = String::from_utf8(asked.expect("python3 is there").stdout).unwrap();
         let mut lines = text.lines().map(PathBuf::from);
         Self { program: lines.next().unwrap().canonicalize().unwrap(), prefix: lines.next().unwrap() }
