@@ -2,6 +2,7 @@
 
 use std::io;
 use std::process::ExitStatus;
+use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 
@@ -15,6 +16,7 @@ use crate::system::Handle;
 pub struct Child {
     pub(crate) handle: Handle,
     pub(crate) status: watch::Receiver<Option<ExitStatus>>,
+    pub(crate) thread: Option<JoinHandle<()>>,
 }
 
 impl Child {
@@ -39,6 +41,20 @@ impl Child {
         let ended = status.wait_for(Option::is_some).await.map(|status| *status);
         // The thread that holds the sender tells the status before it ends.
         ended.ok().flatten().unwrap_or_else(unknown)
+    }
+
+    /// Kills it, and says how it ended: killed, or by itself before. Blocks until it has, which killed processes do at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Child::kill`].
+    pub fn end(mut self) -> io::Result<ExitStatus> {
+        self.kill()?;
+        if let Some(thread) = self.thread.take() {
+            // It panicked, or the status is there.
+            let _ = thread.join();
+        }
+        Ok(self.status().unwrap_or_else(unknown))
     }
 
     /// How it ended, if it has.

@@ -57,7 +57,7 @@ impl Sandbox {
         let (started, start) = std::sync::mpsc::channel();
         let (ended, status) = watch::channel(None);
         // The same thread starts and watches, as on Linux.
-        std::thread::Builder::new().name("cpex-sandbox".into()).spawn(move || {
+        let thread = std::thread::Builder::new().name("cpex-sandbox".into()).spawn(move || {
             let child = match SharedChild::spawn(&mut command) {
                 Ok(child) => Arc::new(child),
                 Err(error) => return drop(started.send(Err(error))),
@@ -70,7 +70,7 @@ impl Sandbox {
             }
         })?;
         let handle = start.recv().map_err(|_| io::Error::other("the thread of the child ended"))??;
-        Ok(Child { handle, status })
+        Ok(Child { handle, status, thread: Some(thread) })
     }
 }
 

@@ -52,9 +52,9 @@ fn is_killed_when_it_is_dropped_or_told_to() {
 
         let (_input, input) = UnixStream::pair().unwrap();
         let child = prepared.spawn(shell("read line").stdin(input)).unwrap();
-        child.kill().unwrap();
-        assert_eq!(wait(&child).signal(), Some(9));
-        assert!(!std::path::Path::new(&format!("/proc/{}", child.id())).exists(), "nothing of it is left");
+        let id = child.id();
+        assert_eq!(child.end().unwrap().signal(), Some(9));
+        assert!(!std::path::Path::new(&format!("/proc/{}", id)).exists(), "nothing of it is left");
     }
 }
 
@@ -89,7 +89,8 @@ fn has_the_environment_that_it_is_given() {
     for profile in PROFILES {
         let (_folder, prepared) = prepared(profile);
         let (mut ours, theirs) = UnixStream::pair().unwrap();
-        let program = Program::new("/usr/bin/env").env("GREETING", "hello").env("PATH", "/bin").stdout(theirs);
+        let program =
+            Program::new("/usr/bin/env").env("GREETING", "hello").env("PATH", "/bin").stdout(theirs);
         assert!(wait(&prepared.spawn(program).unwrap()).success());
         let mut said = String::new();
         ours.read_to_string(&mut said).unwrap();

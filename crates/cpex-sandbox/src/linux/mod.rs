@@ -108,16 +108,18 @@ impl Sandbox {
         let (started, start) = mpsc::sync_channel(1);
         let (ended, status) = channel::channel(None);
         let sandbox = self.clone();
-        std::thread::Builder::new().name("cpex-sandbox".into()).stack_size(256 << 10).spawn(move || {
-            let (handle, broker) = match sandbox.start(program) {
-                Ok(parts) => parts,
-                Err(error) => return drop(started.send(Err(error))),
-            };
-            drop(started.send(Ok(handle.clone())));
-            ended.send_replace(Some(handle.watch(broker)));
-        })?;
+        let thread = std::thread::Builder::new().name("cpex-sandbox".into()).stack_size(256 << 10).spawn(
+            move || {
+                let (handle, broker) = match sandbox.start(program) {
+                    Ok(parts) => parts,
+                    Err(error) => return drop(started.send(Err(error))),
+                };
+                drop(started.send(Ok(handle.clone())));
+                ended.send_replace(Some(handle.watch(broker)));
+            },
+        )?;
         let handle = start.recv().map_err(|_| io::Error::other("the thread of the program ended"))??;
-        Ok(Child { handle, status })
+        Ok(Child { handle, status, thread: Some(thread) })
     }
 
     /// Makes the child and accompanies it until it is the program.
