@@ -44,6 +44,7 @@ __all__ = [
     "only_grew",
     "payload_matches",
     "requirements_files",
+    "sandbox_support",
     "slip_of",
     "touch",
     "wrap_payload_for_isolation",
@@ -94,6 +95,9 @@ def load_config(
 
 def slip_of(word: str, candidates: list[str]) -> str | None:
     """Returns the candidate that a word differs from in two letters at most, unless it adds whole words to one."""
+
+def sandbox_support() -> str:
+    """Returns what this machine can contain a program with, as JSON."""
 
 def extension_slots() -> list[tuple[str, str, str | None, str | None]]:
     """Returns path, tier, and the capabilities to read and to write of each slot."""

@@ -36,6 +36,7 @@ mod remote;
 mod reply;
 mod report;
 mod result;
+mod sandbox;
 mod server;
 mod single;
 mod size;
@@ -76,6 +77,8 @@ mod _core {
     use crate::pending::complete;
     #[pymodule_export]
     use crate::policy::apply_policy;
+    #[pymodule_export]
+    use crate::sandbox::sandbox_support;
     #[pymodule_export]
     use crate::server::{PluginCall, PluginService};
 

@@ -20,6 +20,7 @@ from cpex.framework.settings import settings
 
 from ._bootstrap import bootstrap
 from ._check import check
+from ._doctor import doctor
 from ._inspect import inspect
 from ._json import JsonReport, private_stdout
 from ._load import load_config, open_manager, stand_ins
@@ -65,6 +66,7 @@ def callback(
 
 app.command()(bootstrap)
 app.command()(check)
+app.command()(doctor)
 app.command()(inspect)
 app.command()(plugin)
 app.command()(serve)

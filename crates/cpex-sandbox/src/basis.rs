@@ -1,0 +1,31 @@
+//! What a program needs to run.
+
+use std::path::PathBuf;
+
+/// What the program itself needs, whatever the policy says. The loader, the C library, certificates and time zones of the
+/// system are always readable.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Basis {
+    /// What relative paths of a policy are relative to; an absolute path.
+    pub root: PathBuf,
+    /// Files and folders that are read or executed: the interpreter, its libraries, an environment, code.
+    pub read: Vec<PathBuf>,
+    /// A folder of the child's own, which it may write to: its `HOME`, `TMPDIR` and, unless the program says otherwise, its
+    /// working folder. It must exist; who made it removes it.
+    pub scratch: PathBuf,
+}
+
+impl Basis {
+    /// A program that needs nothing but the system.
+    pub fn new(root: impl Into<PathBuf>, scratch: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), read: Vec::new(), scratch: scratch.into() }
+    }
+
+    /// Also reads this file, or this folder and all in it.
+    #[must_use]
+    pub fn read(mut self, path: impl Into<PathBuf>) -> Self {
+        self.read.push(path.into());
+        self
+    }
+}

@@ -1,0 +1,216 @@
+//! Hosts, of this user and of one without privileges, that run Python programs, contained and not.
+//!
+//! A host is this test program again, as another process and perhaps another user, told by a variable what to run.
+#![allow(clippy::unwrap_used, reason = "what is no test here is called by tests")]
+#![allow(dead_code, reason = "each test program uses some of it")]
+
+use std::io::Read;
+use std::os::unix::fs::chown;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
+
+use cpex_sandbox::{Basis, Child, Policy, Program};
+use serde::{Deserialize, Serialize};
+
+pub(crate) const BOTH: [&str; 2] = [r#""default""#, r#""strict""#];
+
+/// Who a host is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum User {
+    Myself,
+    /// Nobody, when the tests run as root.
+    Unprivileged,
+}
+
+const NOBODY: u32 = 65534;
+
+/// Everyone that the tests can be.
+pub(crate) fn users() -> Vec<User> {
+    if !rustix::process::geteuid().is_root() {
+        return vec![User::Myself];
+    }
+    assert!(
+        Path::new("/usr/bin/python3").exists(),
+        "a Python that everyone may run is needed to test as another user"
+    );
+    vec![User::Myself, User::Unprivileged]
+}
+
+/// A folder of the host: `scratch` for the program, `package` that it reads, `secret.txt` that it must not see.
+pub(crate) struct World {
+    folder: tempfile::TempDir,
+    user: User,
+}
+
+/// What a host is to run.
+#[derive(Debug, Serialize, Deserialize)]
+struct Job {
+    folder: PathBuf,
+    policy: serde_json::Value,
+    script: String,
+    python: Python,
+}
+
+/// What came of a program.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Came {
+    /// As the system encodes it.
+    status: i32,
+    /// On both streams.
+    pub(crate) said: String,
+}
+
+impl Came {
+    /// A script says `done` once it has done what it tries.
+    pub(crate) fn done(&self) -> bool {
+        self.said.lines().any(|line| line == "done")
+    }
+
+    pub(crate) fn status(&self) -> ExitStatus {
+        ExitStatus::from_raw(self.status)
+    }
+}
+
+const JOB: &str = "CPEX_SANDBOX_TEST_JOB";
+
+impl World {
+    pub(crate) fn new(user: User) -> Self {
+        let folder = tempfile::Builder::new().prefix("cpex-world-").tempdir().unwrap();
+        let path = folder.path();
+        for name in ["scratch", "package"] {
+            std::fs::create_dir(path.join(name)).unwrap();
+        }
+        std::fs::write(path.join("secret.txt"), "of the host").unwrap();
+        std::fs::write(path.join("package/code.py"), "trusted = True").unwrap();
+        if user == User::Unprivileged {
+            std::fs::copy(std::env::current_exe().unwrap(), path.join("host")).unwrap();
+            for name in ["", "scratch", "package", "secret.txt", "package/code.py"] {
+                chown(path.join(name), Some(NOBODY), Some(NOBODY)).unwrap();
+            }
+        }
+        Self { folder, user }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts a host that runs a script; what it came to is in `result.json`.
+    pub(crate) fn host(&self, policy: &str, script: &str) -> std::process::Child {
+        let job = Job {
+            folder: self.path().to_owned(),
+            policy: serde_json::from_str(policy).unwrap(),
+            script: script.to_owned(),
+            python: Python::of(self.user).clone(),
+        };
+        let own = self.path().join("host");
+        let mut command = Command::new(if own.exists() { own } else { std::env::current_exe().unwrap() });
+        command
+            .args(["--exact", "world::host", "--nocapture"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit());
+        if self.user == User::Unprivileged {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command.env(JOB, serde_json::to_string(&job).unwrap()).spawn().unwrap()
+    }
+
+    /// Runs a script until it ends.
+    pub(crate) fn run(&self, policy: &str, script: &str) -> Came {
+        let status = self.host(policy, script).wait().unwrap();
+        assert!(status.success(), "the host itself failed: {status}");
+        serde_json::from_str(&std::fs::read_to_string(self.path().join("result.json")).unwrap()).unwrap()
+    }
+
+    /// The script does what it tries without a sandbox, and does not in each of these.
+    #[track_caller]
+    pub(crate) fn keeps_from(&self, script: &str, policies: &[&str]) {
+        let free = self.run(r#""none""#, script);
+        assert!(free.done(), "{:?}: the control fails: {free:?}", self.user);
+        for policy in policies {
+            let contained = self.run(policy, script);
+            assert!(!contained.done(), "{:?}: {policy} does not keep it from that: {contained:?}", self.user);
+        }
+    }
+}
+
+/// For every user that the tests can be.
+#[track_caller]
+pub(crate) fn keeps_from(script: &str, policies: &[&str]) {
+    for user in users() {
+        World::new(user).keeps_from(script, policies);
+    }
+}
+
+/// For every user: contained like this, it does what it tries.
+#[track_caller]
+pub(crate) fn lets(script: &str, policies: &[&str]) {
+    for user in users() {
+        let world = World::new(user);
+        for policy in policies {
+            let came = world.run(policy, script);
+            assert!(came.done(), "{user:?}: {policy} keeps it from that: {came:?}");
+        }
+    }
+}
+
+/// Not a test: the host that the others start.
+#[test]
+fn host() {
+    let Ok(job) = std::env::var(JOB) else { return };
+    let job: Job = serde_json::from_str(&job).unwrap();
+    let (child, mut output) = start(&job);
+    let mut said = String::new();
+    output.read_to_string(&mut said).unwrap();
+    let came = Came { status: wait(&child).into_raw(), said };
+    std::fs::write(job.folder.join("result.json"), serde_json::to_string(&came).unwrap()).unwrap();
+}
+
+/// Starts a script; what it writes can be read.
+fn start(job: &Job) -> (Child, UnixStream) {
+    let policy = Policy::deserialize(&job.policy).unwrap();
+    let python = &job.python;
+    let basis = Basis::new(&job.folder, job.folder.join("scratch"))
+        .read(&python.prefix)
+        .read(job.folder.join("package"));
+    let prepared = policy.prepare(&basis).unwrap();
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let program = Program::new(&python.program)
+        .args(["-I", "-c", &job.script])
+        .env("WORLD", &job.folder)
+        .env("HOST", std::process::id().to_string())
+        .stdout(theirs.try_clone().unwrap())
+        .stderr(theirs);
+    (prepared.spawn(program).unwrap(), ours)
+}
+
+pub(crate) fn wait(child: &Child) -> ExitStatus {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(child.wait())
+}
+
+/// An interpreter that a user may run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Python {
+    program: PathBuf,
+    prefix: PathBuf,
+}
+
+impl Python {
+    fn of(user: User) -> &'static Self {
+        static MINE: LazyLock<Python> = LazyLock::new(|| Python::ask("python3"));
+        static ANYBODYS: LazyLock<Python> = LazyLock::new(|| Python::ask("/usr/bin/python3"));
+        if user == User::Myself { &MINE } else { &ANYBODYS }
+    }
+
+    fn ask(name: &str) -> Self {
+        let asked = Command::new(name)
+            .args(["-c", "import sys; print(sys.executable); print(sys.base_prefix)"])
+            .output();
+        let text = String::from_utf8(asked.expect("python3 is there").stdout).unwrap();
+        let mut lines = text.lines().map(PathBuf::from);
+        Self { program: lines.next().unwrap().canonicalize().unwrap(), prefix: lines.next().unwrap() }
+    }
+}
