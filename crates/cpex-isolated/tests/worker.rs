@@ -19,7 +19,7 @@ fn config(way: &[&str]) -> WorkersConfig {
         arguments: way.iter().map(Into::into).collect(),
         environment: vec![("PATH".into(), env::var_os("PATH").unwrap_or_default())],
         folder: None,
-        contain: None,
+        sandbox: None,
     };
     WorkersConfig { limit: 1 << 20, ..WorkersConfig::new("P", launch, *b"{}") }
 }

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cpex_remote::balance::BreakerConfig;
+use cpex_sandbox::Policy;
 
 /// The workers of one plugin.
 #[derive(Clone, Debug)]
@@ -43,24 +42,19 @@ pub struct Launch {
     pub environment: Vec<(OsString, OsString)>,
     /// Where it runs; here, if nowhere is named.
     pub folder: Option<PathBuf>,
-    /// Puts the process into a sandbox.
-    pub contain: Option<Contain>,
+    /// What contains it; nothing, if there is none.
+    pub sandbox: Option<Sandbox>,
 }
 
-/// Changes the command of a worker before it is started.
-#[derive(Clone)]
-pub struct Contain(Arc<dyn Fn(&mut Command) -> io::Result<()> + Send + Sync>);
-
-impl Contain {
-    /// Calls this, before each start.
-    #[must_use]
-    pub fn new(contain: impl Fn(&mut Command) -> io::Result<()> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(contain))
-    }
-
-    pub(super) fn apply(&self, command: &mut Command) -> io::Result<()> {
-        (self.0)(command)
-    }
+/// What contains a worker.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    /// What the plugin may do.
+    pub policy: Policy,
+    /// The folder that the policy's relative paths are relative to.
+    pub root: PathBuf,
+    /// Files and folders that the worker itself needs.
+    pub readable: Vec<PathBuf>,
 }
 
 /// When a worker is ended.
@@ -110,16 +104,26 @@ impl WorkersConfig {
     }
 }
 
+/// What is done with the variables that every program needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usual {
+    /// They are handed on.
+    Passed,
+    /// A sandbox has its own.
+    Left,
+}
+
 /// The environment of a worker: of this process's own what every program needs (`PATH`, `HOME`, `LANG`, `LC_*`,
 /// `TMPDIR`), where the plugins' configuration is, and what is named.
 #[must_use]
-pub fn environment(passed: &[String]) -> Vec<(OsString, OsString)> {
-    const USUAL: [&str; 5] = ["PATH", "HOME", "LANG", "TMPDIR", "PLUGINS_CONFIG_FILE"];
+pub fn environment(passed: &[String], usual: Usual) -> Vec<(OsString, OsString)> {
+    const USUAL: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
     let passed: BTreeSet<&str> = passed.iter().map(String::as_str).collect();
     std::env::vars_os()
         .filter(|(name, _)| {
             name.to_str().is_some_and(|name| {
-                USUAL.contains(&name) || name.starts_with("LC_") || passed.contains(name)
+                let is_usual = usual == Usual::Passed && (USUAL.contains(&name) || name.starts_with("LC_"));
+                is_usual || name == "PLUGINS_CONFIG_FILE" || passed.contains(name)
             })
         })
         .collect()
@@ -134,13 +138,7 @@ impl fmt::Debug for Launch {
             .field("arguments", &self.arguments)
             .field("environment", &names)
             .field("folder", &self.folder)
-            .field("contained", &self.contain.is_some())
+            .field("sandbox", &self.sandbox)
             .finish()
-    }
-}
-
-impl fmt::Debug for Contain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Contain(…)")
     }
 }

@@ -42,6 +42,9 @@ pub enum WorkerError {
     /// The worker runs and cannot load the plugin: an error model, as JSON.
     #[error("its worker cannot load it")]
     Load(Arc<[u8]>),
+    /// It cannot be contained as it is to be.
+    #[error("config.sandbox: {0}")]
+    Sandbox(Arc<str>),
     /// It speaks another version of the protocol.
     #[error("its worker speaks version {0} of the protocol")]
     Version(u32),
@@ -69,9 +72,12 @@ impl WorkerError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Start { .. } | Self::NotReady { .. } | Self::Slow { .. } | Self::Load(_) | Self::Version(_) => {
-                "NOT_CONNECTED"
-            }
+            Self::Start { .. }
+            | Self::NotReady { .. }
+            | Self::Slow { .. }
+            | Self::Load(_)
+            | Self::Sandbox(_)
+            | Self::Version(_) => "NOT_CONNECTED",
             Self::Died(_) => "DISCONNECTED",
             Self::Open(_) => "BREAKER_OPEN",
             Self::TooLarge { .. } | Self::Full(_) => "NOT_SENDABLE",

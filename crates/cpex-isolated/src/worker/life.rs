@@ -14,6 +14,7 @@ use tokio::time::{sleep_until, timeout};
 
 use super::config::{Bounds, WorkersConfig};
 use super::connection::{Connection, Turned};
+use super::contained::Contained;
 use super::ended::Ended;
 use super::error::WorkerError;
 use super::frame::Kind;
@@ -63,7 +64,10 @@ impl fmt::Debug for Worker {
 
 impl Worker {
     /// Starts a worker and has it load the plugin. Needs a runtime.
-    pub(super) async fn start(config: &WorkersConfig) -> Result<(Arc<Self>, Process), WorkerError> {
+    pub(super) async fn start(
+        config: &WorkersConfig,
+        contained: Option<Arc<Contained>>,
+    ) -> Result<(Arc<Self>, Process), WorkerError> {
         let WorkersConfig { launch, bounds, .. } = config;
         let failed = |source: std::io::Error| WorkerError::Start {
             program: launch.program.display().to_string(),
@@ -71,7 +75,7 @@ impl Worker {
         };
         let output = Output::new(&config.plugin);
         let (near, far) = UnixStream::pair().map_err(failed)?;
-        let mut process = Process::start(launch, far, &output).await?;
+        let mut process = Process::start(launch, contained, far, &output).await?;
         let connection = Connection::new(near, config.limit).map_err(failed)?;
         let greeting = greet(&connection, &config.hello);
         let greeted = tokio::select! {

@@ -75,8 +75,9 @@ impl Line {
     pub fn from_stdin(limit: usize) -> io::Result<Self> {
         let socket = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), FIRST)?;
         rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
+        // In a sandbox it is seen to already, and may not be asked for.
         #[cfg(target_os = "linux")]
-        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
         Self::new(socket, limit)
     }
 

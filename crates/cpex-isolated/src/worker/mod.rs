@@ -26,6 +26,7 @@ mod ended;
 mod error;
 
 mod connection;
+mod contained;
 mod output;
 mod process;
 mod waiting;
@@ -34,7 +35,7 @@ mod life;
 mod line;
 mod workers;
 
-pub use config::{Bounds, Contain, Launch, WorkersConfig, environment};
+pub use config::{Bounds, Launch, Sandbox, Usual, WorkersConfig, environment};
 pub use connection::Turned;
 pub use ended::{Breach, Ended};
 pub use error::WorkerError;

@@ -1,6 +1,7 @@
 //! The process of a worker.
 
 use std::io;
+use std::mem;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -9,10 +10,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
+use cpex_sandbox::Child;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::sync::{oneshot, watch};
+use tokio::task::spawn_blocking;
 
 use super::config::Launch;
+use super::contained::Contained;
 use super::error::WorkerError;
 use super::output::Output;
 
@@ -20,10 +24,25 @@ use super::output::Output;
 #[derive(Debug)]
 pub(super) struct Process {
     id: u32,
+    child: Offspring,
+}
+
+#[derive(Debug)]
+enum Offspring {
+    Free(Free),
+    Contained(Child),
+    /// It was ended.
+    Gone,
+}
+
+/// A process that may do all that its host may.
+#[derive(Debug)]
+struct Free {
+    group: Option<Pid>,
     ended: watch::Receiver<bool>,
     /// Has it reaped, and say how the process ended.
-    reap: Option<Sender<()>>,
-    reaper: Option<JoinHandle<io::Result<ExitStatus>>>,
+    reap: Sender<()>,
+    reaper: JoinHandle<io::Result<ExitStatus>>,
 }
 
 impl Process {
@@ -33,6 +52,7 @@ impl Process {
     /// that started it.
     pub(super) async fn start(
         launch: &Launch,
+        contained: Option<Arc<Contained>>,
         socket: UnixStream,
         output: &Arc<Output>,
     ) -> Result<Self, WorkerError> {
@@ -40,21 +60,32 @@ impl Process {
             program: launch.program.display().to_string(),
             source: Arc::new(source),
         };
-        let command = command(launch, socket).map_err(failed)?;
+        let started = match contained {
+            Some(contained) => {
+                let launch = launch.clone();
+                let starting = spawn_blocking(move || contained.start(&launch, socket)).await;
+                let (child, streams) = starting.map_err(|_| failed(lost()))?.map_err(failed)?;
+                (Self { id: child.id(), child: Offspring::Contained(child) }, streams.into())
+            }
+            None => Self::free(command(launch, socket)).await.map_err(failed)?,
+        };
+        let (process, streams) = started;
+        for stream in streams {
+            output.capture(stream).map_err(failed)?;
+        }
+        Ok(process)
+    }
+
+    async fn free(command: Command) -> io::Result<(Self, Vec<OwnedFd>)> {
         let (started, starting) = oneshot::channel();
         let (tell, ended) = watch::channel(false);
         let (reap, reaping) = channel();
         let reaper = thread::Builder::new()
             .name("cpex-worker".to_owned())
-            .spawn(move || look_after(command, started, &tell, &reaping))
-            .map_err(failed)?;
-        let lost = || io::Error::other("the thread of the process has ended");
-        let (id, streams) = starting.await.map_err(|_| failed(lost()))?.map_err(failed)?;
-        let process = Self { id, ended, reap: Some(reap), reaper: Some(reaper) };
-        for stream in streams {
-            output.capture(stream).map_err(failed)?;
-        }
-        Ok(process)
+            .spawn(move || look_after(command, started, &tell, &reaping))?;
+        let (id, streams) = starting.await.map_err(|_| lost())??;
+        let group = i32::try_from(id).ok().and_then(Pid::from_raw);
+        Ok((Self { id, child: Offspring::Free(Free { group, ended, reap, reaper }) }, streams))
     }
 
     pub(super) fn id(&self) -> u32 {
@@ -63,29 +94,44 @@ impl Process {
 
     /// Returns when it has ended.
     pub(super) async fn ended(&mut self) {
-        // The thread says so before it goes.
-        let _ = self.ended.wait_for(|ended| *ended).await;
+        match &mut self.child {
+            // The thread says so before it goes.
+            Offspring::Free(free) => drop(free.ended.wait_for(|ended| *ended).await),
+            Offspring::Contained(child) => drop(child.wait().await),
+            Offspring::Gone => {}
+        }
     }
 
     /// Ends it and what it has started, and says how it ended.
     pub(super) fn end(&mut self) -> io::Result<ExitStatus> {
-        // Until it is reaped, nobody else has its number. It fails if all of them have ended.
-        if let (Some(_), Some(group)) = (&self.reap, i32::try_from(self.id).ok().and_then(Pid::from_raw)) {
-            let _ = kill_process_group(group, Signal::KILL);
+        match mem::replace(&mut self.child, Offspring::Gone) {
+            Offspring::Free(free) => free.end(),
+            Offspring::Contained(child) => child.end(),
+            Offspring::Gone => Err(io::Error::other("the process was ended before")),
         }
-        // Killed processes end at once.
-        drop(self.reap.take());
-        let ended = self.reaper.take().map(JoinHandle::join);
-        ended.and_then(Result::ok).unwrap_or_else(|| Err(io::Error::other("the process was ended before")))
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.reap.is_some() {
-            let _ = self.end();
-        }
+        let _ = self.end();
     }
+}
+
+impl Free {
+    fn end(self) -> io::Result<ExitStatus> {
+        // Until it is reaped, nobody else has its number. It fails if all of them have ended.
+        if let Some(group) = self.group {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        // Killed processes end at once.
+        drop(self.reap);
+        self.reaper.join().unwrap_or_else(|_| Err(lost()))
+    }
+}
+
+fn lost() -> io::Error {
+    io::Error::other("the thread of the process has ended")
 }
 
 type Started = io::Result<(u32, Vec<OwnedFd>)>;
@@ -120,7 +166,7 @@ fn look_after(
     child.wait()
 }
 
-fn command(launch: &Launch, socket: UnixStream) -> io::Result<Command> {
+fn command(launch: &Launch, socket: UnixStream) -> Command {
     let mut command = Command::new(&launch.program);
     command
         .args(&launch.arguments)
@@ -133,10 +179,7 @@ fn command(launch: &Launch, socket: UnixStream) -> io::Result<Command> {
     if let Some(folder) = &launch.folder {
         command.current_dir(folder);
     }
-    if let Some(contain) = &launch.contain {
-        contain.apply(&mut command)?;
-    }
-    Ok(command)
+    command
 }
 
 /// Bytes of memory that a process uses; `None` where nobody says.

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use cpex_remote::balance::{Breaker, Pass, State};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::config::WorkersConfig;
+use super::contained::Contained;
 use super::ended::Ended;
 use super::error::WorkerError;
 use super::life::Worker;
@@ -29,6 +31,7 @@ pub struct Workers {
 struct Shared {
     config: WorkersConfig,
     slots: Vec<Mutex<Slot>>,
+    contained: OnceCell<Option<Arc<Contained>>>,
     /// Workers that start, run or end.
     alive: watch::Sender<usize>,
     began: Instant,
@@ -84,7 +87,7 @@ impl Workers {
         };
         let slots = (0..config.count.max(1)).map(|_| slot()).collect();
         let alive = watch::Sender::new(0);
-        Self { shared: Arc::new(Shared { slots, alive, began: Instant::now(), config }) }
+        Self { shared: Arc::new(Shared { slots, contained: OnceCell::new(), alive, began: Instant::now(), config }) }
     }
 
     /// The worker for the next call, if one runs. If it is busy and another place is vacant, one is started there.
@@ -242,7 +245,11 @@ impl Shared {
     async fn live(self: &Arc<Self>, at: usize, pass: Pass, wait: Duration, tell: watch::Sender<Option<Started>>) {
         sleep(wait).await;
         let plugin = &*self.config.plugin;
-        let (worker, process) = match Worker::start(&self.config).await {
+        let started = match self.contained().await {
+            Ok(contained) => Worker::start(&self.config, contained).await,
+            Err(refused) => Err(refused),
+        };
+        let (worker, process) = match started {
             Ok(started) => started,
             Err(error) => {
                 tracing::warn!(plugin, %error, "the worker of an isolated plugin did not start");
@@ -298,9 +305,20 @@ impl Shared {
         }
     }
 
+    /// The sandbox, made ready by whoever needs it first.
+    async fn contained(&self) -> Result<Option<Arc<Contained>>, WorkerError> {
+        let Some(sandbox) = self.config.launch.sandbox.clone() else { return Ok(None) };
+        let plugin = self.config.plugin.clone();
+        let prepare = async || {
+            let preparing = spawn_blocking(move || sandbox.prepare(&plugin)).await;
+            preparing.unwrap_or_else(|_| Err(WorkerError::Sandbox("it cannot be prepared".into())))
+        };
+        self.contained.get_or_try_init(prepare).await.cloned()
+    }
+
     fn failed(&self, at: usize, pass: Option<Pass>) {
         lock(&self.slots[at]).short_lived += 1;
-        self.judge(at, pass, |breaker, pass, now| breaker.failed(pass, now));
+        self.judge(at, pass, Breaker::failed);
     }
 
     /// Tells the breaker, and tells of the breaker.

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cpex_isolated::worker::{Bounds, Launch, WorkersConfig, environment};
+use cpex_isolated::worker::{Bounds, Launch, Sandbox, Usual, WorkersConfig, environment};
 use cpex_remote::balance::BreakerConfig;
+use cpex_sandbox::Profile;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -30,6 +31,17 @@ pub(super) struct Options {
     memory_limit: Option<u64>,
     breaker: Breaker,
     proven_after: f64,
+    sandbox: Option<Contained>,
+}
+
+/// What contains a worker.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Contained {
+    /// JSON.
+    policy: Vec<u8>,
+    root: PathBuf,
+    readable: Vec<PathBuf>,
 }
 
 #[derive(FromPyObject)]
@@ -42,7 +54,9 @@ struct Breaker {
 
 impl Options {
     pub(super) fn config(self, plugin: &str, hello: Vec<u8>) -> PyResult<WorkersConfig> {
-        let mut variables = environment(&self.pass_env);
+        let sandbox = self.sandbox.map(Sandbox::try_from).transpose()?;
+        let contained = sandbox.as_ref().is_some_and(|sandbox| sandbox.policy.profile != Profile::None);
+        let mut variables = environment(&self.pass_env, if contained { Usual::Left } else { Usual::Passed });
         for (name, value) in self.set_env {
             variables.retain(|(known, _)| *known != *name);
             variables.push((name.into(), value));
@@ -52,7 +66,7 @@ impl Options {
             arguments: self.arguments,
             environment: variables,
             folder: self.folder,
-            contain: None,
+            sandbox,
         };
         Ok(WorkersConfig {
             count: self.workers,
@@ -74,6 +88,16 @@ impl Options {
             proven_after: duration(self.proven_after)?,
             ..WorkersConfig::new(plugin, launch, hello)
         })
+    }
+}
+
+impl TryFrom<Contained> for Sandbox {
+    type Error = PyErr;
+
+    fn try_from(Contained { policy, root, readable }: Contained) -> PyResult<Self> {
+        let policy = serde_json::from_slice(&policy)
+            .map_err(|error| PyValueError::new_err(format!("config.sandbox: {error}")))?;
+        Ok(Self { policy, root, readable })
     }
 }
 
