@@ -88,6 +88,11 @@ class Probe(Plugin):
         print(text, flush=True)
         return PluginResult()
 
+    async def _touch(self, payload: ToolPreInvokePayload, context: PluginContext, path: str) -> Result:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("here")
+        return PluginResult()
+
     async def _garbage(self, payload: ToolPreInvokePayload, context: PluginContext) -> Any:
         return "allow"
 

@@ -310,6 +310,25 @@ class TestLoading:
         assert result.violation is not None
         assert result.violation.code == "PLUGIN_UNAVAILABLE"
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
+    async def test_a_sandbox(self, host: Host, tmp_path: Path) -> None:
+        """It is this plugin's process that is contained; what leads out of sandboxes is tried by their own tests."""
+        guard = await host({"sandbox": "default", "pass_env": ["WANTED"]})
+        told = await guard.told()
+        assert not {"HOME_OF_THE_HOST", "PLUGINS_ALLOWED_DIRS"} & set(told["environment"])
+        with pytest.raises(PluginError):
+            await guard.call("touch", path=str(tmp_path / "file"))
+        assert not (tmp_path / "file").exists()
+        pid = guard.status[0]["process"]
+        await guard.manager.shutdown()
+        assert not runs(pid)
+
+    async def test_a_sandbox_that_is_none(self, host: Host) -> None:
+        guard = await host({"sandbox": {"netwrok": "none"}})
+        (failure,) = guard.manager.load_failures
+        assert "config.sandbox" in failure.error
+        assert "netwrok" in failure.error
+
     async def test_a_wrong_setting_is_told_with_its_place(self, host: Host) -> None:
         guard = await host({"workers": 0})
         (failure,) = guard.manager.load_failures

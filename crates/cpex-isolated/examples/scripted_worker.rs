@@ -57,14 +57,16 @@ fn is(frame: &Frame, hook: &str) -> bool {
 
 fn answer(line: &Line, frame: &Frame, given_up: &Mutex<HashSet<u64>>) {
     let Ok(Message::Call(call)) = Message::read(frame) else { return };
-    let number = || std::str::from_utf8(call.payload).ok().and_then(|text| text.parse().ok()).unwrap_or(0_u64);
+    let number =
+        || std::str::from_utf8(call.payload).ok().and_then(|text| text.parse().ok()).unwrap_or(0_u64);
     let reply = Message::Reply { result: call.payload, context: Some(call.context) };
     match call.hook {
         // Answers after so many microseconds, or nanoseconds, unless nobody waits any more.
         "wait" | "nanoseconds" => {
             let unit = if call.hook == "wait" { 1000 } else { 1 };
             sleep(Duration::from_nanos(number() * unit));
-            let reply = if given_up.lock().expect("no panic").contains(&frame.id) { Message::Dropped } else { reply };
+            let reply =
+                if given_up.lock().expect("no panic").contains(&frame.id) { Message::Dropped } else { reply };
             let _ = line.send(&reply, frame.id);
         }
         "fail" => drop(line.send(&Message::Failed(br#"{"message":"boom","plugin_name":"P"}"#), frame.id)),

@@ -34,8 +34,7 @@ fn workers() -> Workers {
 
 fn ask(worker: &Worker, hook: &str, payload: &str) -> (Asked, impl Future<Output = Answered> + use<>) {
     let (caller, answer) = caller();
-    let call =
-        Call { hook, payload: payload.as_bytes(), context: b"{}", extensions: None, deadline: None };
+    let call = Call { hook, payload: payload.as_bytes(), context: b"{}", extensions: None, deadline: None };
     let asked = worker.call(call, caller).map_err(|(_, error)| error).unwrap();
     (asked, async move {
         let answer = answer.await.unwrap()?;
@@ -95,7 +94,8 @@ async fn a_message_of_any_allowed_size_goes_both_ways_and_no_larger_one() {
     let worker = workers.worker().await.unwrap();
     let (caller, _) = caller();
     let payload = vec![0; 1 << 20];
-    let too_large = Call { hook: "echo", payload: &payload, context: b"{}", extensions: None, deadline: None };
+    let too_large =
+        Call { hook: "echo", payload: &payload, context: b"{}", extensions: None, deadline: None };
     assert!(matches!(worker.call(too_large, caller), Err((_, WorkerError::TooLarge { .. }))));
     assert_eq!(call(&workers, "echo", "small").await.unwrap(), "small");
 }

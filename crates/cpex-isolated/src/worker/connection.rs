@@ -114,9 +114,13 @@ impl Connection {
         expects: Kind,
         caller: Box<dyn Caller>,
     ) -> Result<u64, (Box<dyn Caller>, WorkerError)> {
-        let id = self.waiting().begin(caller, expects).map_err(|(caller, ended)| (caller, WorkerError::Died(ended)))?;
+        let id = self
+            .waiting()
+            .begin(caller, expects)
+            .map_err(|(caller, ended)| (caller, WorkerError::Died(ended)))?;
         self.used.store(self.now(), Ordering::Relaxed);
-        let sent = message.frame(id, self.limit).map_err(WorkerError::from).and_then(|frame| self.send(frame));
+        let sent =
+            message.frame(id, self.limit).map_err(WorkerError::from).and_then(|frame| self.send(frame));
         match sent {
             Ok(()) => Ok(id),
             // If it is not there any more, it was told that the worker is gone.

@@ -42,12 +42,10 @@ impl Contained {
     pub(super) fn start(&self, launch: &Launch, socket: UnixStream) -> io::Result<(Child, [OwnedFd; 2])> {
         let (out, stdout) = io::pipe()?;
         let (err, stderr) = io::pipe()?;
-        let program = Program::new(&launch.program)
-            .args(&launch.arguments)
-            .stdin(socket)
-            .stdout(stdout)
-            .stderr(stderr);
-        let program = launch.environment.iter().fold(program, |program, (name, value)| program.env(name, value));
+        let program =
+            Program::new(&launch.program).args(&launch.arguments).stdin(socket).stdout(stdout).stderr(stderr);
+        let program =
+            launch.environment.iter().fold(program, |program, (name, value)| program.env(name, value));
         let program = match &launch.folder {
             Some(folder) => program.folder(folder),
             None => program,

@@ -172,7 +172,11 @@ impl Worker {
     /// # Errors
     /// If the call was not sent: the worker is gone ([`WorkerError::Died`]), or the call is too large. The caller is given
     /// back.
-    pub fn call(&self, call: Call<'_>, caller: Box<dyn Caller>) -> Result<Asked, (Box<dyn Caller>, WorkerError)> {
+    pub fn call(
+        &self,
+        call: Call<'_>,
+        caller: Box<dyn Caller>,
+    ) -> Result<Asked, (Box<dyn Caller>, WorkerError)> {
         let id = self.connection.ask(&Message::Call(call), Kind::Reply, caller)?;
         Ok(Asked { connection: self.connection.clone(), id })
     }

@@ -80,7 +80,10 @@ impl Output {
                 if passed >= PERIOD {
                     (since, read_since) = (Instant::now(), 0);
                 } else if read_since >= BYTES {
-                    tracing::warn!(plugin = output.plugin, "the worker of an isolated plugin prints too much");
+                    tracing::warn!(
+                        plugin = output.plugin,
+                        "the worker of an isolated plugin prints too much"
+                    );
                     sleep(PERIOD - passed).await;
                 }
             }

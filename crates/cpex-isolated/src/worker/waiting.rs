@@ -52,7 +52,11 @@ impl Waiting {
     }
 
     /// A call begins; `expects` is what it is answered with, unless it fails.
-    pub(super) fn begin(&mut self, caller: Box<dyn Caller>, expects: Kind) -> Result<u64, (Box<dyn Caller>, Ended)> {
+    pub(super) fn begin(
+        &mut self,
+        caller: Box<dyn Caller>,
+        expects: Kind,
+    ) -> Result<u64, (Box<dyn Caller>, Ended)> {
         if let Some(ended) = &self.over {
             return Err((caller, ended.clone()));
         }
@@ -84,7 +88,9 @@ impl Waiting {
     /// The worker has answered this.
     pub(super) fn answered(&mut self, id: u64, with: Kind) -> For {
         match self.calls.remove(&id) {
-            Some(Call::Due(caller, expected)) if with == expected || with == Kind::Failed => For::Caller(caller),
+            Some(Call::Due(caller, expected)) if with == expected || with == Kind::Failed => {
+                For::Caller(caller)
+            }
             Some(Call::GivenUp(_)) => For::Nobody,
             // What it answered is not what was asked: the connection ends, and the caller with it.
             Some(due @ Call::Due(..)) => {

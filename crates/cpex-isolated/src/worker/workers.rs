@@ -87,7 +87,15 @@ impl Workers {
         };
         let slots = (0..config.count.max(1)).map(|_| slot()).collect();
         let alive = watch::Sender::new(0);
-        Self { shared: Arc::new(Shared { slots, contained: OnceCell::new(), alive, began: Instant::now(), config }) }
+        Self {
+            shared: Arc::new(Shared {
+                slots,
+                contained: OnceCell::new(),
+                alive,
+                began: Instant::now(),
+                config,
+            }),
+        }
     }
 
     /// The worker for the next call, if one runs. If it is busy and another place is vacant, one is started there.
@@ -242,7 +250,13 @@ impl Shared {
     }
 
     /// The whole life of a worker.
-    async fn live(self: &Arc<Self>, at: usize, pass: Pass, wait: Duration, tell: watch::Sender<Option<Started>>) {
+    async fn live(
+        self: &Arc<Self>,
+        at: usize,
+        pass: Pass,
+        wait: Duration,
+        tell: watch::Sender<Option<Started>>,
+    ) {
         sleep(wait).await;
         let plugin = &*self.config.plugin;
         let started = match self.contained().await {
@@ -332,7 +346,12 @@ impl Shared {
             (from, slot.breaker.state())
         };
         if from != to {
-            tracing::warn!(plugin = &*self.config.plugin, ?from, ?to, "the breaker of an isolated plugin changed");
+            tracing::warn!(
+                plugin = &*self.config.plugin,
+                ?from,
+                ?to,
+                "the breaker of an isolated plugin changed"
+            );
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::external::failure::{INTERNAL, raise};
 /// The plugin failed in its worker; `error` is an error model, as JSON.
 pub(super) fn plugin_failed(py: Python<'_>, plugin: &str, error: &[u8]) -> PyErr {
     let raised = || -> PyResult<PyErr> {
-        let model = py.import(intern!(py, "cpex.framework.models"))?.getattr(intern!(py, "PluginErrorModel"))?;
+        let model =
+            py.import(intern!(py, "cpex.framework.models"))?.getattr(intern!(py, "PluginErrorModel"))?;
         let model = model.call_method1(intern!(py, "model_validate_json"), (PyBytes::new(py, error),))?;
         Ok(PyErr::from_value(classes(py)?.plugin_error.bind(py).call1((model,))?))
     };
@@ -30,7 +31,6 @@ pub(super) fn no_answer(py: Python<'_>, plugin: &str, failure: &WorkerError) -> 
         failure => error(py, plugin, &format!("Isolated plugin '{plugin}': {failure}"), failure.code()),
     }
 }
-
 
 fn error(py: Python<'_>, plugin: &str, text: &str, code: &str) -> PyErr {
     raise(py, text, plugin, code, None, INTERNAL).unwrap_or_else(|error| error)

@@ -12,6 +12,8 @@ from cpex.framework._lazy import names_from
 from cpex.framework._signature import plugin_error
 from cpex.framework.external._client import Answer, RemotePlugin, outcome
 from cpex.framework.isolated._environment import Environment, prepare
+from cpex.framework.isolated._options import EnvironmentOptions
+from cpex.framework.isolated._place import package_of
 from cpex.framework.isolated._published import PublishedVenv
 from cpex.framework.isolated._workers import WorkerSettings, hello
 from cpex.framework.models import PluginConfig
@@ -48,8 +50,13 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
         Args:
             config: The plugin's entry of the configuration.
             plugin_dirs: The accepted folders of plugins.
+
+        Raises:
+            ValueError: If the entry does not say what is to run, or a setting of it is wrong.
         """
         super().__init__(config)
+        package_of(config.name, (config.config or {}).get("class_name"))
+        EnvironmentOptions.of(config)
         self.implementation = "Python"
         self.plugin_dirs = list(plugin_dirs)
         self._environment: Environment | None = None

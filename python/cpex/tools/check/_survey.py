@@ -13,6 +13,7 @@ from cpex.framework import Plugin, PluginConfig, PluginContext, PluginPayload, P
 from cpex.framework._loading import LoadFailure, PluginLoading, UnavailablePlugin, failure_text
 from cpex.framework._switches import ALLOWED_DIRS, allowed_dirs
 from cpex.framework.base import HookRef
+from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
 from cpex.framework.hooks.policies import HookPayloadPolicy
 from cpex.framework.loader._special import SPECIAL_KINDS, class_of, special_type
 from cpex.framework.loader.plugin import PluginLoader
@@ -113,7 +114,10 @@ class _Constructor(PluginLoader):
     async def load_and_instantiate_plugin(self, config: PluginConfig) -> Plugin | None:
         self.phase = "import"
         if config.kind in SPECIAL_KINDS:
-            special_type(config)
+            make_remote = special_type(config)
+            if config.kind == ISOLATED_VENV_PLUGIN_TYPE:
+                self.phase = "construct"
+                make_remote(config.model_copy())
             return _Remote(config.model_copy())
         make_plugin = class_of(config.kind)
         self.phase = "construct"
