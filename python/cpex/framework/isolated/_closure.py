@@ -111,7 +111,7 @@ def _nothing(site: list[str], abi: str) -> Borrowed:
 
 
 def _site_packages(environment: Path) -> list[Path]:
-    return [*environment.glob("lib/python3.*/site-packages"), *environment.glob("Lib/site-packages")]
+    return [*environment.glob("lib/*/site-packages"), *environment.glob("Lib/site-packages")]
 
 
 def _found(name: str, path: list[str] | None = None) -> importlib.metadata.Distribution | None:
