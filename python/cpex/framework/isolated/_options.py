@@ -71,7 +71,7 @@ class EnvironmentOptions(BaseModel):
     find_links: list[str] = []
     """Folders, or pages, that packages are looked for in."""
     offline: bool = False
-    """Take packages from `find_links` (and the cache of uv) only."""
+    """Take packages from `find_links` only, or, without any, from the cache of uv."""
     require_hashes: bool = False
     """Install nothing without a hash in the requirements file; nor accept what somebody else has built."""
     only_binary: bool = False
