@@ -254,7 +254,7 @@ def test_an_application_finds_the_environment_and_can_build_it_again(machine: Ma
     folder = machine.folder / "plugins/iso_guard"
 
     def build() -> list[str]:
-        command = [machine.python, "-c", BUILD]
+        command: list[str | Path] = [machine.python, "-c", BUILD]
         built = subprocess.run(
             command, cwd=machine.folder, env=machine.environment, capture_output=True, text=True, check=False
         )

@@ -7,6 +7,7 @@ import json
 import sys
 import sysconfig
 import tomllib
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -91,9 +92,10 @@ def borrowed_by(environment: Path, abi: str) -> Borrowed:
         required = _required_by_sources()
     there: dict[str, str | None] = {}
     seen: set[tuple[str, frozenset[str]]] = set()
-    unchecked = [(f"{_OURS} {_core.__version__}", each, frozenset[str]()) for each in required]
+    # What this package itself needs comes first: that conflict is the one to tell.
+    unchecked = deque((f"{_OURS} {_core.__version__}", each, frozenset[str]()) for each in required)
     while unchecked:
-        by, requirement, extras = unchecked.pop()
+        by, requirement, extras = unchecked.popleft()
         if not _applies(requirement, extras):
             continue
         name = canonicalize_name(requirement.name)

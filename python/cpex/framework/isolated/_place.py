@@ -105,8 +105,8 @@ def _class_name(name: str, class_name: object, section: str = "config") -> str:
     module = parse_class_name(class_name)[0] if isinstance(class_name, str) else ""
     if not isinstance(class_name, str) or not module or not all(map(str.isidentifier, class_name.split("."))):
         raise ValueError(
-            f"{name}: {section}.class_name of an isolated_venv plugin names its class, such as package.module.ClassName, "
-            f"not {class_name!r}"
+            f"{name}: {section}.class_name of an isolated_venv plugin names its class, "
+            f"such as package.module.ClassName, not {class_name!r}"
         )
     return class_name
 
