@@ -9,7 +9,7 @@ from typing_extensions import disjoint_base
 
 from cpex.framework.external._options import ClientOptions, StartedServer, TlsFiles
 from cpex.framework.external._server.listen import Listen
-from cpex.framework.isolated._options import Recipe
+from cpex.framework.isolated._recipe import Recipe
 from cpex.framework.isolated._workers import WorkerOptions
 
 __all__ = [

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.integration.library_wheel import library_wheel
 from tests.integration.package_index import PackageIndex, Publishes
-from tests.integration.plugin_package import source_archive, sources, wheel
+from tests.integration.plugin_package import contents, source_archive, sources, wheel
 
 import cpex
 
@@ -228,6 +229,44 @@ def test_a_class_path_gets_an_environment_of_its_own(machine: Machine, index: Pa
     assert entry["config"] == {"requirements_file": "needs.txt", "class_name": "iso_guard.plugin.Guard"}
     assert machine.cpex("uninstall", "iso-guard", "-y").returncode == 0
     assert [path.name for path in folder.iterdir()] == ["needs.txt"]
+
+
+BUILD = """
+from cpex.framework import ConfigLoader
+from cpex.framework.isolated._environment import build
+config = ConfigLoader.load_config("plugins/config.yaml")
+environment = build(config.plugins[-1], config.plugin_dirs)
+found = environment.folder.glob("lib/python*/site-packages/*.dist-info")
+print(environment.reused, *sorted(path.name for path in found))
+"""
+
+
+def test_an_application_finds_the_environment_and_can_build_it_again(machine: Machine, index: PackageIndex) -> None:
+    """Z3, Z4: what the installer took out of the package stays: a later build has the package and what it needs."""
+    wheel(index.folder, "helper-lib")
+    settings = {"requirements_file": "needs.txt", "class_name": "iso_guard.plugin.Guard"}
+    files = contents("iso-guard", "1.0.0", "isolated_venv", default_config=settings)
+    files |= {"iso_guard/needs.txt": "-r more.txt\n", "iso_guard/more.txt": "helper-lib\n"}
+    library_wheel(index.folder, "iso-guard", "1.0.0", files)
+    done = machine.cpex("install", "iso-guard", "-t", "pypi")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "installing packages ..." in done.stderr
+    folder = machine.folder / "plugins/iso_guard"
+
+    def build() -> list[str]:
+        command: list[str | Path] = [machine.python, "-c", BUILD]
+        built = subprocess.run(
+            command, cwd=machine.folder, env=machine.environment, capture_output=True, text=True, check=False
+        )
+        assert built.returncode == 0, built.stderr
+        return [word for word in built.stdout.split() if not word.startswith(("pip-", "setuptools-"))]
+
+    installed = ["helper_lib-1.0.0.dist-info", "iso_guard-1.0.0.dist-info"]
+    assert build() == ["True", *installed]
+    (folder / "more.txt").write_text("helper-lib  # again\n")
+    assert build() == ["False", *installed]
+    assert machine.cpex("uninstall", "iso-guard", "-y").returncode == 0
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("kind", ["native", "my_guard.plugin.Guard"])

@@ -13,6 +13,7 @@ import httpx
 import pytest
 import yaml
 
+from cpex.framework.isolated._packages import Packages
 from cpex.framework.models import PluginManifest
 from cpex.tools._plugins.github import members
 from cpex.tools._plugins.isolated import IsolatedPlugin
@@ -314,21 +315,25 @@ def test_an_isolated_plugin_needs_a_class(class_name: object) -> None:
 
 
 def test_requirements_stay_in_the_plugin(folder: Path) -> None:
-    """Z4: in the package, else in the plugin's folder; nowhere else."""
+    """Z4: in the package, else in the plugin's folder; nowhere else. What fails leaves nothing."""
     (folder / "secret.txt").write_text("x")
     package = folder / "package"
     package.mkdir()
 
-    def requirements(named: str) -> Path | None:
+    def build(named: str) -> None:
         settings = {"class_name": "a.B", "requirements_file": named}
-        return IsolatedPlugin.below("plugins", manifest(default_config=settings)).requirements(package)
+        plugin = IsolatedPlugin.below("plugins", manifest(kind="isolated_venv", default_config=settings))
+        with plugin.built(Packages(), package):
+            pass
 
     with pytest.raises(ValueError, match="Invalid requirements_file path"):
-        requirements("../secret.txt")
-    with pytest.raises(FileNotFoundError, match="'r.txt' of guard is not in its package"):
-        requirements("r.txt")
-    (package / "r.txt").touch()
-    assert requirements("r.txt") == package / "r.txt"
+        build("../secret.txt")
+    (package / "r.txt").write_text("-r ../secret.txt\n")
+    with pytest.raises(ValueError, match="leads out of the plugin's folder"):
+        build("r.txt")
+    with pytest.raises(FileNotFoundError, match="requirements_file 's.txt' is in none of"):
+        build("s.txt")
+    assert not (folder / "plugins/a").exists()
 
 
 def test_files_are_put_back(folder: Path) -> None:

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from cpex.framework import HookPayloadPolicy
 
+from ._building import builds_shown
 from ._json import private_stdout
 from ._log import shown_log
 from .check._checked import Checked, Loading
@@ -75,7 +76,7 @@ def check(
     """
     loading = how_far(no_load, no_import, start)
     known = host_policies(policies)
-    with shown_log(Console(stderr=True), verbose), private_stdout() as stdout:
+    with shown_log(Console(stderr=True), verbose), private_stdout() as stdout, builds_shown():
         checked = [check_config(config, loading, known, ignore or ()) for config in configs]
         write_findings(checked, to, stdout)
     raise typer.Exit(_status(checked, strict))

@@ -105,7 +105,7 @@ pub fn ensure(recipe: &Recipe, watcher: &mut dyn Watcher) -> Result<Environment,
         }
     }
     let build = Build { recipe, store, fingerprint, wanted };
-    let lock = build.store.lock_file().map_err(|source| build.io(Step::Keep, source))?;
+    let lock = build.store.lock_file().map_err(|source| build.io(Step::Make, source))?;
     build.wait(&lock, watcher)?;
     // Another one may have built what is wanted while this one waited.
     if !recipe.anew
@@ -190,7 +190,7 @@ impl Build<'_> {
             scrub: Scrub::new(variables::secrets(&variables, &recipe.pass_env)),
             watcher,
             limit: recipe.time_limit,
-            deadline: Instant::now() + recipe.time_limit,
+            began: Instant::now(),
             lock,
         };
         let steps = [

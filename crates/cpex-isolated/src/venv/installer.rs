@@ -48,7 +48,12 @@ pub(super) fn install(recipe: &Recipe, folder: &Path) -> Option<Command> {
         }
     };
     if recipe.sources.offline {
-        command.arg(if recipe.installer == Installer::Pip { "--no-index" } else { "--offline" });
+        let has_places = !recipe.sources.find_links.is_empty();
+        match &recipe.installer {
+            Installer::Uv(_) if has_places => command.args(["--offline", "--no-index"]),
+            Installer::Uv(_) => command.arg("--offline"),
+            Installer::Pip => command.arg("--no-index"),
+        };
     }
     command.args(recipe.sources.options());
     if let Some(requirements) = &recipe.requirements {

@@ -1,8 +1,8 @@
 //! One command of a build: ended when it takes too long or nobody wants it any more, and quoted when it fails.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::io::{self, PipeReader, Read};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ pub(super) struct Runner<'a> {
     pub(super) watcher: &'a mut dyn Watcher,
     pub(super) scrub: Scrub,
     pub(super) limit: Duration,
-    pub(super) deadline: Instant,
+    pub(super) began: Instant,
     /// Every command holds it, too, as its standard input: should we be killed, nobody else builds before it has ended.
     pub(super) lock: &'a File,
 }
@@ -35,12 +35,20 @@ impl Runner<'_> {
     pub(super) fn run(&mut self, step: Step, mut command: Command) -> Result<(), BuildError> {
         let shown = self.shown(&command);
         let not_started = |source| BuildError::NotStarted { step, command: shown.clone(), source };
+        let (reader, writer) = io::pipe().map_err(not_started)?;
         command.stdin(self.lock.try_clone().map_err(not_started)?);
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        // `venv` says there what it lacks; pip and uv only what they do.
+        match step {
+            Step::Make => command.stdout(writer.try_clone().map_err(not_started)?),
+            _ => command.stdout(Stdio::null()),
+        };
+        command.stderr(writer);
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().map_err(not_started)?;
-        let written = Tail::of(child.stderr.take());
+        // It has our ends of the pipe, which would keep it open.
+        drop(command);
+        let written = Tail::of(reader);
         loop {
             match child.try_wait() {
                 Ok(Some(status)) if status.success() => return Ok(()),
@@ -58,7 +66,7 @@ impl Runner<'_> {
                 end(&mut child);
                 return Err(BuildError::Cancelled { step });
             }
-            if Instant::now() >= self.deadline {
+            if self.began.elapsed() >= self.limit {
                 end(&mut child);
                 let stderr = self.scrub.text(&written.lines());
                 return Err(BuildError::TimedOut { step, after: self.limit, stderr });
@@ -85,23 +93,21 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// The end of what a command writes to its standard error.
+/// The end of what a command writes.
 struct Tail {
     bytes: Arc<Mutex<Vec<u8>>>,
     ended: mpsc::Receiver<()>,
 }
 
 impl Tail {
-    fn of(stderr: Option<ChildStderr>) -> Self {
+    fn of(written: PipeReader) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let (end, ended) = mpsc::channel();
-        if let Some(stderr) = stderr {
-            let bytes = bytes.clone();
-            thread::spawn(move || {
-                keep(stderr, &bytes);
-                drop(end);
-            });
-        }
+        let kept = bytes.clone();
+        thread::spawn(move || {
+            keep(written, &kept);
+            drop(end);
+        });
         Self { bytes, ended }
     }
 
@@ -114,10 +120,10 @@ impl Tail {
     }
 }
 
-fn keep(mut stderr: ChildStderr, bytes: &Mutex<Vec<u8>>) {
+fn keep(mut written: PipeReader, bytes: &Mutex<Vec<u8>>) {
     let mut chunk = [0; 4096];
     loop {
-        match stderr.read(&mut chunk) {
+        match written.read(&mut chunk) {
             Ok(0) => return,
             Ok(length) => {
                 let mut bytes = bytes.lock().unwrap_or_else(PoisonError::into_inner);

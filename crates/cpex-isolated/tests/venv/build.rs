@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use cpex_isolated::venv::{Package, Recipe, Step, ensure};
+use cpex_isolated::venv::{Package, Recipe, Step, ensure, hold};
 
 use crate::workshop::{Customer, Workshop, is_complete};
 
@@ -80,6 +80,17 @@ fn an_environment_stays_as_long_as_somebody_runs_from_it() {
     assert!(!left.exists());
     assert!(!right.exists());
     assert_eq!(workshop.environments().len(), 1);
+}
+
+#[test]
+fn who_may_go_back_keeps_them_all() {
+    let workshop = Workshop::new();
+    workshop.build().unwrap();
+    let held = hold(workshop.home());
+    fs::write(workshop.home().join("requirements.txt"), "two\n").unwrap();
+    workshop.build().unwrap();
+    fs::write(workshop.home().join("requirements.txt"), "some-package==1.0\n").unwrap();
+    assert_eq!(workshop.build().unwrap().folder(), held[0].folder());
 }
 
 #[test]

@@ -7,8 +7,10 @@ import json
 import sys
 import sysconfig
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +24,7 @@ ABI: Final = f"{sysconfig.get_config_var('SOABI') or sys.implementation.cache_ta
 """Of the host's interpreter: compiled modules can be borrowed by an interpreter with the same one only."""
 
 _OURS: Final = "cpex"
-_METADATA: Final = ("METADATA", "PKG-INFO")
+_METADATA: Final = (".dist-info", ".egg-info")
 
 
 class ConflictError(ValueError):
@@ -52,6 +54,17 @@ class Borrowed:
         return (*(path for path in found if path is not None), *map(Path, self.distributions.values()))
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A distribution that the host has."""
+
+    version: str
+    requires: tuple[Requirement, ...]
+    folder: str
+    modules: frozenset[str]
+    metadata: str
+
+
 def borrowed_by(environment: Path, abi: str) -> Borrowed:
     """Find what an environment has to borrow.
 
@@ -67,98 +80,109 @@ def borrowed_by(environment: Path, abi: str) -> Borrowed:
     """
     site = [str(folder) for folder in _site_packages(environment)]
     if abi != ABI:
-        return _nothing(site, abi)
-    modules, distributions = {_OURS: str(Path(cpex.__file__).parents[1])}, {}
-    ours = _found(_OURS)
-    if ours is not None and ours.version != _core.__version__:
-        ours = None  # of another installation, which a source tree hides
-    if ours is not None:
-        distributions[_OURS] = str(_metadata_folder(ours))
-    open_ = [(f"{_OURS} {_core.__version__}", each) for each in _requirements(ours)]
-    seen: set[tuple[str, str]] = set()
-    while open_:
-        by, requirement = open_.pop()
-        name = canonicalize_name(requirement.name)
-        if (by, str(requirement)) in seen or name == _OURS:
+        return _nothing(site)
+    modules = {_OURS: str(Path(cpex.__file__).parents[1])}
+    distributions: dict[str, str] = {}
+    ours = _held(_OURS)
+    # One of another version is of another installation, which a source tree hides.
+    if ours is not None and ours.version == _core.__version__:
+        distributions[_OURS] = ours.metadata
+        required = ours.requires
+    else:
+        required = _required_by_sources()
+    there: dict[str, str | None] = {}
+    seen: set[tuple[str, frozenset[str]]] = set()
+    # What this package itself needs comes first: that conflict is the one to tell.
+    unchecked = deque((f"{_OURS} {_core.__version__}", each, frozenset[str]()) for each in required)
+    while unchecked:
+        by, requirement, extras = unchecked.popleft()
+        if not _applies(requirement, extras):
             continue
-        seen.add((by, str(requirement)))
-        there = _found(name, site)
-        here = there or _found(name)
+        name = canonicalize_name(requirement.name)
+        if name not in there:
+            there[name] = _version(name, site)
+        version = there[name]
+        if version is not None:
+            _check(by, requirement, version, "the plugin's requirements install")
+            continue
+        here = _held(name)
         if here is None:
             raise ConflictError(f"{by} needs {requirement}, which neither the plugin's environment nor the host has")
-        if not requirement.specifier.contains(here.version, prereleases=True):
-            where = "the plugin's requirements install" if there else "the host has"
-            raise ConflictError(f"{by} needs {name}{requirement.specifier}, and {where} {name} {here.version}")
-        if there is None:
-            folder = str(here.locate_file(""))
-            modules.update(dict.fromkeys(_top_level(here), folder))
-            distributions[name] = str(_metadata_folder(here))
-            label = f"{name} {here.version}, which the worker has from the host,"
-            open_.extend((label, each) for each in _applying(here.requires or [], requirement.extras))
+        _check(by, requirement, here.version, "the host has")
+        wanted = frozenset(requirement.extras)
+        if (name, wanted) in seen:
+            continue
+        seen.add((name, wanted))
+        modules.update(dict.fromkeys(here.modules, here.folder))
+        distributions[name] = here.metadata
+        label = f"{name} {here.version}, which the worker has from the host,"
+        unchecked.extend((label, each, wanted) for each in here.requires)
     return Borrowed(modules, distributions)
 
 
-def _nothing(site: list[str], abi: str) -> Borrowed:
+def _check(by: str, requirement: Requirement, version: str, where: str) -> None:
+    if not requirement.specifier.contains(version, prereleases=True):
+        name = canonicalize_name(requirement.name)
+        raise ConflictError(f"{by} needs {name}{requirement.specifier}, and {where} {name} {version}")
+
+
+def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:
+    marker = requirement.marker
+    return marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras))
+
+
+def _nothing(site: list[str]) -> Borrowed:
     """An interpreter of another kind cannot load what the host has: its environment holds this package itself."""
-    ours = _found(_OURS, site)
-    if ours is None or ours.version != _core.__version__:
-        held = f"{_OURS} {ours.version}" if ours else f"no {_OURS}"
+    version = _version(_OURS, site)
+    if version != _core.__version__:
+        held = f"{_OURS} {version}" if version else f"no {_OURS}"
         raise ConflictError(
-            f"config.environment.python is {abi} and the host {ABI}, so nothing can be borrowed from the host; "
+            "config.environment.python is of another version than the host's, from which nothing can be borrowed then; "
             f"the requirements have to install {_OURS}=={_core.__version__}, and they install {held}"
         )
     return Borrowed({}, {})
 
 
 def _site_packages(environment: Path) -> list[Path]:
-    return [*environment.glob("lib/python3.*/site-packages"), *environment.glob("Lib/site-packages")]
+    return [*environment.glob("lib/*/site-packages"), *environment.glob("Lib/site-packages")]
 
 
-def _found(name: str, path: list[str] | None = None) -> importlib.metadata.Distribution | None:
-    paths = sys.path if path is None else path
-    return next(iter(importlib.metadata.Distribution.discover(name=name, path=paths)), None)
+def _version(name: str, site: list[str]) -> str | None:
+    found = next(iter(importlib.metadata.Distribution.discover(name=name, path=site)), None)
+    return found.version if found is not None else None
 
 
-def _requirements(ours: importlib.metadata.Distribution | None) -> Iterator[Requirement]:
-    """What this package requires: as its metadata says, or in a source tree, its project file."""
-    if ours is not None:
-        return _applying(ours.requires or [], set())
+@cache
+def _held(name: str) -> _Held | None:
+    """Look a distribution of the host up, once for all plugins."""
+    found = next(iter(importlib.metadata.Distribution.discover(name=name, path=sys.path)), None)
+    if found is None:
+        return None
+    described = found.metadata
+    modules, metadata = set(), ""
+    for file in found.files or ():
+        first = file.parts[0]
+        if first.endswith(_METADATA):
+            metadata = first
+        elif (stem := first.partition(".")[0]).isidentifier() and not first.endswith(".pth") and stem != "__pycache__":
+            modules.add(stem)
+    return _Held(
+        version=described["Version"],
+        requires=tuple(map(Requirement, described.get_all("Requires-Dist") or ())),
+        folder=str(found.locate_file("")),
+        modules=frozenset(modules),
+        metadata=str(found.locate_file(metadata)),
+    )
+
+
+def _required_by_sources() -> tuple[Requirement, ...]:
+    """What this package requires where it runs from its sources: as the project file says."""
     project = Path(cpex.__file__).parents[2] / "pyproject.toml"
     try:
         listed = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
     except (OSError, KeyError) as error:
         raise ConflictError(f"what {_OURS} requires is not known: it has neither metadata nor {project}") from error
-    return _applying(listed, set())
-
-
-def _applying(listed: list[str], extras: set[str]) -> Iterator[Requirement]:
-    for text in listed:
-        requirement = Requirement(text)
-        marker = requirement.marker
-        if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras)):
-            yield requirement
-
-
-def _top_level(distribution: importlib.metadata.Distribution) -> set[str]:
-    """Names the modules of a distribution that can be imported."""
-    names = set()
-    for file in distribution.files or ():
-        first = file.parts[0]
-        if first.endswith((".dist-info", ".egg-info", ".pth")) or first in ("..", "__pycache__"):
-            continue
-        name = first.partition(".")[0]
-        if name.isidentifier():
-            names.add(name)
-    return names
-
-
-def _metadata_folder(distribution: importlib.metadata.Distribution) -> Path:
-    name = canonicalize_name(distribution.metadata["Name"]).replace("-", "_")
-    located = Path(str(distribution.locate_file("")))
-    for folder in located.glob("*.*-info"):
-        if canonicalize_name(folder.name.partition("-")[0]).replace("-", "_") == name:
-            return folder
-    return located
+    return tuple(map(Requirement, listed))
 
 
 def _module_path(folder: Path, name: str) -> Path | None:

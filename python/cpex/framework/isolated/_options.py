@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,40 +19,10 @@ from ._closure import ABI
 from ._packages import packages_of
 from ._pip_setup import only_pip_has_an_index
 from ._place import Place
+from ._recipe import Interpreter, Recipe
 
 if TYPE_CHECKING:
     from cpex.framework.models import PluginConfig
-
-
-class Interpreter(TypedDict):
-    """An interpreter that environments are made from."""
-
-    executable: str
-    version: str
-    abi: str
-
-
-class Recipe(TypedDict):
-    """What an environment is made of, as the builder takes it. Times are seconds."""
-
-    home: str
-    requirements: str | None
-    roots: list[str]
-    archives: list[str]
-    editables: list[str]
-    manifest: str
-    manifest_version: str
-    interpreter: Interpreter
-    uv: str | None
-    index_url: str | None
-    extra_index_urls: list[str]
-    find_links: list[str]
-    offline: bool
-    require_hashes: bool
-    only_binary: bool
-    pass_env: list[str]
-    timeout: float
-    anew: bool
 
 
 class EnvironmentOptions(BaseModel):
@@ -71,7 +41,7 @@ class EnvironmentOptions(BaseModel):
     find_links: list[str] = []
     """Folders, or pages, that packages are looked for in."""
     offline: bool = False
-    """Take packages from `find_links` (and the cache of uv) only."""
+    """Take packages from `find_links` only, or, without any, from the cache of uv."""
     require_hashes: bool = False
     """Install nothing without a hash in the requirements file; nor accept what somebody else has built."""
     only_binary: bool = False

@@ -84,12 +84,13 @@ def place_of(config: PluginConfig, plugin_dirs: Sequence[str]) -> Place:
     )
 
 
-def package_of(name: str, class_name: object) -> str:
+def package_of(name: str, class_name: object, section: str = "config") -> str:
     """Name the package of a plugin.
 
     Args:
         name: Name of the plugin, for the message.
-        class_name: What its entry has as `class_name`.
+        class_name: What its entry, or its manifest, has as `class_name`.
+        section: The section it is in, for the message.
 
     Returns:
         The first segment of the class path.
@@ -97,15 +98,15 @@ def package_of(name: str, class_name: object) -> str:
     Raises:
         ValueError: If it is not the path of a class.
     """
-    return _class_name(name, class_name).partition(".")[0]
+    return _class_name(name, class_name, section).partition(".")[0]
 
 
-def _class_name(name: str, class_name: object) -> str:
+def _class_name(name: str, class_name: object, section: str = "config") -> str:
     module = parse_class_name(class_name)[0] if isinstance(class_name, str) else ""
     if not isinstance(class_name, str) or not module or not all(map(str.isidentifier, class_name.split("."))):
         raise ValueError(
-            f"{name}: config.class_name of an isolated_venv plugin names its class, such as package.module.ClassName, "
-            f"not {class_name!r}"
+            f"{name}: {section}.class_name of an isolated_venv plugin names its class, "
+            f"such as package.module.ClassName, not {class_name!r}"
         )
     return class_name
 

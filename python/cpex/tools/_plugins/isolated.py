@@ -50,7 +50,7 @@ class IsolatedPlugin:
         Raises:
             ValueError: If `default_config.class_name` is not the path of a class.
         """
-        package = package_of(f"{manifest.name}: default_config", manifest.default_config.get("class_name"))
+        package = package_of(manifest.name, manifest.default_config.get("class_name"), "default_config")
         return cls(manifest, Path(plugin_folder, package).absolute())
 
     @contextmanager
@@ -69,7 +69,8 @@ class IsolatedPlugin:
         Raises:
             RuntimeError: If it cannot be built.
         """
-        is_new = not self.folder.exists()
+        # What is to go if it fails: the first of these that was not there.
+        new = next((path for path in (self.folder, self.folder / _STATE) if not path.exists()), None)
         self.folder.mkdir(parents=True, exist_ok=True)
         environment = None
         with ExitStack() as undo:
@@ -82,10 +83,10 @@ class IsolatedPlugin:
                 environment = self._build()
                 yield environment
             except BaseException:
-                if is_new:
-                    shutil.rmtree(self.folder, ignore_errors=True)
-                elif environment is not None:
+                if environment is not None:
                     shutil.rmtree(self.folder / _VENV, ignore_errors=True)
+                if new is not None:
+                    shutil.rmtree(new, ignore_errors=True)
                 raise
 
     def remove(self) -> None:
