@@ -37,6 +37,11 @@ pub(super) struct Filters {
     pub(super) calls: BpfProgram,
 }
 
+/// Whether there are programs for this processor.
+pub(super) fn compiles() -> bool {
+    TargetArch::try_from(std::env::consts::ARCH).is_ok()
+}
+
 impl Filters {
     pub(super) fn new(wanted: Wanted<'_>) -> Result<Self, Refusal> {
         let compiled = || {

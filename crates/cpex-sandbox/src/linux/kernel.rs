@@ -8,7 +8,7 @@ use rustix::system::uname;
 
 use super::clone::{Namespaces, Side, clone, map_user};
 use super::handshake::{Blocked, Link};
-use super::{broker, child, files};
+use super::{broker, child, files, filter};
 use crate::Support;
 use crate::support::Counter;
 
@@ -24,8 +24,8 @@ fn probe() -> Support {
     let mut support = Support {
         system: [name.sysname(), name.release(), name.machine()].map(|part| part.to_string_lossy()).join(" "),
         landlock: files::abi(),
-        seccomp: answers(libc::SECCOMP_RET_ERRNO),
-        broker: answers(libc::SECCOMP_RET_USER_NOTIF) && release >= broker::SINCE,
+        seccomp: answers(libc::SECCOMP_RET_ERRNO) && filter::compiles(),
+        broker: answers(libc::SECCOMP_RET_USER_NOTIF) && filter::compiles() && release >= broker::SINCE,
         ..Support::default()
     };
     // A kernel before this one has one largest process id for the whole machine, and root would set it.
