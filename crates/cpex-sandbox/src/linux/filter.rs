@@ -59,7 +59,7 @@ impl Filters {
 
 impl Filters {
     /// From here on this process keeps to them. Async-signal-safe.
-    pub(super) fn install(&self, parent: ChildEnd<'_>) -> Result<(), Errno> {
+    pub(super) fn install(&self, parent: ChildEnd) -> Result<(), Errno> {
         if let Some(brokered) = &self.brokered {
             let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
             parent.broker(install(brokered, flags)?)?;
