@@ -180,6 +180,48 @@ fn connects_to_what_is_listed() {
     }
 }
 
+/// What is checked is what is connected to, though the address changes in the program's memory all the while.
+#[test]
+fn an_address_that_changes_meanwhile_is_no_way_out() {
+    let (listed, other) = (server(), server());
+    let script = format!(
+        "
+import ctypes, socket, struct, threading, time
+libc = ctypes.CDLL(None, use_errno=True)
+address = ctypes.create_string_buffer(struct.pack('=H', socket.AF_INET) + struct.pack('!H4s8x', {listed}, socket.inet_aton('127.0.0.1')))
+ports = struct.pack('!H', {listed}), struct.pack('!H', {other})
+stop = False
+
+def change():
+    while not stop:
+        for port in ports:
+            ctypes.memmove(ctypes.addressof(address) + 2, port, 2)
+
+thread = threading.Thread(target=change)
+thread.start()
+reached, end = set(), time.monotonic() + 60
+try:
+    for _ in range(2000):
+        with socket.socket() as peer:
+            if libc.connect(peer.fileno(), address, 16) == 0:
+                reached.add(peer.getpeername()[1])
+        if len(reached) == 2 or time.monotonic() > end:
+            break
+finally:
+    stop = True
+    thread.join()
+print(*('listed' if port == {listed} else 'other' for port in reached))
+if {other} in reached:
+    print('done')"
+    );
+    let policy = format!(r#"{{"network": ["127.0.0.1:{listed}"]}}"#);
+    keeps_from(&script, &[&policy]);
+    for user in users() {
+        let came = World::new(user).run(&policy, &script);
+        assert_eq!(came.said.trim(), "listed", "it is only kept from the other: {came:?}");
+    }
+}
+
 /// A name is resolved by the host, when it is connected to: the child asks no server, and knows no address.
 #[test]
 fn connects_to_listed_names() {
