@@ -93,6 +93,15 @@ print('done')";
         "import os; os.fork() or os._exit(0); os.wait(); print('done')",
         &[r#"{"processes": 0}"#],
     );
+    let limit = "
+import os, resource
+host = int(os.environ['HOST'])
+resource.prlimit(host, resource.RLIMIT_CORE, resource.prlimit(host, resource.RLIMIT_CORE))
+print('done')";
+    world.keeps_from(limit, &DEFAULT);
+    let place =
+        "import os; os.sched_setaffinity(int(os.environ['HOST']), os.sched_getaffinity(0)); print('done')";
+    world.keeps_from(place, &DEFAULT);
     if Support::probe().landlock >= 6 {
         world.keeps_from("import os; os.kill(int(os.environ['HOST']), 0); print('done')", &DEFAULT);
     } else {

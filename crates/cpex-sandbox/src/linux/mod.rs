@@ -96,8 +96,12 @@ impl Sandbox {
                 &policy.network
             };
             let alone = policy.limits.processes == Some(0);
-            parts.filters =
-                Some(Filters::new(Wanted { network, alone, counted: policy.limits.memory.is_some() })?);
+            parts.filters = Some(Filters::new(Wanted {
+                network,
+                alone,
+                counted: policy.limits.memory.is_some(),
+                exposed: !support.process_namespace,
+            })?);
         }
         parts._hosts = hosts;
         Ok(Self(Arc::new(parts)))
