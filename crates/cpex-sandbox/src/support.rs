@@ -74,7 +74,11 @@ impl Support {
             ),
             (Gap::Network, !self.network_namespace && policy.network != Network::All, namespaces()),
             (Gap::Attributes, !self.mount_namespace, namespaces()),
-            (Gap::Hosts, brokered && !self.broker, "no answers for seccomp: Linux 5.19".to_owned()),
+            (
+                Gap::Hosts,
+                brokered && !self.broker,
+                "no answers for seccomp (Linux 5.19), or descriptors cannot be taken here".to_owned(),
+            ),
             (Gap::Names, policy.network.names().next().is_some() && !self.mount_namespace, namespaces()),
             (
                 Gap::ProcessCount,

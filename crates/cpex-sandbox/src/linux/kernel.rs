@@ -25,7 +25,7 @@ fn probe() -> Support {
         system: [name.sysname(), name.release(), name.machine()].map(|part| part.to_string_lossy()).join(" "),
         landlock: files::abi(),
         seccomp: answers(libc::SECCOMP_RET_ERRNO) && filter::compiles(),
-        broker: answers(libc::SECCOMP_RET_USER_NOTIF) && filter::compiles() && release >= broker::SINCE,
+        broker: answers(libc::SECCOMP_RET_USER_NOTIF) && filter::compiles() && broker::possible(release),
         ..Support::default()
     };
     // A kernel before this one has one largest process id for the whole machine, and root would set it.
