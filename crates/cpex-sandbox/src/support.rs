@@ -65,7 +65,7 @@ impl Support {
                 self.landlock < 3,
                 format!("Landlock ABI {}, 3 is needed: Linux 6.2", self.landlock),
             ),
-            (Gap::SystemCalls, !self.seccomp, "no seccomp".to_owned()),
+            (Gap::SystemCalls, !self.seccomp, "no seccomp, or none for this processor".to_owned()),
             (Gap::Processes, !self.process_namespace, namespaces()),
             (
                 Gap::Signals,
@@ -74,7 +74,11 @@ impl Support {
             ),
             (Gap::Network, !self.network_namespace && policy.network != Network::All, namespaces()),
             (Gap::Attributes, !self.mount_namespace, namespaces()),
-            (Gap::Hosts, brokered && !self.broker, "no notification of seccomp: Linux 5.14".to_owned()),
+            (
+                Gap::Hosts,
+                brokered && !self.broker,
+                "no answers for seccomp (Linux 5.19), or descriptors cannot be taken here".to_owned(),
+            ),
             (Gap::Names, policy.network.names().next().is_some() && !self.mount_namespace, namespaces()),
             (
                 Gap::ProcessCount,

@@ -180,6 +180,50 @@ fn connects_to_what_is_listed() {
     }
 }
 
+/// What is checked is what is connected to, though the address changes in the program's memory all the while.
+#[test]
+fn an_address_that_changes_meanwhile_is_no_way_out() {
+    let (listed, other) = (server(), server());
+    let script = format!(
+        "
+import collections, ctypes, errno, socket, struct, sys, threading, time
+sys.setswitchinterval(1e-5)
+libc = ctypes.CDLL(None, use_errno=True)
+address = ctypes.create_string_buffer(struct.pack('=H', socket.AF_INET) + struct.pack('!H4s8x', {listed}, socket.inet_aton('127.0.0.1')))
+ports = struct.pack('!H', {listed}), struct.pack('!H', {other})
+stop = False
+
+def change():
+    while not stop:
+        for port in ports:
+            ctypes.memmove(ctypes.addressof(address) + 2, port, 2)
+
+thread = threading.Thread(target=change)
+thread.start()
+reached, end = collections.Counter(), time.monotonic() + 60
+try:
+    # Until it has seen both, and each often enough to have raced.
+    while min(reached['listed'], reached['other'] + reached['refused']) < 20 and time.monotonic() < end:
+        with socket.socket() as peer:
+            if libc.connect(peer.fileno(), address, 16) == 0:
+                reached['listed' if peer.getpeername()[1] == {listed} else 'other'] += 1
+            elif ctypes.get_errno() == errno.EACCES:
+                reached['refused'] += 1
+finally:
+    stop = True
+    thread.join()
+print(*sorted(reached))
+if reached['other']:
+    print('done')"
+    );
+    let policy = format!(r#"{{"network": ["127.0.0.1:{listed}"]}}"#);
+    keeps_from(&script, &[&policy]);
+    for user in users() {
+        let came = World::new(user).run(&policy, &script);
+        assert_eq!(came.said.trim(), "listed refused", "it is only kept from the other: {came:?}");
+    }
+}
+
 /// A name is resolved by the host, when it is connected to: the child asks no server, and knows no address.
 #[test]
 fn connects_to_listed_names() {

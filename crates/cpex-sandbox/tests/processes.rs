@@ -26,6 +26,22 @@ fn sends_no_signal_to_the_host() {
 }
 
 #[test]
+fn changes_no_limit_of_the_host() {
+    keeps_from(PRLIMIT, &BOTH);
+    keeps_from(
+        "import os; os.sched_setaffinity(int(os.environ['HOST']), os.sched_getaffinity(0)); print('done')",
+        &BOTH,
+    );
+}
+
+/// Sets what is set already.
+const PRLIMIT: &str = "
+import os, resource
+host = int(os.environ['HOST'])
+resource.prlimit(host, resource.RLIMIT_CORE, resource.prlimit(host, resource.RLIMIT_CORE))
+print('done')";
+
+#[test]
 fn traces_nobody() {
     // PTRACE_SEIZE
     let trace = format!("{LIBC}\nassert libc.ptrace(0x4206, host, None, None) == 0\nprint('done')");

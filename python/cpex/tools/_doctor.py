@@ -69,17 +69,18 @@ def _show(screen: Console, support: dict[str, Any], profiles: dict[str, list[dic
 
 def _rows(support: dict[str, Any]) -> list[tuple[str, bool, str]]:
     landlock = support["landlock"]
+    rules = f"Landlock, ABI {landlock}" if landlock else "no Landlock"
     denied = support["namespaces_denied"] or ""
     spaces = "process_namespace", "network_namespace", "mount_namespace"
     own, network, mount = ("a namespace" if support[space] else denied for space in spaces)
     counters = [_COUNTERS.get(counter, counter) for counter in support["counters"]]
     return [
-        ("files cannot be opened", landlock > 0, f"Landlock, ABI {landlock}" if landlock else "no Landlock"),
-        ("permissions and times of files stay", support["mount_namespace"], mount),
+        ("files that are not listed are closed", landlock > 0, rules),
+        ("their permissions and times stay", support["mount_namespace"], mount),
         ("system calls are filtered", support["seccomp"], "seccomp" if support["seccomp"] else "no seccomp"),
-        ("other processes are out of reach, none is left behind", support["process_namespace"], own),
-        ("no network", support["network_namespace"], network),
-        ("listed hosts can be connected to", support["broker"], "notifications of seccomp"),
+        ("other processes are out of reach", support["process_namespace"], own),
+        ("hosts that are not listed are closed", support["network_namespace"], network),
+        ("listed hosts are open", support["broker"], "notifications of seccomp"),
         ("processes and threads are limited", bool(counters), " and ".join(counters)),
         ("memory is limited", support["seccomp"], "a resource limit"),
     ]

@@ -11,12 +11,18 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with};
-use rustix::process::{ForeignRawFd, Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use rustix::process::{ForeignRawFd, Pid, PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
 use super::names::Allowed;
 
-/// The kernel that can give a descriptor as an answer, and keeps signals from repeating a call that is being carried out.
-pub(super) const SINCE: (u32, u32) = (5, 19);
+/// Whether this kernel can give a descriptor as an answer and keeps signals from repeating a call that is being carried out,
+/// and whether this process may take descriptors: some containers do not allow it.
+pub(super) fn possible(kernel: (u32, u32)) -> bool {
+    const SINCE: (u32, u32) = (5, 19);
+    let taken = pidfd_open(getpid(), PidfdFlags::empty())
+        .and_then(|own| pidfd_getfd(&own, own.as_raw_fd(), PidfdGetfdFlags::empty()));
+    kernel >= SINCE && taken.is_ok()
+}
 
 /// Answers the calls of one child and of what it starts.
 #[derive(Debug)]

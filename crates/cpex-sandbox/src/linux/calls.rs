@@ -3,7 +3,8 @@
 //! Left out, beside what needs privileges anyway: `ptrace`, `process_vm_*`, `pidfd_getfd`, `kcmp` (other processes),
 //! `unshare`, `setns`, `clone3` (new namespaces; the flags of `clone3` cannot be looked at), `mount` and its kin, `chroot`,
 //! `bpf`, `perf_event_open`, `userfaultfd`, `io_uring_*`, `keyctl` and its kin (large, often exploited), `memfd_create`,
-//! System V memory (not counted as memory of a process), message queues, `seccomp`, `open_by_handle_at`, `personality`.
+//! System V memory (not counted as memory of a process), message queues, `inotify` (which
+//! Landlock does not keep from folders), `seccomp`, `open_by_handle_at`, `personality`.
 
 /// Calls that every architecture has, and those of its own.
 pub(super) const ALLOWED: &[i64] = &[
@@ -77,9 +78,6 @@ pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_splice,
     libc::SYS_tee,
     libc::SYS_vmsplice,
-    libc::SYS_inotify_init1,
-    libc::SYS_inotify_add_watch,
-    libc::SYS_inotify_rm_watch,
     // Waiting.
     libc::SYS_ppoll,
     libc::SYS_pselect6,
@@ -283,8 +281,6 @@ pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_eventfd,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_signalfd,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_inotify_init,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_fork,
     #[cfg(target_arch = "x86_64")]

@@ -1,7 +1,7 @@
 //! What a child does between being made and being the program.
 //!
-//! It is a copy of one thread of a process with many: locks may be held for ever, the allocator's among them. So everything
-//! here is a system call on what was prepared before; nothing allocates, nothing panics.
+//! Until then it is in the memory of its parent, beside all the parent's threads, and does not know which locks they hold. So
+//! everything here is a system call on what was prepared before; nothing is written, nothing allocates, nothing panics.
 
 use std::convert::Infallible;
 use std::ffi::{CStr, CString, c_char};
@@ -15,7 +15,7 @@ use rustix::thread::{
 };
 
 use super::filter::Filters;
-use super::handshake::{ChildEnd, Link};
+use super::handshake::{ChildEnd, Ends};
 use super::mounts::{self, Mounts};
 
 /// Everything that a child needs, made by its parent.
@@ -84,14 +84,14 @@ steps! {
 
 impl Plan<'_> {
     /// Carries it out; comes back only by ending the process.
-    pub(super) fn run(&self, link: &Link) -> ! {
-        let parent = link.child();
+    pub(super) fn run(&self, ends: Ends) -> ! {
+        let parent = ends.child();
         let Err((step, errno)) = self.carry_out(parent);
         parent.fail(step, errno);
         exit(127)
     }
 
-    fn carry_out(&self, parent: ChildEnd<'_>) -> Result<Infallible, (Step, Errno)> {
+    fn carry_out(&self, parent: ChildEnd) -> Result<Infallible, (Step, Errno)> {
         let at = |step: Step| move |errno: Errno| (step, errno);
         // Before the parent's word: if it ended before this, its word never comes.
         set_parent_process_death_signal(Some(Signal::KILL)).map_err(at(Step::Life))?;
@@ -120,8 +120,7 @@ impl Plan<'_> {
         if let Some(filters) = self.filters {
             filters.install(parent).map_err(at(Step::Calls))?;
         }
-        // SAFETY: the texts end in NUL and the lists in a null pointer (`Pointers::new`); all live in the parent's memory,
-        // which this process has a copy of.
+        // SAFETY: the texts end in NUL and the lists in a null pointer (`Pointers::new`); the parent keeps them.
         unsafe {
             libc::execve(self.program.as_ptr(), self.args.pointers.as_ptr(), self.env.pointers.as_ptr());
         }
@@ -145,8 +144,8 @@ pub(super) const MOUNTED: i32 = 1;
 pub(super) const LIMITED: i32 = 2;
 
 /// Tries what needs privileges in new namespaces; the exit status tells.
-pub(super) fn trial(link: &Link, mounts: bool, pid_max: bool) -> ! {
-    if link.child().wait().is_err() {
+pub(super) fn trial(ends: Ends, mounts: bool, pid_max: bool) -> ! {
+    if ends.child().wait().is_err() {
         exit(0);
     }
     // As in a plan: after the mounts nothing can be written.
@@ -155,7 +154,7 @@ pub(super) fn trial(link: &Link, mounts: bool, pid_max: bool) -> ! {
     exit(mounted | limited)
 }
 
-fn exit(status: i32) -> ! {
+pub(super) fn exit(status: i32) -> ! {
     // SAFETY: ends the process without running anything of the host's.
     unsafe { libc::_exit(status) }
 }

@@ -1,10 +1,13 @@
 //! A new process in namespaces of its own.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::Path;
 
 use rustix::process::{Pid, getegid, geteuid};
+
+use super::child::exit;
 
 /// What a new process has of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,34 +30,49 @@ impl Namespaces {
     }
 }
 
-/// Which of the two processes this is.
-pub(super) enum Side {
-    Parent { child: Pid, pidfd: OwnedFd },
-    Child,
+/// Where a child runs until it is the program.
+pub(super) struct Stack(Box<[MaybeUninit<u128>]>);
+
+impl Stack {
+    /// Room for what a child does, many times over.
+    pub(super) fn new() -> Self {
+        const BYTES: usize = 256 << 10;
+        Self(Box::new_uninit_slice(BYTES / size_of::<u128>()))
+    }
 }
 
-/// Forks into new namespaces.
+/// Starts a process in new namespaces that runs `child` and exits, in this process's memory until it executes a program: a
+/// copy of the memory of a large host would take long, and stop the host meanwhile.
 ///
 /// # Safety
 ///
-/// The child has the memory of one thread of many, at any moment: it may only make async-signal-safe system calls, and must
-/// end in `execve` or `_exit`.
-pub(super) unsafe fn clone(namespaces: Namespaces) -> io::Result<Side> {
-    let flags = namespaces.0 | libc::CLONE_PIDFD | libc::SIGCHLD;
-    let mut pidfd: libc::c_int = -1;
-    // SAFETY: without CLONE_VM and with no stack this is a fork; the kernel writes the descriptor to `pidfd`, which outlives
-    // the call. Arguments one to three have the same meaning on every architecture, and the others are unused.
-    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0) };
-    match pid {
-        -1 => Err(io::Error::last_os_error()),
-        0 => Ok(Side::Child),
-        pid => {
-            let child =
-                i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(io::Error::last_os_error)?;
-            // SAFETY: CLONE_PIDFD made this descriptor, and nobody else knows it.
-            Ok(Side::Parent { child, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })
-        }
+/// The stack, `child` and all that it refers to stay where and as they are until the process has executed a program or has
+/// ended. `child` runs while any thread may hold any lock: it may only make async-signal-safe system calls and read.
+pub(super) unsafe fn clone<F: Fn()>(
+    namespaces: Namespaces,
+    stack: &mut Stack,
+    child: &F,
+) -> io::Result<(Pid, OwnedFd)> {
+    extern "C" fn enter<F: Fn()>(child: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: it is the `child` of the caller, who keeps it.
+        unsafe { (*child.cast::<F>())() };
+        // Not by returning: the C library would run what the host wants to run when it exits.
+        exit(127)
     }
+    let flags = namespaces.0 | libc::CLONE_VM | libc::CLONE_PIDFD | libc::SIGCHLD;
+    let top = stack.0.as_mut_ptr_range().end.cast();
+    let argument = std::ptr::from_ref(child).cast_mut().cast();
+    let mut pidfd: libc::c_int = -1;
+    // SAFETY: the stack is aligned, unused and large enough; the caller keeps it and what the argument refers to. The kernel
+    // writes the descriptor to `pidfd` before the call is over. Signal handlers, descriptors and folders are not shared.
+    let pid = unsafe { libc::clone(enter::<F>, top, flags, argument, &raw mut pidfd) };
+    if pid == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: CLONE_PIDFD made this descriptor, and nobody else knows it.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::other("the new process has no number"))?;
+    Ok((pid, pidfd))
 }
 
 /// Says who a process in a new user namespace is outside: this user and this group, under the same numbers. Without, its

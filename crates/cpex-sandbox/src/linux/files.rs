@@ -14,8 +14,9 @@ use crate::{Basis, Network, Policy, Refusal};
 /// The newest rules that this crate was tested with; older kernels give what they have.
 const TESTED: ABI = ABI::V7;
 
-/// What programs read of a system: the loader, libraries, certificates, time zones, names of users and services.
-const SYSTEM: [&str; 33] = [
+/// What programs read of a system: the loader, libraries, certificates (not keys, which root could read), time zones, names of
+/// users and services.
+const SYSTEM: [&str; 38] = [
     "/usr",
     "/bin",
     "/sbin",
@@ -27,8 +28,13 @@ const SYSTEM: [&str; 33] = [
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",
     "/etc/ld.so.conf.d",
-    "/etc/ssl",
-    "/etc/pki",
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/openssl.cnf",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/openssl.cnf",
     "/etc/ca-certificates",
     "/etc/crypto-policies",
     "/etc/localtime",

@@ -24,6 +24,8 @@ pub(super) struct Wanted<'a> {
     pub(super) alone: bool,
     /// Memory is limited by its mappings: none may be of a kind that is not counted.
     pub(super) counted: bool,
+    /// It can name other processes, for it has no namespace of its own for them.
+    pub(super) exposed: bool,
 }
 
 /// The compiled programs, in the order in which they are installed.
@@ -35,6 +37,11 @@ pub(super) struct Filters {
     pub(super) arguments: BpfProgram,
     /// All the calls that are allowed. The last: it does not allow to install another.
     pub(super) calls: BpfProgram,
+}
+
+/// Whether there are programs for this processor.
+pub(super) fn compiles() -> bool {
+    TargetArch::try_from(std::env::consts::ARCH).is_ok()
 }
 
 impl Filters {
@@ -54,7 +61,7 @@ impl Filters {
 
 impl Filters {
     /// From here on this process keeps to them. Async-signal-safe.
-    pub(super) fn install(&self, parent: ChildEnd<'_>) -> Result<(), Errno> {
+    pub(super) fn install(&self, parent: ChildEnd) -> Result<(), Errno> {
         if let Some(brokered) = &self.brokered {
             let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
             parent.broker(install(brokered, flags)?)?;
@@ -144,6 +151,9 @@ fn refused_arguments(wanted: Wanted<'_>) -> Vec<(i64, Vec<Condition>)> {
         rows.push((libc::SYS_mmap, vec![has(3, libc::MAP_SHARED | libc::MAP_ANONYMOUS)]));
         rows.push((libc::SYS_mmap, vec![has(3, libc::MAP_GROWSDOWN)]));
     }
+    if wanted.exposed {
+        rows.extend(OTHERS.map(|(call, argument)| (call, vec![is_not(argument, 0)])));
+    }
     // Its life stays bound to the host's.
     rows.push((libc::SYS_prctl, vec![is(0, libc::PR_SET_PDEATHSIG)]));
     // What is pushed into a terminal is input for whoever reads next.
@@ -190,6 +200,20 @@ const NEW_NAMESPACES: [libc::c_int; 7] = [
 
 /// `BPF_RET | BPF_K`
 const RETURN: u16 = 0x06;
+
+/// Calls that change limits and priorities of processes, also of others of the same user, and the argument that must be 0 for
+/// the caller itself.
+const OTHERS: [(i64, u8); 9] = [
+    (libc::SYS_prlimit64, 0),
+    (libc::SYS_setpriority, 0),
+    (libc::SYS_setpriority, 1),
+    (libc::SYS_ioprio_set, 1),
+    (libc::SYS_sched_setaffinity, 0),
+    (libc::SYS_sched_setattr, 0),
+    (libc::SYS_sched_setparam, 0),
+    (libc::SYS_sched_setscheduler, 0),
+    (libc::SYS_setpgid, 0),
+];
 
 /// The bits of a socket's type that are not flags.
 const SOCKET_TYPE: libc::c_int = 0xf;

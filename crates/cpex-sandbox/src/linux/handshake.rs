@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::io::Errno;
 use rustix::net::{
@@ -30,12 +30,9 @@ impl Link {
         Parent(self.ours)
     }
 
-    /// The child's end. Async-signal-safe.
-    pub(super) fn child(&self) -> ChildEnd<'_> {
-        // SAFETY: in the child, nobody uses its copy of the parent's end; while it is open, the parent's death would not be
-        // seen. `Link` is never dropped there, for a child never returns.
-        unsafe { libc::close(self.ours.as_raw_fd()) };
-        ChildEnd(self.theirs.as_fd())
+    /// What the child knows of it.
+    pub(super) fn ends(&self) -> Ends {
+        Ends { parents: self.ours.as_raw_fd(), own: self.theirs.as_raw_fd() }
     }
 }
 
@@ -85,11 +82,28 @@ impl Parent {
     }
 }
 
-/// All its methods are async-signal-safe.
+/// Both ends, by number: the child has copies of both. All methods are async-signal-safe.
 #[derive(Clone, Copy)]
-pub(super) struct ChildEnd<'a>(BorrowedFd<'a>);
+pub(super) struct Ends {
+    parents: RawFd,
+    own: RawFd,
+}
 
-impl ChildEnd<'_> {
+impl Ends {
+    /// In the child: closes its copy of the parent's end, for the parent's death would not be seen while it is open.
+    pub(super) fn child(self) -> ChildEnd {
+        // SAFETY: the child's descriptors are its own, and nobody in it uses this one.
+        unsafe { libc::close(self.parents) };
+        // SAFETY: the child's copy of the other end stays open until it executes a program.
+        ChildEnd(unsafe { BorrowedFd::borrow_raw(self.own) })
+    }
+}
+
+/// The child's end. All its methods are async-signal-safe.
+#[derive(Clone, Copy)]
+pub(super) struct ChildEnd(BorrowedFd<'static>);
+
+impl ChildEnd {
     /// Waits for the parent's word; an error if the parent is gone.
     pub(super) fn wait(self) -> Result<(), Errno> {
         let mut byte = [0_u8; 1];

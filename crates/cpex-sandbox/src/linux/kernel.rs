@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 use rustix::process::{WaitId, WaitIdOptions, geteuid, waitid};
 use rustix::system::uname;
 
-use super::clone::{Namespaces, Side, clone, map_user};
+use super::clone::{Namespaces, Stack, clone, map_user};
 use super::handshake::{Blocked, Link};
-use super::{broker, child, files};
+use super::{broker, child, files, filter};
 use crate::Support;
 use crate::support::Counter;
 
@@ -24,8 +24,8 @@ fn probe() -> Support {
     let mut support = Support {
         system: [name.sysname(), name.release(), name.machine()].map(|part| part.to_string_lossy()).join(" "),
         landlock: files::abi(),
-        seccomp: answers(libc::SECCOMP_RET_ERRNO),
-        broker: answers(libc::SECCOMP_RET_USER_NOTIF) && release >= broker::SINCE,
+        seccomp: answers(libc::SECCOMP_RET_ERRNO) && filter::compiles(),
+        broker: answers(libc::SECCOMP_RET_USER_NOTIF) && filter::compiles() && broker::possible(release),
         ..Support::default()
     };
     // A kernel before this one has one largest process id for the whole machine, and root would set it.
@@ -90,17 +90,14 @@ impl Tried {
 /// systems let everyone make namespaces, but give no privileges in them.
 fn trial(namespaces: Namespaces, own_pid_max: bool) -> std::io::Result<Tried> {
     let link = Link::new()?;
+    let ends = link.ends();
+    let mounts = namespaces.has(Namespaces::MOUNT);
+    let pid_max = own_pid_max && namespaces.has(Namespaces::PROCESS);
+    let child = || child::trial(ends, mounts, pid_max);
+    let mut stack = Stack::new();
     let blocked = Blocked::all()?;
-    // SAFETY: the child calls nothing but `child::trial`, which makes system calls and exits.
-    let side = unsafe { clone(namespaces) }?;
-    let (process, pidfd) = match side {
-        Side::Child => child::trial(
-            &link,
-            namespaces.has(Namespaces::MOUNT),
-            own_pid_max && namespaces.has(Namespaces::PROCESS),
-        ),
-        Side::Parent { child, pidfd } => (child, pidfd),
-    };
+    // SAFETY: `trial` makes system calls on values that it has, and exits; it is waited for below.
+    let (process, pidfd) = unsafe { clone(namespaces, &mut stack, &child) }?;
     drop(blocked);
     let parent = link.parent();
     let mapped = map_user(process).and_then(|()| parent.go());
@@ -109,8 +106,8 @@ fn trial(namespaces: Namespaces, own_pid_max: bool) -> std::io::Result<Tried> {
     let ended = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED)?;
     mapped?;
     let did = ended.and_then(|status| status.exit_status()).unwrap_or(0);
-    let (mounts, pid_max) = (did & child::MOUNTED != 0, did & child::LIMITED != 0);
-    let refused = namespaces.has(Namespaces::MOUNT) && !mounts;
+    let (mounted, limited) = (did & child::MOUNTED != 0, did & child::LIMITED != 0);
+    let refused = namespaces.has(Namespaces::MOUNT) && !mounted;
     let denied = refused.then(|| "user namespaces give no privileges here (AppArmor?)".to_owned());
-    Ok(Tried { namespaces, mounts, pid_max, denied })
+    Ok(Tried { namespaces, mounts: mounted, pid_max: limited, denied })
 }

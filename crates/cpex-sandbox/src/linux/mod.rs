@@ -26,7 +26,7 @@ use tokio::sync::watch as channel;
 
 use self::broker::Broker;
 use self::child::{Plan, Pointers};
-use self::clone::{Namespaces, Side};
+use self::clone::{Namespaces, Stack};
 use self::filter::{Filters, Wanted};
 use self::handshake::{Blocked, Link, Said, high};
 use self::mounts::Mounts;
@@ -96,8 +96,12 @@ impl Sandbox {
                 &policy.network
             };
             let alone = policy.limits.processes == Some(0);
-            parts.filters =
-                Some(Filters::new(Wanted { network, alone, counted: policy.limits.memory.is_some() })?);
+            parts.filters = Some(Filters::new(Wanted {
+                network,
+                alone,
+                counted: policy.limits.memory.is_some(),
+                exposed: !support.process_namespace,
+            })?);
         }
         parts._hosts = hosts;
         Ok(Self(Arc::new(parts)))
@@ -147,12 +151,13 @@ impl Sandbox {
             env: &env,
         };
         let link = Link::new()?;
+        let ends = link.ends();
+        let child = || plan.run(ends);
+        let mut stack = Stack::new();
         let blocked = Blocked::all()?;
-        // SAFETY: the child calls nothing but `Plan::run`, which makes system calls and becomes the program or exits.
-        let (pid, pidfd) = match unsafe { clone::clone(parts.namespaces) }? {
-            Side::Child => plan.run(&link),
-            Side::Parent { child, pidfd } => (child, pidfd),
-        };
+        // SAFETY: `run` makes system calls on what the plan has, and becomes the program or exits. Everything that it refers
+        // to lives until this function returns: when the program runs, or the child was waited for.
+        let (pid, pidfd) = unsafe { clone::clone(parts.namespaces, &mut stack, &child) }?;
         drop(blocked);
         let handle = Handle::new(pid, pidfd);
         let accompanied = self.accompany(pid, link.parent());

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
-use crate::policy::LOCALHOST;
+use crate::policy::network::LOCALHOST;
 use crate::{Endpoint, Host, Network};
 
 /// What is listed, asked at each connection.

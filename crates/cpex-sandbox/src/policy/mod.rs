@@ -1,13 +1,12 @@
 //! What is allowed, as it is written in a configuration.
 
 mod limits;
-mod network;
+pub(crate) mod network;
 mod read;
 
 use std::path::PathBuf;
 
 pub use self::limits::{Bytes, Limits};
-pub(crate) use self::network::LOCALHOST;
 pub use self::network::{Endpoint, Host, Network};
 
 /// Where a policy starts from.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
 
-use cpex_sandbox::{Basis, Child, Policy, Program};
+use cpex_sandbox::{Basis, Child, Policy, Prepared, Program, Refusal};
 use serde::{Deserialize, Serialize};
 
 pub(crate) const BOTH: [&str; 2] = [r#""default""#, r#""strict""#];
@@ -23,6 +23,8 @@ pub(crate) enum User {
     Myself,
     /// Nobody, when the tests run as root.
     Unprivileged,
+    /// Where nobody can make namespaces, as in most containers.
+    Confined,
 }
 
 const NOBODY: u32 = 65534;
@@ -61,6 +63,9 @@ pub(crate) struct Came {
     status: i32,
     /// On both streams.
     pub(crate) said: String,
+    /// What was missing, and whether it was refused for that.
+    pub(crate) missing: Vec<String>,
+    pub(crate) refused: bool,
 }
 
 impl Came {
@@ -107,7 +112,13 @@ impl World {
             python: Python::of(self.user).clone(),
         };
         let own = self.path().join("host");
-        let mut command = Command::new(if own.exists() { own } else { std::env::current_exe().unwrap() });
+        let host = if own.exists() { own } else { std::env::current_exe().unwrap() };
+        let mut command = Command::new(&host);
+        if self.user == User::Confined {
+            command = Command::new("unshare");
+            let confine = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$0\" \"$@\"";
+            command.args(["--user", "--map-root-user", "sh", "-c", confine]).arg(&host);
+        }
         command
             .args(["--exact", "world::host", "--nocapture"])
             .stdout(Stdio::null())
@@ -132,6 +143,7 @@ impl World {
         assert!(free.done(), "{:?}: the control fails: {free:?}", self.user);
         for policy in policies {
             let contained = self.run(policy, script);
+            assert!(!contained.refused, "{:?}: {policy}: {contained:?}", self.user);
             assert!(!contained.done(), "{:?}: {policy} does not keep it from that: {contained:?}", self.user);
         }
     }
@@ -162,23 +174,35 @@ pub(crate) fn lets(script: &str, policies: &[&str]) {
 fn host() {
     let Ok(job) = std::env::var(JOB) else { return };
     let job: Job = serde_json::from_str(&job).unwrap();
-    let (child, mut output) = start(&job);
-    let mut said = String::new();
-    output.read_to_string(&mut said).unwrap();
-    let came = Came { status: wait(&child).into_raw(), said };
+    let came = match prepare(&job) {
+        Ok(prepared) => {
+            let (child, mut output) = start(&job, &prepared);
+            let mut said = String::new();
+            output.read_to_string(&mut said).unwrap();
+            let missing = prepared.missing().iter().map(ToString::to_string).collect();
+            Came { status: wait(&child).into_raw(), said, missing, refused: false }
+        }
+        Err(Refusal::Missing { missing, .. }) => {
+            let missing = missing.iter().map(ToString::to_string).collect();
+            Came { status: 0, said: String::new(), missing, refused: true }
+        }
+        Err(other) => panic!("{other}"),
+    };
     std::fs::write(job.folder.join("result.json"), serde_json::to_string(&came).unwrap()).unwrap();
 }
 
-/// Starts a script; what it writes can be read.
-fn start(job: &Job) -> (Child, UnixStream) {
+fn prepare(job: &Job) -> Result<Prepared, Refusal> {
     let policy = Policy::deserialize(&job.policy).unwrap();
-    let python = &job.python;
     let basis = Basis::new(&job.folder, job.folder.join("scratch"))
-        .read(&python.prefix)
+        .read(&job.python.prefix)
         .read(job.folder.join("package"));
-    let prepared = policy.prepare(&basis).unwrap();
+    policy.prepare(&basis)
+}
+
+/// Starts a script; what it writes can be read.
+fn start(job: &Job, prepared: &Prepared) -> (Child, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
-    let program = Program::new(&python.program)
+    let program = Program::new(&job.python.program)
         .args(["-I", "-c", &job.script])
         .env("WORLD", &job.folder)
         .env("HOST", std::process::id().to_string())
@@ -202,7 +226,7 @@ impl Python {
     fn of(user: User) -> &'static Self {
         static MINE: LazyLock<Python> = LazyLock::new(|| Python::ask("python3"));
         static ANYBODYS: LazyLock<Python> = LazyLock::new(|| Python::ask("/usr/bin/python3"));
-        if user == User::Myself { &MINE } else { &ANYBODYS }
+        if user == User::Unprivileged { &ANYBODYS } else { &MINE }
     }
 
     fn ask(name: &str) -> Self {
