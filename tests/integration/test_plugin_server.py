@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -217,3 +218,33 @@ async def test_over_tls_only_clients_with_a_certificate_may_call(place: Place) -
             assert 'ssl_enabled="true",transport="http"} 1.0' in metrics
             assert (await status.post("/mcp", json={})).status_code == 404
             assert (await status.post("/", json={})).status_code in (307, 404)
+
+
+async def test_reading_metrics_at_the_status_address_takes_no_right_to_call(place: Place) -> None:
+    config = place.write("server.yaml", PLUGIN)
+    calls, metrics = place.folder / "calls.token", place.folder / "metrics.token"
+    calls.write_text("may-call", encoding="utf-8")
+    metrics.write_text("may-read", encoding="utf-8")
+    at = free_port()
+    serve = ["-m", "cpex", "serve", str(config), f"--port={place.port}", f"--status={at}", f"--token-file={calls}"]
+
+    async def answer(token: str | None) -> int:
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{at}") as status:
+            return (await status.get("/metrics", headers=headers)).status_code
+
+    with ServerProcess(place, *serve):
+        assert await answer(None) == 200
+    with ServerProcess(place, *serve, f"--status-token-file={metrics}"):
+        assert [await answer(token) for token in (None, "may-call", "may-read")] == [401, 401, 200]
+
+
+async def test_systemd_is_told_when_it_is_ready(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    # sd_notify(3)
+    config = place.write("server.yaml", PLUGIN)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(place.folder / "notify"))
+        manager.settimeout(60)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(place.folder / "notify"))
+        with ServerProcess(place, "-m", "cpex", "serve", str(config), f"--port={place.port}"):
+            assert manager.recv(64) == b"READY=1"

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext, redirect_stdout
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pydantic_core
 
@@ -20,9 +20,12 @@ from cpex.framework.external._server.signals import stopped_by_signals
 if TYPE_CHECKING:
     from cpex.framework.external.mcp.server.server import ExternalPluginServer
 
-__all__ = ["Service"]
+__all__ = ["FAREWELL", "Service"]
 
 logger = logging.getLogger(__name__)
+
+FAREWELL: Final = 2.0
+"""Seconds that calls have to stop once they are told to, after the time that those under way may take (`grace`)."""
 
 
 class Service:
@@ -100,7 +103,7 @@ class Service:
         finally:
             try:
                 if self._desk is not None:
-                    await self._desk.close(max(listen.grace for listen in self._listens))
+                    await self._desk.close(FAREWELL)
                     self._desk = None
             finally:
                 await self._server.shutdown()
