@@ -94,6 +94,14 @@ impl RemoteError {
     }
 }
 
+impl RemoteError {
+    /// Does its text say where the server is?
+    #[cfg(any(feature = "_http", feature = "unix"))]
+    pub(crate) fn names_target(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Reconnect { .. })
+    }
+}
+
 /// What lies under an error, in words.
 #[cfg(feature = "_http")]
 pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {

@@ -27,6 +27,8 @@ mod backend;
 mod error;
 
 #[cfg(any(feature = "_http", feature = "unix"))]
+mod addresses;
+#[cfg(any(feature = "_http", feature = "unix"))]
 mod listen;
 #[cfg(any(feature = "_http", feature = "unix"))]
 mod reconnect;

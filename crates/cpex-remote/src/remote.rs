@@ -1,5 +1,6 @@
 //! A client, whatever the transport.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 #[cfg(feature = "grpc")]
@@ -48,10 +49,39 @@ impl RemoteConfig {
             #[cfg(feature = "unix")]
             Self::Unix(config) => config.path.display().to_string(),
             #[cfg(feature = "grpc")]
-            Self::Grpc(config) => config.target.to_string(),
+            Self::Grpc(config) => config.place(),
             #[cfg(feature = "mcp")]
             Self::Mcp(config) => config.endpoint.to_string(),
         }
+    }
+
+    /// The `host:port` of a server that has a name, which may stand for several; `None` if there is but one.
+    pub(crate) fn name(&self) -> Option<String> {
+        match self {
+            #[cfg(feature = "unix")]
+            Self::Unix(_) => None,
+            #[cfg(feature = "grpc")]
+            Self::Grpc(grpc::ClientConfig { address: None, target, .. }) => target.name(),
+            #[cfg(feature = "mcp")]
+            Self::Mcp(mcp::ClientConfig { endpoint: mcp::Endpoint::Http(http), .. }) => http.name(),
+            #[cfg(any(feature = "grpc", feature = "mcp"))]
+            _ => None,
+        }
+    }
+
+    /// The same, reached at this address.
+    pub(crate) fn at(&self, address: SocketAddr) -> Self {
+        let mut here = self.clone();
+        match &mut here {
+            #[cfg(feature = "grpc")]
+            Self::Grpc(config) => config.address = Some(address),
+            #[cfg(feature = "mcp")]
+            Self::Mcp(mcp::ClientConfig { endpoint: mcp::Endpoint::Http(http), .. }) => {
+                http.address = Some(address);
+            }
+            _ => {}
+        }
+        here
     }
 
     /// For a whole call, connecting included.

@@ -3,14 +3,13 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio::task::AbortHandle;
 
 use super::breaker::{BreakerConfig, State};
 use super::config::{BalanceConfig, HealthCheck};
+use super::error::BalanceError;
 use super::pool::Pool;
 use super::tries::Bounds;
-use crate::error::{Delivery, RemoteError};
 use crate::json::Json;
 use crate::message::{Call, Reply};
 use crate::remote::RemoteConfig;
@@ -25,30 +24,8 @@ pub struct Balanced {
     pool: Arc<Pool>,
     bounds: Bounds,
     health: Option<HealthCheck>,
-    watching: OnceLock<AbortHandle>,
-}
-
-/// No server has answered.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum BalanceError {
-    /// The last one that was asked did not.
-    #[error(transparent)]
-    Remote(#[from] RemoteError),
-    /// All of them have failed lately and are left alone.
-    #[error("all {0} servers have failed lately and are left alone for a while")]
-    Open(usize),
-}
-
-impl BalanceError {
-    /// How far the call came.
-    #[must_use]
-    pub fn delivery(&self) -> Delivery {
-        match self {
-            Self::Remote(error) => error.delivery(),
-            Self::Open(_) => Delivery::NotDelivered,
-        }
-    }
+    lookups: Duration,
+    watching: OnceLock<Option<AbortHandle>>,
 }
 
 /// What is known of one server.
@@ -66,7 +43,7 @@ pub struct ReplicaStatus {
 }
 
 impl Balanced {
-    /// A client of `plugin` on these servers, without health checks. Each is connected to when it is first asked.
+    /// A client of `plugin` on these servers, with a breaker like this for each, and all else as usual.
     #[must_use]
     pub fn new(plugin: impl Into<String>, endpoints: Vec<RemoteConfig>, breaker: BreakerConfig) -> Self {
         Self::with(plugin, endpoints, BalanceConfig { breaker, ..BalanceConfig::default() })
@@ -76,13 +53,14 @@ impl Balanced {
     /// call on.
     #[must_use]
     pub fn with(plugin: impl Into<String>, endpoints: Vec<RemoteConfig>, config: BalanceConfig) -> Self {
-        let BalanceConfig { breaker, health, repeat, deadline, observer } = config;
         let longest = || endpoints.iter().map(RemoteConfig::timeout).max();
-        let limit = deadline.or_else(longest).unwrap_or(Duration::MAX);
+        let limit = config.deadline.or_else(longest).unwrap_or(Duration::MAX);
         // As far ahead as a clock goes that counts from when the machine started.
         let limit = limit.min(Duration::from_secs(u64::from(u32::MAX)));
-        let pool = Arc::new(Pool::new(plugin.into(), endpoints, breaker, observer));
-        Self { pool, bounds: Bounds { limit, repeat }, health, watching: OnceLock::new() }
+        let (bounds, health) = (Bounds { limit, repeat: config.repeat }, config.health);
+        let lookups = config.lookup.interval;
+        let pool = Arc::new(Pool::new(plugin.into(), &endpoints, config));
+        Self { pool, bounds, health, lookups, watching: OnceLock::new() }
     }
 
     /// The plugin's configuration; `None` if the server that was asked has no such plugin.
@@ -117,16 +95,18 @@ impl Balanced {
 
     /// Begins to watch the servers, once.
     fn watch(&self) {
-        if let Some(check) = self.health {
-            let watch = || tokio::spawn(Pool::watch(Arc::downgrade(&self.pool), check)).abort_handle();
-            self.watching.get_or_init(watch);
-        }
+        self.watching.get_or_init(|| {
+            let (pool, health) = (Arc::downgrade(&self.pool), self.health);
+            let names = Pool::watch_names(pool.clone(), self.lookups);
+            let watching = async move { tokio::join!(names, Pool::watch_health(pool, health)) };
+            (health.is_some() || self.pool.may_be_several()).then(|| tokio::spawn(watching).abort_handle())
+        });
     }
 }
 
 impl Drop for Balanced {
     fn drop(&mut self) {
-        if let Some(watching) = self.watching.get() {
+        if let Some(Some(watching)) = self.watching.get() {
             watching.abort();
         }
     }

@@ -8,8 +8,8 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::balanced::BalanceError;
 use super::config::Repeat;
+use super::error::BalanceError;
 use super::pool::{Held, Pool, is_callers_fault};
 use crate::error::{Delivery, RemoteError};
 use crate::reconnect;
@@ -30,15 +30,17 @@ impl Pool {
         Bounds { limit, repeat }: Bounds,
         ask: impl Fn(Arc<Remote>) -> F,
     ) -> Result<T, BalanceError> {
-        let ends = Instant::now() + limit;
+        let (began, ends) = (std::time::Instant::now(), Instant::now() + limit);
         let Repeat { retries, wait, hedge_after } =
             repeat.unwrap_or(Repeat { retries: 0, wait: Duration::ZERO, hedge_after: None });
         let mut waits = reconnect::delays(usize::try_from(retries).unwrap_or(usize::MAX), wait);
         let (mut hedge, mut retrying) = (hedge_after, false);
         let mut asked = Vec::new();
         let mut under_way = FuturesUnordered::new();
-        let Some(first) = self.choose(&asked) else { return Err(BalanceError::Open(self.size())) };
-        asked.extend(first.replica());
+        // If that takes too long, so does the call.
+        let _ = timeout_at(ends, self.look_up_first()).await;
+        let Some(first) = self.choose(&asked) else { return Err(BalanceError::Open(self.targets())) };
+        asked.push(first.server.number);
         under_way.push(attempt(self, first, ends, limit, &ask));
         loop {
             let slow = async {
@@ -53,28 +55,37 @@ impl Pool {
                 () = slow => {
                     hedge = None;
                     if let Some(held) = self.choose(&asked) {
-                        held.replica().into_iter().for_each(|replica| self.hedged(replica));
-                        asked.extend(held.replica());
+                        self.hedged(&held.server);
+                        asked.push(held.server.number);
                         under_way.push(attempt(self, held, ends, limit, &ask));
                     }
                     continue;
                 }
             };
-            let error = match ended {
+            let (target, error) = match ended {
                 Ok(answer) => return Ok(answer),
-                Err(error) if is_callers_fault(&error) => return Err(error.into()),
-                Err(error) => error,
+                Err(failed) => failed,
             };
+            let delivery = error.delivery();
+            let given_up = |error| BalanceError::Remote { target: target.to_string(), error };
+            if is_callers_fault(&error) {
+                return Err(given_up(error));
+            }
             if !under_way.is_empty() {
                 continue;
             }
-            let mut next = match error.delivery() {
-                Delivery::NotDelivered => self.choose(&asked),
-                Delivery::Unknown | Delivery::Answered => None,
-            };
+            let mut next = None;
+            if delivery == Delivery::NotDelivered {
+                next = self.choose(&asked);
+                if next.is_none() {
+                    // The servers may be elsewhere by now.
+                    let _ = timeout_at(ends, self.look_up(began)).await;
+                    next = self.choose(&asked);
+                }
+            }
             if next.is_none() {
                 let Some(wait) = waits.next().filter(|wait| Instant::now() + *wait < ends) else {
-                    return Err(error.into());
+                    return Err(given_up(error));
                 };
                 sleep(wait).await;
                 retrying = true;
@@ -84,30 +95,27 @@ impl Pool {
                     self.choose(&asked)
                 });
             }
-            let Some(held) = next else { return Err(error.into()) };
+            let Some(held) = next else { return Err(given_up(error)) };
             if std::mem::take(&mut retrying) {
-                held.replica().into_iter().for_each(|replica| self.retried(replica));
+                self.retried(&held.server);
             }
-            asked.extend(held.replica());
+            asked.push(held.server.number);
             under_way.push(attempt(self, held, ends, limit, &ask));
         }
     }
 }
 
-/// One try on one server.
+/// One try on one server. If it fails, where that is.
 async fn attempt<T, F: Future<Output = Result<T, RemoteError>>>(
     pool: &Pool,
     held: Held<'_>,
     ends: Instant,
     limit: Duration,
     ask: &impl Fn(Arc<Remote>) -> F,
-) -> Result<T, RemoteError> {
-    let asking = async {
-        let Some(replica) = held.replica() else { return Err(RemoteError::TimedOut(limit)) };
-        let remote = pool.remote(replica).await?;
-        ask(remote).await
-    };
+) -> Result<T, (Arc<str>, RemoteError)> {
+    let server = held.server.clone();
+    let asking = async { ask(server.remote(&pool.plugin).await?).await };
     let ended = timeout_at(ends, asking).await.unwrap_or(Err(RemoteError::TimedOut(limit)));
     held.end(&ended);
-    ended
+    ended.map_err(|error| (server.target.clone(), error))
 }

@@ -53,8 +53,8 @@ impl Client {
         let endpoint = Endpoint::from_static("http://localhost")
             .http2_keep_alive_interval(config.keepalive)
             .keep_alive_timeout(config.keepalive);
-        let connector =
-            Connector { target: config.target.clone(), tls: config.tls.clone(), protocols: PROTOCOLS };
+        let (target, address, tls) = (config.target.clone(), config.address, config.tls.clone());
+        let connector = Connector { target, address, tls, protocols: PROTOCOLS };
         let channel = endpoint.connect_with_connector_lazy(connector);
         let health = HealthClient::new(channel.clone());
         let standard_health = StandardHealthClient::new(channel.clone());
@@ -151,7 +151,8 @@ impl Client {
                     Some(delay) => sleep(delay).await,
                     None => {
                         let attempts = self.config.reconnect_attempts + 1;
-                        return Err(RemoteError::Reconnect { target: self.target(), attempts, source });
+                        let target = self.config.place();
+                        return Err(RemoteError::Reconnect { target, attempts, source });
                     }
                 }
             }
@@ -176,10 +177,6 @@ impl Client {
                 message: status.message().to_owned(),
             },
         }
-    }
-
-    fn target(&self) -> String {
-        self.config.target.to_string()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a client and a server are told.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::http::{Access, Limits, Plaintext, Target};
@@ -12,6 +13,8 @@ use crate::wire::Numbers;
 pub struct ClientConfig {
     /// The server.
     pub target: Target,
+    /// Where the host of `target` is. If it is not said, its name is looked up for every connection.
+    pub address: Option<SocketAddr>,
     /// TLS over TCP; its files are read for every connection.
     pub tls: Option<ClientTls>,
     /// Shown to the server with every call.
@@ -34,6 +37,7 @@ impl ClientConfig {
     pub fn new(target: Target) -> Self {
         Self {
             target,
+            address: None,
             tls: None,
             token: None,
             timeout: Duration::from_secs(30),
@@ -41,6 +45,14 @@ impl ClientConfig {
             reconnect_delay: Duration::from_millis(100),
             keepalive: Duration::from_secs(20),
             numbers: Numbers::default(),
+        }
+    }
+
+    /// Where the server is, in words.
+    pub(crate) fn place(&self) -> String {
+        match self.address {
+            Some(address) => format!("{} ({})", self.target, address.ip()),
+            None => self.target.to_string(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Where a server is, and what peers may ask of it.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +15,16 @@ pub enum Target {
     Tcp(String),
     /// A socket; never with TLS.
     Unix(PathBuf),
+}
+
+impl Target {
+    /// `host:port`, if the host has a name.
+    pub(crate) fn name(&self) -> Option<String> {
+        match self {
+            Self::Tcp(address) if address.parse::<SocketAddr>().is_err() => Some(address.clone()),
+            Self::Tcp(_) | Self::Unix(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Target {

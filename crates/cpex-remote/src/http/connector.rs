@@ -3,6 +3,7 @@
 #[cfg(feature = "grpc")]
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 #[cfg(feature = "grpc")]
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::addresses::connect_to_any;
 use super::config::Target;
+use crate::addresses::connect_to_any;
 use crate::tls::ClientTls;
 
 /// A connection could not be made, so no call is on its way.
@@ -31,6 +32,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
     pub(crate) target: Target,
+    /// Where the host of the target is; looked up for every connection if it is not said.
+    pub(crate) address: Option<SocketAddr>,
     pub(crate) tls: Option<ClientTls>,
     /// What is offered in a TLS handshake (ALPN).
     pub(crate) protocols: &'static [&'static [u8]],
@@ -38,17 +41,20 @@ pub(crate) struct Connector {
 
 impl Connector {
     pub(crate) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
-        let address = match &self.target {
+        let name = match &self.target {
             Target::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
-            Target::Tcp(address) => address,
+            Target::Tcp(name) => name,
         };
-        let stream = connect_to_any(lookup_host(address).await?, TcpStream::connect).await?;
+        let stream = match self.address {
+            Some(address) => TcpStream::connect(address).await?,
+            None => connect_to_any(lookup_host(name).await?, TcpStream::connect).await?,
+        };
         stream.set_nodelay(true)?;
         let Some(tls) = self.tls.clone() else { return Ok(Box::new(stream)) };
         let protocols = self.protocols;
         // To open an encrypted key takes a while.
         let config = spawn_blocking(move || tls.load(protocols)).await?.map_err(io::Error::other)?;
-        let host = address.rsplit_once(':').map_or(&**address, |(host, _)| host);
+        let host = name.rsplit_once(':').map_or(&**name, |(host, _)| host);
         let name =
             ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)?;
         Ok(Box::new(TlsConnector::from(Arc::new(config)).connect(name, stream).await?))

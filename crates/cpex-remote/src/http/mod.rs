@@ -1,6 +1,5 @@
 //! What all that speaks HTTP shares: where servers are, how connections are made, taken and ended.
 
-mod addresses;
 mod config;
 mod connector;
 mod listener;

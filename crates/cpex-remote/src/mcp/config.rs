@@ -1,9 +1,11 @@
 //! What a client and a server are told.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::place::Place;
 use super::program::Program;
 use crate::http::{Access, Limits, MAX_MESSAGE, Plaintext, Target};
 use crate::secret::Secret;
@@ -133,6 +135,7 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Http(Http { url, socket: Some(path), .. }) => write!(f, "{url} (uds={})", path.display()),
+            Self::Http(Http { url, address: Some(address), .. }) => write!(f, "{url} ({})", address.ip()),
             Self::Http(http) => f.write_str(&http.url),
             Self::Stdio(program) => f.write_str(&program.name()),
         }
@@ -144,6 +147,8 @@ impl fmt::Display for Endpoint {
 pub struct Http {
     /// `http://host:port/path` or `https://…`.
     pub url: String,
+    /// Where the host of `url` is. If it is not said, its name is looked up for every connection.
+    pub address: Option<SocketAddr>,
     /// Where to connect to instead of the URL's host and port; without TLS.
     pub socket: Option<PathBuf>,
     /// TLS, if the URL begins with `https`; its files are read for every connection.
@@ -156,6 +161,14 @@ impl Http {
     /// A server that anybody may ask, believed on the word of the system's authorities.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), socket: None, tls: ClientTls::default(), token: None }
+        Self { url: url.into(), address: None, socket: None, tls: ClientTls::default(), token: None }
+    }
+
+    /// `host:port`, if the host has a name and is not known to be elsewhere.
+    pub(crate) fn name(&self) -> Option<String> {
+        match (self.address, Place::of(self)) {
+            (None, Ok(place)) => place.target.name(),
+            _ => None,
+        }
     }
 }

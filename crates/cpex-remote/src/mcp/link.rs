@@ -18,11 +18,12 @@ use super::config::Http;
 use super::events::Events;
 use super::gate::{EVENTS, JSON, PROTOCOL_VERSION, SESSION, is_kind};
 use super::jsonrpc::{Id, Message, cancellation, notification, request};
+use super::place::Place;
 use super::pool::{Broken, Busy, Pool, plain};
 use super::question::Question;
 use super::text::Greeting;
 use crate::error::RemoteError;
-use crate::http::{Connector, Target};
+use crate::http::Connector;
 
 /// For the server to take note that nobody waits any more.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -73,38 +74,20 @@ impl Drop for Waiting {
 
 impl Link {
     pub(super) fn new(http: &Http, limit: usize) -> Result<Arc<Self>, RemoteError> {
-        let wrong = |why: &str| RemoteError::Connect {
-            target: "the URL".to_owned(),
-            source: io::Error::new(io::ErrorKind::InvalidInput, why.to_owned()),
-        };
-        let uri: Uri = http.url.parse().map_err(|_| wrong("it cannot be read"))?;
-        let parts = uri.into_parts();
-        let scheme = parts.scheme.ok_or_else(|| wrong("it begins with neither http: nor https:"))?;
-        let authority = parts.authority.ok_or_else(|| wrong("it names no host"))?;
-        if authority.as_str().contains('@') {
-            return Err(wrong("it holds a user or a password: set a token instead"));
-        }
-        let (secure, port) = match scheme.as_str() {
-            "http" => (false, 80),
-            "https" => (true, 443),
-            _ => return Err(wrong("it begins with neither http: nor https:")),
-        };
-        let target = match &http.socket {
-            Some(path) => Target::Unix(path.clone()),
-            None => Target::Tcp(format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(port))),
-        };
+        let Place { scheme, authority, path, target, is_secure } = Place::of(http)?;
         let authorization = http.token.as_ref().map(|token| -> Result<_, RemoteError> {
             let value = HeaderValue::try_from(format!("Bearer {}", token.reveal()));
             let mut value = value.map_err(|_| RemoteError::Token)?;
             value.set_sensitive(true);
             Ok(value)
         });
-        let tls = (secure && http.socket.is_none()).then(|| http.tls.clone());
+        let tls = is_secure.then(|| http.tls.clone());
+        let connector = Connector { target, address: http.address, tls, protocols: CLIENT_PROTOCOLS };
         Ok(Arc::new(Self {
-            pool: Pool::new(Connector { target, tls, protocols: CLIENT_PROTOCOLS }),
+            pool: Pool::new(connector),
             authority,
             scheme,
-            path: Mutex::new(parts.path_and_query.map_or_else(|| "/".to_owned(), |path| path.to_string())),
+            path: Mutex::new(path),
             authorization: authorization.transpose()?,
             limit,
             next: AtomicU64::new(1),

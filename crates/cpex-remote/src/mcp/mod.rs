@@ -36,6 +36,7 @@ mod child;
 mod client;
 mod events;
 mod link;
+mod place;
 mod pool;
 mod program;
 mod question;

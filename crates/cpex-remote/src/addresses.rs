@@ -1,4 +1,4 @@
-//! A name that stands for several addresses. It is looked up for every connection, so that a change is found.
+//! A name that stands for several addresses.
 
 use std::future::{Future, pending};
 use std::io;
@@ -16,7 +16,7 @@ mod tests;
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// The first connection that comes about: each address is tried as soon as the one before has failed, or is slow.
-pub(super) async fn connect_to_any<C, F: Future<Output = io::Result<C>>>(
+pub(crate) async fn connect_to_any<C, F: Future<Output = io::Result<C>>>(
     addresses: impl Iterator<Item = SocketAddr>,
     connect: impl Fn(SocketAddr) -> F,
 ) -> io::Result<C> {
