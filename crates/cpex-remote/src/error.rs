@@ -59,6 +59,14 @@ pub enum RemoteError {
         /// In words.
         message: String,
     },
+    /// The server answered that the request cannot be served as it is, by any server of its kind.
+    #[error("the call was rejected ({code}): {message}")]
+    Rejected {
+        /// The transport's word for why.
+        code: &'static str,
+        /// In words.
+        message: String,
+    },
     /// The peer broke the contract: what it sent is not a reply to this call.
     #[error("invalid reply: {0}")]
     Invalid(#[from] wire::InvalidReply),
@@ -89,7 +97,24 @@ impl RemoteError {
             | Self::Token
             | Self::TooLarge { .. } => Delivery::NotDelivered,
             Self::TimedOut(_) | Self::Disconnected(_) => Delivery::Unknown,
-            Self::Status { .. } | Self::Invalid(_) | Self::Malformed(_) => Delivery::Answered,
+            Self::Status { .. } | Self::Rejected { .. } | Self::Invalid(_) | Self::Malformed(_) => {
+                Delivery::Answered
+            }
+        }
+    }
+
+    /// Does it lie in what was asked? Then it says nothing of the server, and no other could do better.
+    #[must_use]
+    pub fn is_of_the_call(&self) -> bool {
+        match self {
+            Self::Unsendable(_) | Self::Token | Self::TooLarge { .. } | Self::Rejected { .. } => true,
+            Self::Connect { .. }
+            | Self::Reconnect { .. }
+            | Self::TimedOut(_)
+            | Self::Disconnected(_)
+            | Self::Status { .. }
+            | Self::Invalid(_)
+            | Self::Malformed(_) => false,
         }
     }
 }

@@ -84,6 +84,31 @@ impl RemoteConfig {
         here
     }
 
+    /// How often a server that is not there is tried again for a call, and after how long at first.
+    pub(crate) fn reconnects(&self) -> (usize, Duration) {
+        match self {
+            #[cfg(feature = "unix")]
+            Self::Unix(config) => (config.reconnect_attempts, config.reconnect_delay),
+            #[cfg(feature = "grpc")]
+            Self::Grpc(config) => (config.reconnect_attempts, config.reconnect_delay),
+            #[cfg(feature = "mcp")]
+            Self::Mcp(config) => (config.reconnect_attempts, config.reconnect_delay),
+        }
+    }
+
+    /// The same, tried but once: whoever knows other servers asks those first.
+    pub(crate) fn once(mut self) -> Self {
+        match &mut self {
+            #[cfg(feature = "unix")]
+            Self::Unix(config) => config.reconnect_attempts = 0,
+            #[cfg(feature = "grpc")]
+            Self::Grpc(config) => config.reconnect_attempts = 0,
+            #[cfg(feature = "mcp")]
+            Self::Mcp(config) => config.reconnect_attempts = 0,
+        }
+        self
+    }
+
     /// For a whole call, connecting included.
     #[must_use]
     pub fn timeout(&self) -> Duration {

@@ -15,8 +15,12 @@ use std::time::Duration;
 use cpex_remote::balance::{
     BalanceConfig, BalanceError, BalanceEvent, Balanced, BreakerConfig, HealthCheck, Observer, Repeat, State,
 };
+use cpex_remote::mcp::{self, Http};
 use cpex_remote::unix::{ClientConfig, Server, ServerConfig};
 use cpex_remote::{Backend, Call, Delivery, End, Failure, Json, RemoteConfig, RemoteError, Reply};
+use hyper::Response;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use probe::Probe;
 use serde_json::json;
 use tokio::net::UnixListener;
@@ -286,4 +290,97 @@ async fn the_deadline_holds_for_all_tries_and_counts_against_the_server() {
     client.invoke(&call("allow", json!({}))).await.unwrap_err();
     assert_eq!((told.recv().await.unwrap(), told.try_recv().ok()), ("opened 1".into(), None));
     assert_eq!(spare.backend.seen().ends, []);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_left_alone_once_callers_have_lost_patience() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("1");
+    let stuck = serve_stuck(&path);
+    let (client, mut told) =
+        observed(&[&path], BalanceConfig { breaker: breaker(), ..BalanceConfig::default() });
+    let give_up = async |patience| {
+        let call = Call { patience, ..call("allow", json!({})) };
+        let running = stuck.running.subscribe();
+        let asked = tokio::time::timeout(Duration::from_millis(100), client.invoke(&call)).await;
+        assert!(asked.is_err(), "nobody answers");
+        let mut running = running;
+        running.wait_for(|running| *running == 0).await.unwrap();
+    };
+    // Somebody went away, early or at a time of their own.
+    give_up(Some(Duration::from_secs(60))).await;
+    give_up(None).await;
+    assert_eq!(client.status()[0].state, State::Closed);
+    give_up(Some(Duration::from_millis(100))).await;
+    assert_eq!((told.recv().await.unwrap(), told.try_recv().ok()), ("opened 1".into(), None));
+}
+
+/// Rejects every call, and counts them.
+async fn serve_rejection(path: &Path) -> Arc<watch::Sender<usize>> {
+    let (listener, served) = (UnixListener::bind(path).unwrap(), Arc::new(watch::Sender::new(0)));
+    let counted = served.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let counted = counted.clone();
+            let answer = service_fn(move |_| {
+                counted.send_modify(|served| *served += 1);
+                let refused = Response::builder().status(413).body(String::new());
+                async { refused }
+            });
+            let serving =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+            tokio::spawn(serving);
+        }
+    });
+    served
+}
+
+/// Else who may send calls could have a guard left alone, for everybody.
+#[tokio::test]
+async fn calls_that_a_server_rejects_say_nothing_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("1");
+    let served = serve_rejection(&path).await;
+    let http = Http { socket: Some(path), ..Http::new("http://localhost/mcp") };
+    let endpoint = RemoteConfig::Mcp(mcp::ClientConfig::new(mcp::Endpoint::Http(http)));
+    let client = Balanced::new(words::NAME, vec![endpoint], breaker());
+    for n in 1..4 {
+        let rejected = client.invoke(&call("allow", json!({}))).await.unwrap_err();
+        assert!(
+            matches!(rejected, BalanceError::Remote { error: RemoteError::Rejected { .. }, .. }),
+            "{rejected}"
+        );
+        assert_eq!((rejected.code(), client.status()[0].state), ("REFUSED", State::Closed));
+        assert_eq!(*served.borrow(), n);
+    }
+}
+
+/// With the settings that nobody changes: a server that is not there is waited for only if no other is.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_not_there_costs_no_wait_if_another_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (directory.path().join("1"), directory.path().join("2"));
+    let endpoint = |path: &Path| RemoteConfig::Unix(ClientConfig::new(path));
+    let _second = serve(&two);
+    let client = Balanced::new(words::NAME, vec![endpoint(&one), endpoint(&two)], BreakerConfig::default());
+    let began = tokio::time::Instant::now();
+    for _ in 0..6 {
+        client.invoke(&call("allow", json!({}))).await.unwrap();
+    }
+    assert_eq!(began.elapsed(), Duration::ZERO, "of a clock that moves only while all wait for it");
+
+    let alone = Balanced::new(words::NAME, vec![endpoint(&one)], BreakerConfig::default());
+    for _ in 0..3 {
+        let began = tokio::time::Instant::now();
+        let error = alone.invoke(&call("allow", json!({}))).await.unwrap_err();
+        assert!(
+            matches!(&error, BalanceError::Remote { error: RemoteError::Reconnect { attempts: 4, .. }, .. }),
+            "{error}"
+        );
+        assert!(began.elapsed() > Duration::ZERO);
+        // Each is one failure, however often it was tried.
+        assert_eq!(alone.status()[0].state, State::Closed);
+    }
+    let _back = serve(&one);
+    alone.invoke(&call("allow", json!({}))).await.unwrap();
 }

@@ -57,7 +57,9 @@ impl Balanced {
         let limit = config.deadline.or_else(longest).unwrap_or(Duration::MAX);
         // As far ahead as a clock goes that counts from when the machine started.
         let limit = limit.min(Duration::from_secs(u64::from(u32::MAX)));
-        let (bounds, health) = (Bounds { limit, repeat: config.repeat }, config.health);
+        let reconnects = endpoints.iter().map(RemoteConfig::reconnects).max().unwrap_or_default();
+        let (bounds, health) = (Bounds { limit, reconnects, repeat: config.repeat }, config.health);
+        let endpoints: Vec<_> = endpoints.into_iter().map(RemoteConfig::once).collect();
         let lookups = config.lookup.interval;
         let pool = Arc::new(Pool::new(plugin.into(), &endpoints, config));
         Self { pool, bounds, health, lookups, watching: OnceLock::new() }
@@ -69,7 +71,7 @@ impl Balanced {
     /// If no server answers properly.
     pub async fn plugin_config(&self) -> Result<Option<Json>, BalanceError> {
         self.watch();
-        self.pool.ask(self.bounds, |remote| async move { remote.plugin_config().await }).await
+        self.pool.ask(self.bounds, None, |remote| async move { remote.plugin_config().await }).await
     }
 
     /// Runs a hook of the plugin. Dropping the call gives it up on the server, too.
@@ -79,7 +81,7 @@ impl Balanced {
     /// plugin is idempotent.
     pub async fn invoke(&self, call: &Call) -> Result<Reply, BalanceError> {
         self.watch();
-        self.pool.ask(self.bounds, |remote| async move { remote.invoke(call).await }).await
+        self.pool.ask(self.bounds, call.patience, |remote| async move { remote.invoke(call).await }).await
     }
 
     /// Says goodbye to all servers.

@@ -42,7 +42,7 @@ impl BalanceError {
             RemoteError::TimedOut(_) => "TIMED_OUT",
             RemoteError::Disconnected(_) => "DISCONNECTED",
             RemoteError::Unsendable(_) | RemoteError::Token | RemoteError::TooLarge { .. } => "NOT_SENDABLE",
-            RemoteError::Status { .. } => "REFUSED",
+            RemoteError::Status { .. } | RemoteError::Rejected { .. } => "REFUSED",
             RemoteError::Invalid(InvalidReply::Result(Unreadable::Text(_))) => "JSON_DECODE_ERROR",
             RemoteError::Invalid(_) | RemoteError::Malformed(_) => "INVALID_RESPONSE",
         }

@@ -35,6 +35,10 @@ pub(super) struct Held<'p> {
     pool: &'p Pool,
     ticket: Option<Ticket>,
     pub(super) server: Arc<Server>,
+    /// When whoever asks loses patience.
+    late: Option<Instant>,
+    /// Another try of a call that the server did not get before, which has been counted.
+    pub(super) again: bool,
 }
 
 impl Held<'_> {
@@ -43,7 +47,11 @@ impl Held<'_> {
         let now = self.pool.now();
         self.pool.with(|Servers { replicas, .. }| match ended {
             Ok(_) => replicas.succeeded(ticket),
-            Err(error) if is_callers_fault(error) => replicas.abandoned(ticket),
+            // Else whoever may send a call could have every server left alone.
+            Err(error) if error.is_of_the_call() || matches!(error, RemoteError::Invalid(_)) => {
+                replicas.abandoned(ticket);
+            }
+            Err(_) if self.again => replicas.abandoned(ticket),
             Err(error) if error.delivery() == Delivery::NotDelivered => replicas.unreached(ticket, now),
             Err(_) => replicas.failed(ticket, now),
         });
@@ -52,9 +60,13 @@ impl Held<'_> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.pool.with(|servers| servers.replicas.abandoned(ticket));
-        }
+        let Some(ticket) = self.ticket.take() else { return };
+        let is_late = self.late.is_some_and(|late| late <= Instant::now());
+        let now = self.pool.now();
+        self.pool.with(|Servers { replicas, .. }| match is_late {
+            true => replicas.failed(ticket, now),
+            false => replicas.abandoned(ticket),
+        });
     }
 }
 
@@ -82,14 +94,14 @@ impl Pool {
     }
 
     /// A server for a call, other than those.
-    pub(super) fn choose(&self, other_than: &[usize]) -> Option<Held<'_>> {
+    pub(super) fn choose(&self, other_than: &[usize], late: Option<Instant>) -> Option<Held<'_>> {
         let now = self.now();
         let (ticket, server) = self.with(|servers| {
             let ticket = servers.replicas.choose(now, other_than)?;
             let server = servers.get(ticket.replica())?.clone();
             Some((ticket, server))
         })?;
-        Some(Held { pool: self, ticket: Some(ticket), server })
+        Some(Held { pool: self, ticket: Some(ticket), server, late, again: false })
     }
 
     pub(super) fn targets(&self) -> Vec<String> {
@@ -240,9 +252,4 @@ impl Pool {
     fn now(&self) -> Duration {
         self.began.elapsed()
     }
-}
-
-/// No server could have done better.
-pub(super) fn is_callers_fault(error: &RemoteError) -> bool {
-    matches!(error, RemoteError::Unsendable(_) | RemoteError::TooLarge { .. } | RemoteError::Token)
 }

@@ -172,10 +172,15 @@ impl Client {
         // A status that a server sent has no cause here.
         match status.source() {
             Some(_) => RemoteError::Disconnected(std::io::Error::other(root_cause(&status))),
-            None => RemoteError::Status {
-                code: status.code().description(),
-                message: status.message().to_owned(),
-            },
+            None => {
+                let (code, message) = (status.code().description(), status.message().to_owned());
+                match status.code() {
+                    Code::InvalidArgument | Code::OutOfRange | Code::ResourceExhausted => {
+                        RemoteError::Rejected { code, message }
+                    }
+                    _ => RemoteError::Status { code, message },
+                }
+            }
         }
     }
 }

@@ -202,5 +202,9 @@ pub(super) fn greeted(greeting: &[u8]) -> Result<Greeting, Failed> {
 }
 
 fn refused(Fault { code, message }: Fault) -> RemoteError {
-    RemoteError::Status { code: "JSON-RPC error", message: format!("{code}: {message}") }
+    let (word, message) = ("JSON-RPC error", format!("{code}: {message}"));
+    match code {
+        Fault::INVALID_PARAMS => RemoteError::Rejected { code: word, message },
+        _ => RemoteError::Status { code: word, message },
+    }
 }

@@ -321,9 +321,13 @@ async fn refusal(response: Response<Incoming>) -> Failed {
         Err(_) => String::from_utf8_lossy(&page).into_owned(),
     };
     let message: String = message.chars().take(SHOWN).collect();
-    Failed::Remote(RemoteError::Status {
-        code: status.canonical_reason().unwrap_or("HTTP error"),
-        message: format!("HTTP {}: {message}", status.as_u16()),
+    let code = status.canonical_reason().unwrap_or("HTTP error");
+    let message = format!("HTTP {}: {message}", status.as_u16());
+    Failed::Remote(match status {
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
+            RemoteError::Rejected { code, message }
+        }
+        _ => RemoteError::Status { code, message },
     })
 }
 
