@@ -10,7 +10,8 @@ use cpex_remote::tls::{ClientTls, Verify};
 use cpex_remote::{RemoteConfig, Secret};
 use serde::Deserialize;
 
-use super::common::{Breaker, above_zero, not_negative};
+use super::balance::{self, Breaker, Health, Repeat};
+use super::common::{above_zero, not_negative};
 use super::tls::{self, Tls};
 use super::{Reach, Section, url};
 use crate::config::{ConfigError, environment};
@@ -34,6 +35,8 @@ pub(super) struct Mcp {
     #[serde(default, deserialize_with = "not_negative")]
     reconnect_delay: Option<Duration>,
     breaker: Option<Breaker>,
+    health_check: Option<Health>,
+    repeat: Option<Repeat>,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]
@@ -60,7 +63,7 @@ pub(super) fn read(mut written: Mcp, section: Section<'_>) -> Result<Reach, Conf
     };
     Ok(Reach {
         endpoints: endpoints.into_iter().map(client).collect(),
-        breaker: Breaker::of(written.breaker),
+        balance: balance::read(written.breaker, written.health_check, written.repeat),
         absent: Absent::IsTold,
         first: First::Patient,
     })
@@ -91,7 +94,8 @@ fn over_http(written: &mut Mcp, section: Section<'_>) -> Result<Vec<Endpoint>, C
     let is_guarded = environment::flag("PLUGINS_SSRF_PROTECTION_ENABLED")?.unwrap_or(true);
     let endpoint = |(path, url): (Vec<Step<'_>>, String)| {
         url::check(&url, is_guarded).map_err(|problem| section.problem_at(&path, problem))?;
-        Ok(Endpoint::Http(Http { url, socket: socket.clone(), tls: tls.clone(), token: token.clone() }))
+        let (socket, tls, token) = (socket.clone(), tls.clone(), token.clone());
+        Ok(Endpoint::Http(Http { socket, tls, token, ..Http::new(url) }))
     };
     addresses.into_iter().map(endpoint).collect()
 }
