@@ -7,7 +7,7 @@ use std::time::Duration;
 use cpex_config::Step;
 use cpex_remote::mcp::{ClientConfig, Endpoint, Http, Launch, Program};
 use cpex_remote::tls::{ClientTls, Verify};
-use cpex_remote::{RemoteConfig, Secret};
+use cpex_remote::{Addresses, RemoteConfig, Secret};
 use serde::Deserialize;
 
 use super::balance::{self, Breaker, Health, Repeat};
@@ -90,14 +90,16 @@ fn over_http(written: &mut Mcp, section: Section<'_>) -> Result<Vec<Endpoint>, C
         None => of_environment()?,
     };
     let token = section.token(written.token.take(), "PLUGINS_CLIENT_TOKEN")?;
-    let addresses = section.addresses(written.url.take(), "url", written.endpoints.take())?;
+    let urls = section.addresses(written.url.take(), "url", written.endpoints.take())?;
     let is_guarded = environment::flag("PLUGINS_SSRF_PROTECTION_ENABLED")?.unwrap_or(true);
+    let are_names_guarded = is_guarded && environment::flag("PLUGINS_SSRF_CHECK_DNS")?.unwrap_or(false);
+    let addresses = if are_names_guarded { Addresses::Public } else { Addresses::Any };
     let endpoint = |(path, url): (Vec<Step<'_>>, String)| {
         url::check(&url, is_guarded).map_err(|problem| section.problem_at(&path, problem))?;
         let (socket, tls, token) = (socket.clone(), tls.clone(), token.clone());
-        Ok(Endpoint::Http(Http { socket, tls, token, ..Http::new(url) }))
+        Ok(Endpoint::Http(Http { socket, tls, token, addresses, ..Http::new(url) }))
     };
-    addresses.into_iter().map(endpoint).collect()
+    urls.into_iter().map(endpoint).collect()
 }
 
 /// What the environment says of TLS where an entry says nothing.
