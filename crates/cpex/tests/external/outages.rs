@@ -209,17 +209,17 @@ async fn a_breaker_is_seen_in_records_and_metrics() {
 async fn a_call_of_an_idempotent_plugin_is_sent_again() {
     for (repeat, is_answered) in [(json!({}), false), (json!({"repeat": {"retries": 1}}), true)] {
         let places = [Place::new(Transport::Unix), Place::new(Transport::Unix)];
-        let (first, second) = (places[0].serve().await, places[1].serve().await);
+        let [mut first, mut second] = [Some(places[0].serve().await), Some(places[1].serve().await)];
         let section = merged(json!({"endpoints": [places[1].socket()]}), repeat);
         let manager = places[0].host(json!({"unix_socket": section})).await.unwrap();
         let slow = tool("sleep", json!({"seconds": 0.5}));
         let context = context();
-        let (one, two) = (first.witness.clone(), second.witness.clone());
+        let [one, two] = [&first, &second].map(|server| server.as_ref().unwrap().witness.clone());
         let dies = async {
             // Whichever has it.
             tokio::select! {
-                () = one.wait_for(|seen| seen.running == 1) => drop(first),
-                () = two.wait_for(|seen| seen.running == 1) => drop(second),
+                () = one.wait_for(|seen| seen.running == 1) => drop(first.take()),
+                () = two.wait_for(|seen| seen.running == 1) => drop(second.take()),
             }
         };
         let (ended, ()) = tokio::join!(manager.invoke(&TOOL_PRE_INVOKE, &slow, &context), dies);
