@@ -52,6 +52,8 @@ pub mod balance;
 #[cfg(any(feature = "_http", feature = "unix"))]
 mod remote;
 
+#[cfg(any(feature = "_http", feature = "unix"))]
+pub use addresses::Addresses;
 pub use backend::{Backend, End, Event, Failure, Refusal};
 pub use error::{Delivery, RemoteError};
 pub use json::{InvalidJson, Json};

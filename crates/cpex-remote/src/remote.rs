@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::addresses::Addresses;
 #[cfg(feature = "grpc")]
 use crate::grpc;
 #[cfg(feature = "mcp")]
@@ -66,6 +67,15 @@ impl RemoteConfig {
             Self::Mcp(mcp::ClientConfig { endpoint: mcp::Endpoint::Http(http), .. }) => http.name(),
             #[cfg(any(feature = "grpc", feature = "mcp"))]
             _ => None,
+        }
+    }
+
+    /// Where it may be.
+    pub(crate) fn addresses(&self) -> Addresses {
+        match self {
+            #[cfg(feature = "mcp")]
+            Self::Mcp(mcp::ClientConfig { endpoint: mcp::Endpoint::Http(http), .. }) => http.addresses,
+            _ => Addresses::Any,
         }
     }
 

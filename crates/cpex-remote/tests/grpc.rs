@@ -7,6 +7,7 @@ mod probe;
 mod words;
 mod world;
 
+use std::convert::Infallible;
 use std::fs;
 use std::future::pending;
 use std::net::SocketAddr;
@@ -26,6 +27,10 @@ use cpex_remote::wire::{
     GetPluginConfigsResponse, HealthCheckRequest, HealthCheckResponse, InvokeHookRequest, InvokeHookResponse,
 };
 use cpex_remote::{Backend, Call, End, Failure, Json, Outcome, Refusal, RemoteError, Reply, Secret};
+use futures_util::{StreamExt, stream};
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Bytes, Frame};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use probe::Probe;
 use prost::Message;
 use serde_json::json;
@@ -307,8 +312,7 @@ async fn reflection_tells_what_is_served() {
         ask(MessageRequest::FileContainingSymbol("cpex.PluginService.InvokeHook".to_owned())),
         ask(MessageRequest::FileContainingSymbol("google.protobuf.Struct".to_owned())),
     ];
-    let mut answers =
-        client.server_reflection_info(futures_util::stream::iter(questions)).await.unwrap().into_inner();
+    let mut answers = client.server_reflection_info(stream::iter(questions)).await.unwrap().into_inner();
     let mut next = async || answers.message().await.unwrap().unwrap().message_response.unwrap();
     let MessageResponse::ListServicesResponse(listed) = next().await else { panic!("no list") };
     let services: Vec<_> = listed.service.into_iter().map(|service| service.name).collect();
@@ -372,6 +376,62 @@ async fn connections_are_limited() {
     converse(&world, b"").await;
     world.backend.wait_for(|seen| seen.refusals == [Refusal::Connections]).await;
     client.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_without_a_call_make_room_in_a_crowd() {
+    let world = World::start_with(|limits| {
+        limits.connections = 1;
+        limits.handshake = Duration::from_millis(200);
+    })
+    .await;
+    let mut idle = TcpStream::connect(world.address).await.unwrap();
+    world.backend.wait_for(|seen| seen.open == 1).await;
+    converse(&world, b"").await;
+    let _ = idle.read_to_end(&mut Vec::new()).await;
+    world.backend.wait_for(|seen| seen.open == 0).await;
+    world.client().await.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+/// Begins a call of which this is the body, on a connection of its own that takes so many bytes of the answer.
+async fn begin<B>(world: &World, body: B, window: u32) -> hyper::Response<hyper::body::Incoming>
+where
+    B: hyper::body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+{
+    let stream = TokioIo::new(TcpStream::connect(world.address).await.unwrap());
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    let (mut sender, connection) =
+        builder.initial_stream_window_size(window).handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = hyper::Request::post("http://localhost/cpex.PluginService/GetPluginConfigs")
+        .header("content-type", "application/grpc");
+    sender.send_request(request.body(body).unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn who_sends_slowly_keeps_nobody_waiting_and_is_sent_away() {
+    let world = World::start_with(|limits| {
+        limits.calls = 1;
+        limits.transfer = Duration::from_secs(1);
+    })
+    .await;
+    // A message of ten bytes, of which five come.
+    let begun = Frame::data(Bytes::from_static(b"\0\0\0\0\x0ahello"));
+    let slow = StreamBody::new(stream::iter([Ok(begun)]).chain(stream::pending()));
+    let quick = async { world.client().await.invoke(&call("allow", json!({}))).await };
+    let (refused, answered) = tokio::join!(begin(&world, slow, 1 << 16), quick);
+    answered.unwrap();
+    assert_eq!(refused.headers()["grpc-status"], "4", "{refused:?}");
+}
+
+#[tokio::test]
+async fn who_takes_no_answer_is_sent_away() {
+    let world = World::start_with(|limits| limits.transfer = Duration::from_millis(200)).await;
+    let asked = Full::new(Bytes::from_static(&[0; 5]));
+    let mut answer = begin(&world, asked, 0).await;
+    world.backend.wait_for(|seen| seen.open == 0).await;
+    assert_eq!(world.backend.seen().complaints, ["the peer took no answer within 0.2s"]);
+    while let Some(Ok(_)) = answer.frame().await {}
 }
 
 #[tokio::test]

@@ -452,7 +452,7 @@ async fn peers_that_do_not_call_are_sent_away() {
     let world = World::start_with(|config| {
         config.limits.idle = Duration::from_millis(200);
         config.limits.handshake = Duration::from_millis(200);
-        config.arrival = Duration::from_millis(200);
+        config.limits.transfer = Duration::from_millis(200);
     })
     .await;
     let slow_body = format!("POST /mcp HTTP/1.1\r\n{HOST}{USUAL}content-length: 1000\r\n\r\n{{");
@@ -509,7 +509,7 @@ async fn limits_hold() {
 
     let world = World::start_with(|config| {
         (config.limits.calls, config.limits.message) = (1, 200_000);
-        config.arrival = Duration::from_millis(200);
+        config.limits.transfer = Duration::from_millis(200);
     })
     .await;
     let (one, other) = (world.client().await, world.client().await);

@@ -48,6 +48,11 @@ pub(crate) fn describe() {
         Unit::Count,
         "How plugins in the background ended, by outcome."
     );
+    describe_counter!(
+        "cpex_external_events_total",
+        Unit::Count,
+        "What happened among the servers of external plugins: breakers, health checks, names, tries."
+    );
     describe_counter!("cpex_load_failures_total", Unit::Count, "Plugins that could not be loaded, by phase.");
 }
 
@@ -76,6 +81,25 @@ pub(crate) fn served(event: &cpex_remote::Event<'_>) {
         }
         _ => {}
     }
+}
+
+/// What happens among the servers of an external plugin. No label is a server's choice.
+#[cfg(feature = "external")]
+pub(crate) fn balanced(plugin: &str, event: &cpex_remote::balance::BalanceEvent<'_>) {
+    use cpex_remote::balance::{BalanceEvent, State};
+    let event = match event {
+        BalanceEvent::Breaker { to: State::Open { .. }, .. } => "breaker_opened",
+        BalanceEvent::Breaker { to: State::HalfOpen, .. } => "breaker_half_opened",
+        BalanceEvent::Breaker { to: State::Closed, .. } => "breaker_closed",
+        BalanceEvent::Ejected { .. } => "ejected",
+        BalanceEvent::Readmitted { .. } => "readmitted",
+        BalanceEvent::Joined { .. } => "joined",
+        BalanceEvent::Left { .. } => "left",
+        BalanceEvent::Retried { .. } => "retried",
+        BalanceEvent::Hedged { .. } => "hedged",
+        _ => return,
+    };
+    counter!("cpex_external_events_total", "plugin" => plugin.to_owned(), "event" => event).increment(1);
 }
 
 impl HookMetrics {

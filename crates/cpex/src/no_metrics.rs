@@ -16,6 +16,9 @@ pub(crate) const fn load_failed(_: &LoadFailure) {}
 #[cfg(feature = "external")]
 pub(crate) const fn served(_: &cpex_remote::Event<'_>) {}
 
+#[cfg(feature = "external")]
+pub(crate) const fn balanced(_: &str, _: &cpex_remote::balance::BalanceEvent<'_>) {}
+
 impl HookMetrics {
     pub(crate) fn new<'a>(_: &str, _: impl Iterator<Item = &'a str>) -> Self {
         Self

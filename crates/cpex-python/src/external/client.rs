@@ -119,8 +119,8 @@ impl ExternalClient {
     /// Reaches a server for the first time: its configuration of the plugin as JSON, or None if it has none.
     fn connect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let (balanced, about) = (self.balanced(), self.about.clone());
-        let transport = about.transport;
-        let asking = async move { ask_for_config(&balanced, transport).await };
+        let asked = about.clone();
+        let asking = async move { ask_for_config(&balanced, &asked).await };
         awaitable(py, asking, move |py, asked| match asked {
             Ok(Some(config)) => Ok(bytes(py, &config).into_any().unbind()),
             Ok(None) => Ok(py.None()),
@@ -206,16 +206,16 @@ fn awaitable<'py, T: Send + 'static>(
 }
 
 /// Asks until there is an answer; with an error, how often it has asked.
-async fn ask_for_config(
-    balanced: &Balanced,
-    transport: Transport,
-) -> Result<Option<Json>, (BalanceError, usize)> {
+async fn ask_for_config(balanced: &Balanced, about: &About) -> Result<Option<Json>, (BalanceError, usize)> {
+    let transport = about.transport;
     let waits = if matches!(transport, Transport::Grpc | Transport::Http) { &WAITS[..] } else { &[] };
     let mut attempts = 0;
     loop {
         attempts += 1;
         let asked = timeout(PATIENCE, balanced.plugin_config()).await;
-        let error = match asked.unwrap_or(Err(RemoteError::TimedOut(PATIENCE).into())) {
+        let late =
+            || BalanceError::Remote { target: about.targets.clone(), error: RemoteError::TimedOut(PATIENCE) };
+        let error = match asked.unwrap_or_else(|_| Err(late())) {
             Ok(config) => return Ok(config),
             Err(error) => error,
         };

@@ -44,7 +44,7 @@ impl About {
 
     /// A call has no answer.
     pub(super) fn no_answer(&self, py: Python<'_>, error: &BalanceError) -> PyErr {
-        self.raise(py, &self.no_answer_text(error), code(error))
+        self.raise(py, &self.no_answer_text(error), error.code())
     }
 
     /// The plugin could not be reached for the first time.
@@ -70,14 +70,14 @@ impl About {
                  Please ensure the MCP server is running. ({cause})"
             ),
         };
-        self.raise(py, &text, code(error))
+        self.raise(py, &text, error.code())
     }
 
     fn no_answer_text(&self, error: &BalanceError) -> String {
-        let Self { plugin, targets, .. } = self;
-        let error = match error {
-            BalanceError::Remote(error) => error,
-            open => return format!("External plugin '{plugin}' is not called: {open} ({targets})"),
+        let plugin = &self.plugin;
+        let (at, error) = match error {
+            BalanceError::Remote { target, error } => (target, error),
+            open => return format!("External plugin '{plugin}' is not called: {open}"),
         };
         match error {
             RemoteError::Connect { target, source } => format!("Failed to connect to {target}: {source}"),
@@ -92,13 +92,13 @@ impl About {
             }
             RemoteError::Invalid(_) | RemoteError::Malformed(_) => match self.transport {
                 Transport::Grpc => {
-                    format!("Received invalid response from gRPC plugin server {targets}: {error}")
+                    format!("Received invalid response from gRPC plugin server {at}: {error}")
                 }
                 Transport::Unix | Transport::Http | Transport::Stdio => {
-                    format!("Received invalid response from {targets}: {error}")
+                    format!("Received invalid response from {at}: {error}")
                 }
             },
-            error => format!("External plugin '{plugin}' at {targets}: {error}"),
+            error => format!("External plugin '{plugin}' at {at}: {error}"),
         }
     }
 
@@ -110,7 +110,7 @@ impl About {
 /// Could the server still be starting?
 pub(super) fn may_pass(error: &BalanceError) -> bool {
     match error {
-        BalanceError::Remote(RemoteError::Token) => false,
+        BalanceError::Remote { error: RemoteError::Token, .. } => false,
         error => error.delivery() != Delivery::Answered,
     }
 }
@@ -118,24 +118,11 @@ pub(super) fn may_pass(error: &BalanceError) -> bool {
 /// What went wrong, without where.
 fn cause(error: &BalanceError) -> String {
     match error {
-        BalanceError::Remote(RemoteError::Connect { source, .. } | RemoteError::Reconnect { source, .. }) => {
-            source.to_string()
-        }
-        error => error.to_string(),
-    }
-}
-
-/// The failure for programs.
-fn code(error: &BalanceError) -> &'static str {
-    let BalanceError::Remote(error) = error else { return "BREAKER_OPEN" };
-    match error {
-        RemoteError::Connect { .. } | RemoteError::Reconnect { .. } => "NOT_CONNECTED",
-        RemoteError::TimedOut(_) => "TIMED_OUT",
-        RemoteError::Disconnected(_) => "DISCONNECTED",
-        RemoteError::Unsendable(_) | RemoteError::Token | RemoteError::TooLarge { .. } => "NOT_SENDABLE",
-        RemoteError::Status { .. } => "REFUSED",
-        RemoteError::Invalid(InvalidReply::Result(Unreadable::Text(_))) => "JSON_DECODE_ERROR",
-        _ => "INVALID_RESPONSE",
+        BalanceError::Remote { error, .. } => match error {
+            RemoteError::Connect { source, .. } | RemoteError::Reconnect { source, .. } => source.to_string(),
+            error => error.to_string(),
+        },
+        open => open.to_string(),
     }
 }
 

@@ -19,7 +19,7 @@ pub enum BalanceError {
         error: RemoteError,
     },
     /// All of them have failed lately and are left alone.
-    #[error("left alone for a while after failures: {}", .0.join(", "))]
+    #[error("all {} servers have failed lately and are left alone for a while ({})", .0.len(), .0.join(", "))]
     Open(Vec<String>),
 }
 

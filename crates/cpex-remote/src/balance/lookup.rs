@@ -8,10 +8,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::lookup_host;
 use tokio::time::timeout;
 
-use crate::addresses::connect_to_any;
+use crate::addresses::{Addresses, connect_to_any};
 
 /// Servers of one name; further addresses are left out.
 const MOST: usize = 256;
@@ -51,7 +51,12 @@ impl Resolver {
 
     /// The addresses of one family that a name stands for: those of the other are mostly the same servers once more.
     /// With addresses of both, the family `in_use` stays in use; else it is the one that answers first.
-    pub(super) async fn servers(&self, name: &str, in_use: Option<Family>) -> io::Result<Vec<SocketAddr>> {
+    pub(super) async fn servers(
+        &self,
+        name: &str,
+        allowed: Addresses,
+        in_use: Option<Family>,
+    ) -> io::Result<Vec<SocketAddr>> {
         let mut found = (self.0)(name.to_owned()).await?;
         found.truncate(MOST);
         let has = |family| found.iter().any(|address| Family::of(*address) == family);
@@ -60,7 +65,7 @@ impl Resolver {
             (false, _, _) => Family::Six,
             (true, true, Some(in_use)) => in_use,
             (true, true, None) => {
-                let first = connect_to_any(found.iter().copied(), TcpStream::connect);
+                let first = connect_to_any(found.iter().copied(), |address| allowed.connect(address));
                 Family::of(timeout(PATIENCE, first).await??.peer_addr()?)
             }
         };

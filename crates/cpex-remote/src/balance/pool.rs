@@ -138,7 +138,7 @@ impl Pool {
     /// A name that cannot be looked up stands for what it stood for before.
     async fn find(&self, endpoint: usize, config: &RemoteConfig, name: &str) {
         let family = self.servers().family(endpoint);
-        match self.lookup.resolver.servers(name, family).await {
+        match self.lookup.resolver.servers(name, config.addresses(), family).await {
             Ok(addresses) if !addresses.is_empty() => {
                 let moved = self.servers().found(endpoint, config, &addresses);
                 for moved in &moved {

@@ -14,12 +14,14 @@ use tonic_health::pb::health_client::HealthClient as StandardHealthClient;
 use super::PROTOCOLS;
 use super::config::ClientConfig;
 use super::turns::PUSHBACK;
+use crate::addresses::Addresses;
 use crate::error::{RemoteError, root_cause};
 use crate::http::{Connector, MAX_MESSAGE, NotConnected};
 use crate::json::Json;
 use crate::message::{Call, Reply};
 use crate::reconnect;
 use crate::secret::Secret;
+use crate::tls::Trust;
 use crate::wire::health_check_response::ServingStatus;
 use crate::wire::health_client::HealthClient;
 use crate::wire::plugin_service_client::PluginServiceClient;
@@ -27,6 +29,9 @@ use crate::wire::{Announced, Features, GetPluginConfigRequest, HealthCheckReques
 
 /// A server that has heard of no such service says so.
 const UNKNOWN: i32 = ServingStatus::Unknown as i32;
+
+/// Bytes of the headers, or of the trailers, of one answer.
+const MAX_HEADERS: u32 = 64 * 1024;
 
 /// A client of one plugin.
 ///
@@ -51,10 +56,18 @@ impl Client {
     pub async fn connect(plugin: impl Into<String>, config: ClientConfig) -> Result<Self, RemoteError> {
         // The connector knows the target; this names it in the requests.
         let endpoint = Endpoint::from_static("http://localhost")
+            .http2_max_header_list_size(MAX_HEADERS)
             .http2_keep_alive_interval(config.keepalive)
             .keep_alive_timeout(config.keepalive);
         let (target, address, tls) = (config.target.clone(), config.address, config.tls.clone());
-        let connector = Connector { target, address, tls, protocols: PROTOCOLS };
+        let connector = Connector {
+            target,
+            address,
+            addresses: Addresses::Any,
+            tls,
+            trust: Trust::Bundle,
+            protocols: PROTOCOLS,
+        };
         let channel = endpoint.connect_with_connector_lazy(connector);
         let health = HealthClient::new(channel.clone());
         let standard_health = StandardHealthClient::new(channel.clone());

@@ -11,6 +11,9 @@ use subtle::ConstantTimeEq;
 use super::identity::{ClientName, Peer};
 use crate::secret::Secret;
 
+#[cfg(test)]
+mod tests;
+
 /// Whom a server answers.
 ///
 /// A page in a browser can make its visitors' machines ask a server that only they reach, and by changing what its

@@ -9,14 +9,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::net::{UnixStream, lookup_host};
 use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::config::Target;
-use crate::addresses::connect_to_any;
-use crate::tls::ClientTls;
+use crate::addresses::{Addresses, connect_to_any};
+use crate::tls::{ClientTls, Trust};
 
 /// A connection could not be made, so no call is on its way.
 #[cfg(feature = "grpc")]
@@ -34,7 +34,10 @@ pub(crate) struct Connector {
     pub(crate) target: Target,
     /// Where the host of the target is; looked up for every connection if it is not said.
     pub(crate) address: Option<SocketAddr>,
+    /// Those that it may be at.
+    pub(crate) addresses: Addresses,
     pub(crate) tls: Option<ClientTls>,
+    pub(crate) trust: Trust,
     /// What is offered in a TLS handshake (ALPN).
     pub(crate) protocols: &'static [&'static [u8]],
 }
@@ -46,14 +49,17 @@ impl Connector {
             Target::Tcp(name) => name,
         };
         let stream = match self.address {
-            Some(address) => TcpStream::connect(address).await?,
-            None => connect_to_any(lookup_host(name).await?, TcpStream::connect).await?,
+            Some(address) => self.addresses.connect(address).await?,
+            None => {
+                connect_to_any(lookup_host(name).await?, |address| self.addresses.connect(address)).await?
+            }
         };
         stream.set_nodelay(true)?;
         let Some(tls) = self.tls.clone() else { return Ok(Box::new(stream)) };
-        let protocols = self.protocols;
+        let (protocols, trust) = (self.protocols, self.trust);
         // To open an encrypted key takes a while.
-        let config = spawn_blocking(move || tls.load(protocols)).await?.map_err(io::Error::other)?;
+        let config =
+            spawn_blocking(move || tls.load_with(protocols, trust)).await?.map_err(io::Error::other)?;
         let host = name.rsplit_once(':').map_or(&**name, |(host, _)| host);
         let name =
             ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)?;

@@ -6,8 +6,10 @@ mod listener;
 
 mod access;
 mod body;
+mod calls;
 mod connections;
 mod identity;
+mod intake;
 
 pub use access::Access;
 pub(crate) use access::{Denied, Guard};
@@ -18,5 +20,6 @@ pub(crate) use connector::Connector;
 #[cfg(feature = "grpc")]
 pub(crate) use connector::{NotConnected, Stream};
 pub use identity::{ClientName, InvalidClientName};
+pub(crate) use intake::{Intake, NotTaken, Share};
 pub(crate) use listener::Listener;
 pub use listener::StartError;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::place::Place;
 use super::program::Program;
+use crate::addresses::Addresses;
 use crate::http::{Access, Limits, MAX_MESSAGE, Plaintext, Target};
 use crate::secret::Secret;
 use crate::tls::{ClientTls, ServerTls};
@@ -28,9 +29,6 @@ pub struct ServerConfig {
     pub sessions: Sessions,
     /// What peers may ask of the server.
     pub limits: Limits,
-    /// For a request to get the memory it needs (in all, as much as `limits.calls` of the largest size have, and 64 KiB
-    /// for each of `limits.connections`), and again for its body to arrive.
-    pub arrival: Duration,
 }
 
 impl ServerConfig {
@@ -45,7 +43,6 @@ impl ServerConfig {
             access: Access::default(),
             sessions: Sessions::default(),
             limits: Limits::default(),
-            arrival: Duration::from_secs(30),
         }
     }
 }
@@ -55,7 +52,8 @@ impl ServerConfig {
 pub enum Sessions {
     /// A session for each, until the peer ends it. A peer whose session is forgotten begins another one.
     Kept {
-        /// Sessions at a time; of more, the one that was not used for longest is forgotten.
+        /// Sessions at a time; of more, the one that was not used for longest is forgotten, and of those with requests
+        /// under way none before the others.
         most: usize,
         /// A session that is not used for so long is forgotten.
         idle: Duration,
@@ -149,6 +147,8 @@ pub struct Http {
     pub url: String,
     /// Where the host of `url` is. If it is not said, its name is looked up for every connection.
     pub address: Option<SocketAddr>,
+    /// Where the host of `url` may be.
+    pub addresses: Addresses,
     /// Where to connect to instead of the URL's host and port; without TLS.
     pub socket: Option<PathBuf>,
     /// TLS, if the URL begins with `https`; its files are read for every connection.
@@ -161,7 +161,14 @@ impl Http {
     /// A server that anybody may ask, believed on the word of the system's authorities.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), address: None, socket: None, tls: ClientTls::default(), token: None }
+        Self {
+            url: url.into(),
+            address: None,
+            addresses: Addresses::Any,
+            socket: None,
+            tls: ClientTls::default(),
+            token: None,
+        }
     }
 
     /// `host:port`, if the host has a name and is not known to be elsewhere.

@@ -24,6 +24,7 @@ use super::question::Question;
 use super::text::Greeting;
 use crate::error::RemoteError;
 use crate::http::Connector;
+use crate::tls::Trust;
 
 /// For the server to take note that nobody waits any more.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -82,7 +83,14 @@ impl Link {
             Ok(value)
         });
         let tls = is_secure.then(|| http.tls.clone());
-        let connector = Connector { target, address: http.address, tls, protocols: CLIENT_PROTOCOLS };
+        let connector = Connector {
+            target,
+            address: http.address,
+            addresses: http.addresses,
+            tls,
+            trust: Trust::BundleAndSystem,
+            protocols: CLIENT_PROTOCOLS,
+        };
         Ok(Arc::new(Self {
             pool: Pool::new(connector),
             authority,

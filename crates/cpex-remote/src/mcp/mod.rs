@@ -26,7 +26,6 @@ mod config;
 
 mod desk;
 mod gate;
-mod intake;
 mod pending;
 mod server;
 mod sessions;

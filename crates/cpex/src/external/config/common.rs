@@ -1,44 +1,15 @@
 //! What can be said of every transport.
 
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cpex_config::Step;
 use cpex_remote::Secret;
-use cpex_remote::balance::BreakerConfig;
-use serde::Deserialize;
+use serde::Deserialize as _;
 use serde::de::{Deserializer, Error};
 
 use super::Section;
 use crate::config::{ConfigError, environment};
-
-/// When a server that fails is left alone, and for how long. Times are seconds, here and below.
-#[derive(Clone, Copy, Default, Deserialize)]
-pub(super) struct Breaker {
-    failures: Option<NonZeroU32>,
-    #[serde(default, deserialize_with = "above_zero")]
-    wait: Option<Duration>,
-    #[serde(default, deserialize_with = "above_zero")]
-    longest_wait: Option<Duration>,
-    successes: Option<NonZeroU32>,
-}
-
-/// The longest that a server is left alone, unless an entry says so: a plugin is missed sooner than a web page.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-impl Breaker {
-    pub(super) fn of(written: Option<Self>) -> BreakerConfig {
-        let (written, usual) = (written.unwrap_or_default(), BreakerConfig::default());
-        let wait = written.wait.unwrap_or(usual.wait);
-        BreakerConfig {
-            failures: written.failures.map_or(usual.failures, NonZeroU32::get),
-            wait,
-            longest_wait: written.longest_wait.unwrap_or(LONGEST_WAIT).max(wait),
-            successes: written.successes.map_or(usual.successes, NonZeroU32::get),
-        }
-    }
-}
 
 /// Seconds, more than none.
 pub(super) fn above_zero<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Duration>, D::Error> {

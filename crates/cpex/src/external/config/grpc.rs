@@ -7,7 +7,8 @@ use cpex_remote::RemoteConfig;
 use cpex_remote::grpc::{ClientConfig, Target};
 use serde::Deserialize;
 
-use super::common::{Breaker, above_zero, not_negative};
+use super::balance::{self, Breaker, Health, Repeat};
+use super::common::{above_zero, not_negative};
 use super::tls::{self, Tls};
 use super::{Reach, Section};
 use crate::config::ConfigError;
@@ -26,6 +27,8 @@ pub(super) struct Grpc {
     #[serde(default, deserialize_with = "not_negative")]
     reconnect_delay: Option<Duration>,
     breaker: Option<Breaker>,
+    health_check: Option<Health>,
+    repeat: Option<Repeat>,
 }
 
 pub(super) fn read(written: Grpc, section: Section<'_>) -> Result<Reach, ConfigError> {
@@ -65,7 +68,7 @@ pub(super) fn read(written: Grpc, section: Section<'_>) -> Result<Reach, ConfigE
     };
     Ok(Reach {
         endpoints: targets.into_iter().map(client).collect(),
-        breaker: Breaker::of(written.breaker),
+        balance: balance::read(written.breaker, written.health_check, written.repeat),
         absent: Absent::IsNotTold,
         first: First::Patient,
     })

@@ -7,10 +7,11 @@ use std::time::Duration;
 use cpex_config::Step;
 use cpex_remote::mcp::{ClientConfig, Endpoint, Http, Launch, Program};
 use cpex_remote::tls::{ClientTls, Verify};
-use cpex_remote::{RemoteConfig, Secret};
+use cpex_remote::{Addresses, RemoteConfig, Secret};
 use serde::Deserialize;
 
-use super::common::{Breaker, above_zero, not_negative};
+use super::balance::{self, Breaker, Health, Repeat};
+use super::common::{above_zero, not_negative};
 use super::tls::{self, Tls};
 use super::{Reach, Section, url};
 use crate::config::{ConfigError, environment};
@@ -34,6 +35,8 @@ pub(super) struct Mcp {
     #[serde(default, deserialize_with = "not_negative")]
     reconnect_delay: Option<Duration>,
     breaker: Option<Breaker>,
+    health_check: Option<Health>,
+    repeat: Option<Repeat>,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]
@@ -60,7 +63,7 @@ pub(super) fn read(mut written: Mcp, section: Section<'_>) -> Result<Reach, Conf
     };
     Ok(Reach {
         endpoints: endpoints.into_iter().map(client).collect(),
-        breaker: Breaker::of(written.breaker),
+        balance: balance::read(written.breaker, written.health_check, written.repeat),
         absent: Absent::IsTold,
         first: First::Patient,
     })
@@ -87,13 +90,16 @@ fn over_http(written: &mut Mcp, section: Section<'_>) -> Result<Vec<Endpoint>, C
         None => of_environment()?,
     };
     let token = section.token(written.token.take(), "PLUGINS_CLIENT_TOKEN")?;
-    let addresses = section.addresses(written.url.take(), "url", written.endpoints.take())?;
+    let urls = section.addresses(written.url.take(), "url", written.endpoints.take())?;
     let is_guarded = environment::flag("PLUGINS_SSRF_PROTECTION_ENABLED")?.unwrap_or(true);
+    let are_names_guarded = is_guarded && environment::flag("PLUGINS_SSRF_CHECK_DNS")?.unwrap_or(false);
+    let addresses = if are_names_guarded { Addresses::Public } else { Addresses::Any };
     let endpoint = |(path, url): (Vec<Step<'_>>, String)| {
         url::check(&url, is_guarded).map_err(|problem| section.problem_at(&path, problem))?;
-        Ok(Endpoint::Http(Http { url, socket: socket.clone(), tls: tls.clone(), token: token.clone() }))
+        let (socket, tls, token) = (socket.clone(), tls.clone(), token.clone());
+        Ok(Endpoint::Http(Http { socket, tls, token, addresses, ..Http::new(url) }))
     };
-    addresses.into_iter().map(endpoint).collect()
+    urls.into_iter().map(endpoint).collect()
 }
 
 /// What the environment says of TLS where an entry says nothing.

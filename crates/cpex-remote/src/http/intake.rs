@@ -1,13 +1,13 @@
 //! The bodies of requests: how large, how long, and how much of them at a time.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Incoming};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::http::Limits;
+use super::config::Limits;
 
 /// What memory is counted in.
 const MEMORY_UNIT: usize = 1024;
@@ -16,27 +16,26 @@ const MEMORY_UNIT: usize = 1024;
 const FIRST_STEP: usize = 64 * 1024;
 
 /// Takes the bodies of requests.
-#[derive(Debug)]
-pub(super) struct Intake {
+#[derive(Clone, Debug)]
+pub(crate) struct Intake {
+    limits: Limits,
     /// Bytes of a body.
-    limit: usize,
-    /// To get memory, and again for a body to arrive.
-    arrival: Duration,
+    size: usize,
     /// For the first step of each: as many as there may be connections.
-    first: Semaphore,
+    first: Arc<Semaphore>,
     /// For the rest: as many of the largest size as there may be calls.
-    rest: Semaphore,
+    rest: Arc<Semaphore>,
 }
 
 /// The memory of a request, given back when dropped.
-pub(super) struct Share<'i> {
-    _first: SemaphorePermit<'i>,
-    _rest: Option<SemaphorePermit<'i>>,
+pub(crate) struct Share {
+    _first: OwnedSemaphorePermit,
+    _rest: Option<OwnedSemaphorePermit>,
 }
 
 /// Why a body was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NotTaken {
+pub(crate) enum NotTaken {
     Memory,
     /// Than this.
     TooLarge(usize),
@@ -45,35 +44,38 @@ pub(super) enum NotTaken {
 }
 
 impl Intake {
-    pub(super) fn new(limits: &Limits, arrival: Duration) -> Self {
+    /// Takes bodies of messages that are wrapped into so many bytes.
+    pub(crate) fn new(limits: Limits, wrapping: usize) -> Self {
+        let size = limits.message.saturating_add(wrapping);
         let memory = |count: usize, size: usize| {
-            Semaphore::new(units(size).saturating_mul(count.max(1)).min(Semaphore::MAX_PERMITS))
+            let units = units(size).saturating_mul(count.max(1));
+            Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS)))
         };
         let first = memory(limits.connections, FIRST_STEP);
-        let rest = memory(limits.calls, limits.message.saturating_sub(FIRST_STEP));
-        Self { limit: limits.message, arrival, first, rest }
+        let rest = memory(limits.calls, size.saturating_sub(FIRST_STEP));
+        Self { limits, size, first, rest }
     }
 
     /// A whole body.
-    pub(super) async fn receive(&self, mut body: Incoming) -> Result<(Bytes, Share<'_>), NotTaken> {
+    pub(crate) async fn receive(&self, mut body: Incoming) -> Result<(Bytes, Share), NotTaken> {
         let announced = body.size_hint().exact().map(|size| usize::try_from(size).unwrap_or(usize::MAX));
-        let size = announced.unwrap_or(self.limit);
-        if size > self.limit {
-            return Err(NotTaken::TooLarge(self.limit));
+        let size = announced.unwrap_or(self.size);
+        if size > self.size {
+            return Err(NotTaken::TooLarge(self.limits.message));
         }
         let first = self.share(&self.first, size.min(FIRST_STEP)).await?;
         let mut rest = None;
         let (mut pieces, mut arrived) = (Vec::new(), 0);
-        let mut ends = Instant::now() + self.arrival;
+        let mut ends = Instant::now() + self.limits.transfer;
         while let Some(frame) = timeout_at(ends, body.frame()).await.map_err(|_| NotTaken::Late)? {
             let Ok(piece) = frame.map_err(|_| NotTaken::BrokenOff)?.into_data() else { continue };
             arrived += piece.len();
-            if arrived > self.limit {
-                return Err(NotTaken::TooLarge(self.limit));
+            if arrived > self.size {
+                return Err(NotTaken::TooLarge(self.limits.message));
             }
             if arrived > FIRST_STEP && rest.is_none() {
                 rest = Some(self.share(&self.rest, size.saturating_sub(FIRST_STEP)).await?);
-                ends = Instant::now() + self.arrival;
+                ends = Instant::now() + self.limits.transfer;
             }
             pieces.push(piece);
         }
@@ -84,9 +86,9 @@ impl Intake {
         }
     }
 
-    async fn share<'i>(&self, memory: &'i Semaphore, size: usize) -> Result<SemaphorePermit<'i>, NotTaken> {
+    async fn share(&self, memory: &Arc<Semaphore>, size: usize) -> Result<OwnedSemaphorePermit, NotTaken> {
         let units = u32::try_from(units(size)).unwrap_or(u32::MAX);
-        match timeout(self.arrival, memory.acquire_many(units)).await {
+        match timeout(self.limits.transfer, memory.clone().acquire_many_owned(units)).await {
             Ok(Ok(share)) => Ok(share),
             _ => Err(NotTaken::Memory),
         }
