@@ -20,6 +20,7 @@ use crate::json::Json;
 use crate::message::{Call, Reply};
 use crate::reconnect;
 use crate::secret::Secret;
+use crate::task::Executor;
 use crate::wire::health_check_response::ServingStatus;
 use crate::wire::health_client::HealthClient;
 use crate::wire::plugin_service_client::PluginServiceClient;
@@ -51,6 +52,7 @@ impl Client {
     pub async fn connect(plugin: impl Into<String>, config: ClientConfig) -> Result<Self, RemoteError> {
         // The connector knows the target; this names it in the requests.
         let endpoint = Endpoint::from_static("http://localhost")
+            .executor(Executor)
             .http2_keep_alive_interval(config.keepalive)
             .keep_alive_timeout(config.keepalive);
         let connector =

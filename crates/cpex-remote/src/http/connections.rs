@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::http::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -21,9 +21,12 @@ use tower_service::Service;
 use super::body::{BoxBody, keep};
 use super::config::Limits;
 use super::connector::Stream;
+#[cfg(feature = "grpc")]
+use super::gathered::Gathered;
 use super::identity::Peer;
 use super::listener::Listener;
 use crate::backend::{Backend, Event, Refusal};
+use crate::task::{self, Executor};
 
 /// After the system refused a connection, as it does when no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -95,7 +98,7 @@ impl<B: Backend, S: Answers> Connections<B, S> {
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
                     Ok(stream) if connections.len() < limits.connections => {
-                        connections.spawn(self.converse(&listener, stream, stopped.clone()));
+                        connections.spawn(task::spawn(self.converse(&listener, stream, stopped.clone())));
                     }
                     Ok(_) => self.backend.observe(&Event::Refused(Refusal::Connections)),
                     Err(_) => sleep(ACCEPT_PAUSE).await,
@@ -154,13 +157,14 @@ impl<S: Answers> Door<S> {
         match versions {
             #[cfg(feature = "grpc")]
             Versions::Two => {
-                let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                let mut http = hyper::server::conn::http2::Builder::new(Executor);
                 http.timer(TokioTimer::new())
                     .keep_alive_interval(limits.keepalive)
                     .keep_alive_timeout(limits.keepalive)
                     .max_concurrent_streams(limits.streams)
                     .max_header_list_size(limits.headers);
-                let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+                let mut connection =
+                    pin!(http.serve_connection(TokioIo::new(Gathered::new(stream)), service));
                 let patience = tokio::select! {
                     biased;
                     ended = connection.as_mut() => return ended.map_err(|error| Ended::Http(error.into())),
@@ -172,7 +176,7 @@ impl<S: Answers> Door<S> {
             }
             #[cfg(feature = "mcp")]
             Versions::Both => {
-                let mut http = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                let mut http = hyper_util::server::conn::auto::Builder::new(Executor);
                 http.http1()
                     .timer(TokioTimer::new())
                     .header_read_timeout(limits.handshake)

@@ -8,6 +8,8 @@ mod listener;
 mod access;
 mod body;
 mod connections;
+#[cfg(feature = "grpc")]
+mod gathered;
 mod identity;
 
 pub use access::Access;
