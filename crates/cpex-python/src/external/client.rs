@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cpex_remote::balance::{BalanceConfig, BalanceError, Balanced, State};
 use cpex_remote::tls::ClientTls;
-use cpex_remote::{Call, Json, Outcome, RemoteConfig, RemoteError, Reply};
+use cpex_remote::{Call, Json, Outcome, RemoteConfig, RemoteError, Reply, task};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -140,7 +140,7 @@ impl ExternalClient {
         let (balanced, about) = (self.balanced(), self.about.clone());
         let asking = async move {
             if call.payload.as_str().len() + call.context.as_str().len() > LARGE {
-                tokio::task::yield_now().await;
+                task::leave().await;
             }
             balanced.invoke(&call).await
         };

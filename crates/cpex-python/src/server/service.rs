@@ -50,7 +50,7 @@ impl PluginService {
     /// The calls that have come in, and the ids of those taken before that nobody waits for any more.
     fn take(&self) -> (Vec<PluginCall>, Vec<u64>) {
         let Found { calls, abandoned } = self.inbox.take();
-        (calls.into_iter().map(PluginCall::from).collect(), abandoned)
+        (calls.into_iter().map(|asked| PluginCall::new(asked, self.inbox.clone())).collect(), abandoned)
     }
 
     /// Begins to listen; to be awaited. Comes to the address, `None` for the standard streams.

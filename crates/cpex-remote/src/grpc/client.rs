@@ -21,6 +21,7 @@ use crate::json::Json;
 use crate::message::{Call, Reply};
 use crate::reconnect;
 use crate::secret::Secret;
+use crate::task::Executor;
 use crate::tls::Trust;
 use crate::wire::health_check_response::ServingStatus;
 use crate::wire::health_client::HealthClient;
@@ -57,6 +58,7 @@ impl Client {
         // The connector knows the target; this names it in the requests.
         let endpoint = Endpoint::from_static("http://localhost")
             .http2_max_header_list_size(MAX_HEADERS)
+            .executor(Executor)
             .http2_keep_alive_interval(config.keepalive)
             .keep_alive_timeout(config.keepalive);
         let (target, address, tls) = (config.target.clone(), config.address, config.tls.clone());

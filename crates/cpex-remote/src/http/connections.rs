@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::http::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -22,9 +22,12 @@ use super::body::BoxBody;
 use super::calls::{Answer, Call, Calls};
 use super::config::Limits;
 use super::connector::Stream;
+#[cfg(feature = "grpc")]
+use super::gathered::Gathered;
 use super::identity::Peer;
 use super::listener::Listener;
 use crate::backend::{Backend, Event, Refusal};
+use crate::task::{self, Executor};
 
 /// After the system refused a connection, as it does when no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -103,7 +106,7 @@ impl<B: Backend, S: Answers> Connections<B, S> {
                 accepted = listener.accept() => match accepted {
                     Ok(stream) if connections.len() < limits.connections => {
                         let ends = [&stopped, &crowded].map(Clone::clone);
-                        connections.spawn(self.converse(&listener, stream, ends));
+                        connections.spawn(task::spawn(self.converse(&listener, stream, ends)));
                     }
                     Ok(_) => {
                         crowding.send_if_modified(|crowded| !std::mem::replace(crowded, true));
@@ -166,13 +169,14 @@ impl<S: Answers> Door<S> {
         match versions {
             #[cfg(feature = "grpc")]
             Versions::Two => {
-                let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                let mut http = hyper::server::conn::http2::Builder::new(Executor);
                 http.timer(TokioTimer::new())
                     .keep_alive_interval(limits.keepalive)
                     .keep_alive_timeout(limits.keepalive)
                     .max_concurrent_streams(limits.streams)
                     .max_header_list_size(limits.headers);
-                let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+                let mut connection =
+                    pin!(http.serve_connection(TokioIo::new(Gathered::new(stream)), service));
                 let patience = tokio::select! {
                     biased;
                     ended = connection.as_mut() => return ended.map_err(|error| Ended::Http(error.into())),
@@ -185,7 +189,7 @@ impl<S: Answers> Door<S> {
             }
             #[cfg(feature = "mcp")]
             Versions::Both => {
-                let mut http = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                let mut http = hyper_util::server::conn::auto::Builder::new(Executor);
                 http.http1()
                     .timer(TokioTimer::new())
                     .header_read_timeout(limits.handshake)

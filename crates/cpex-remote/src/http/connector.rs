@@ -15,6 +15,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::config::Target;
+#[cfg(feature = "grpc")]
+use super::gathered::Gathered;
 use crate::addresses::{Addresses, connect_to_any};
 use crate::tls::{ClientTls, Trust};
 
@@ -70,7 +72,7 @@ impl Connector {
 /// A channel of gRPC connects again and again.
 #[cfg(feature = "grpc")]
 impl tower_service::Service<hyper::http::Uri> for Connector {
-    type Response = hyper_util::rt::TokioIo<Box<dyn Stream>>;
+    type Response = hyper_util::rt::TokioIo<Gathered>;
     type Error = NotConnected;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, NotConnected>> + Send>>;
 
@@ -80,6 +82,6 @@ impl tower_service::Service<hyper::http::Uri> for Connector {
 
     fn call(&mut self, _: hyper::http::Uri) -> Self::Future {
         let connector = self.clone();
-        Box::pin(async move { Ok(hyper_util::rt::TokioIo::new(connector.connect().await?)) })
+        Box::pin(async move { Ok(hyper_util::rt::TokioIo::new(Gathered::new(connector.connect().await?))) })
     }
 }

@@ -8,6 +8,8 @@ mod access;
 mod body;
 mod calls;
 mod connections;
+#[cfg(feature = "grpc")]
+mod gathered;
 mod identity;
 mod intake;
 

@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 
 use crate::error::root_cause;
 use crate::http::Connector;
+use crate::task;
 
 type Sender = SendRequest<Full<Bytes>>;
 
@@ -84,7 +85,7 @@ impl Pool {
         let stream = self.connector.connect().await?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| plain(&error))?;
         // What breaks it is told to whoever waits for an answer.
-        tokio::spawn(async move { connection.await.unwrap_or(()) });
+        task::spawn(async move { connection.await.unwrap_or(()) }).detach();
         Ok(sender)
     }
 }

@@ -13,6 +13,7 @@ use super::config::ServerConfig;
 use super::connection::Connection;
 use crate::backend::{Backend, Event, Refusal};
 use crate::listen::{BindError, SocketFile, listen};
+use crate::task;
 
 /// After the system refused a connection, as it does when no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -62,7 +63,7 @@ impl Server {
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) if connections.len() < limits.connections => {
-                        connections.spawn(converse(stream, shared.clone(), stopped.clone()));
+                        connections.spawn(task::spawn(converse(stream, shared.clone(), stopped.clone())));
                     }
                     Ok(_) => shared.backend.observe(&Event::Refused(Refusal::Connections)),
                     Err(_) => sleep(ACCEPT_PAUSE).await,
