@@ -89,7 +89,11 @@ impl RemoteConfig {
             Self::Mcp(mcp::ClientConfig { endpoint: mcp::Endpoint::Http(http), .. }) => {
                 http.address = Some(address);
             }
-            _ => {}
+            #[cfg(feature = "mcp")]
+            Self::Mcp(_) => {}
+            // A socket is where its path says.
+            #[cfg(feature = "unix")]
+            Self::Unix(_) => _ = address,
         }
         here
     }

@@ -22,6 +22,8 @@ pub(crate) use connector::Connector;
 #[cfg(feature = "grpc")]
 pub(crate) use connector::{NotConnected, Stream};
 pub use identity::{ClientName, InvalidClientName};
-pub(crate) use intake::{Intake, NotTaken, Share};
+#[cfg(feature = "mcp")]
+pub(crate) use intake::Share;
+pub(crate) use intake::{Intake, NotTaken};
 pub(crate) use listener::Listener;
 pub use listener::StartError;
