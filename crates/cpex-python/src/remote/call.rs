@@ -37,7 +37,8 @@ pub(super) struct UnderWay {
     _counted: Option<Counted>,
 }
 
-/// One of the futures that began where somebody waits for them.
+/// One of the futures that began where somebody waits for them. In a forked child those of the parent count as well:
+/// its own go the way of several.
 struct Counted;
 
 static COUNTED: AtomicUsize = AtomicUsize::new(0);
