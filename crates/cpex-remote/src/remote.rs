@@ -8,6 +8,7 @@ use crate::grpc;
 use crate::mcp;
 #[cfg(feature = "unix")]
 use crate::unix;
+use crate::wire::Features;
 use crate::{Call, Json, RemoteError, Reply};
 
 /// A client of one plugin over one of the transports.
@@ -111,6 +112,19 @@ impl Remote {
             Self::Grpc(client) => client.invoke(call).await,
             #[cfg(feature = "mcp")]
             Self::Mcp(client) => client.invoke(call).await,
+        }
+    }
+
+    /// What the server understood that was connected to last; nothing, before that.
+    #[must_use]
+    pub fn understood(&self) -> Features {
+        match self {
+            #[cfg(feature = "unix")]
+            Self::Unix(client) => client.understood(),
+            #[cfg(feature = "grpc")]
+            Self::Grpc(client) => client.understood(),
+            #[cfg(feature = "mcp")]
+            Self::Mcp(client) => client.understood(),
         }
     }
 

@@ -44,8 +44,20 @@ pub struct ClientTls {
     pub identity: Option<Identity>,
     /// Whom servers are believed on the word of (PEM); the system's authorities if none is named.
     pub ca_bundle: Option<PathBuf>,
+    /// Who is believed beside the CA bundle.
+    pub beside: Beside,
     /// What is checked.
     pub verify: Verify,
+}
+
+/// On whose word servers are believed beside that of a CA bundle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Beside {
+    /// Nobody's: the bundle stands in place of the system's authorities.
+    #[default]
+    Nobody,
+    /// That of the system's authorities, if there are any.
+    System,
 }
 
 /// What a client checks of a server's certificate.
@@ -136,7 +148,7 @@ impl ClientTls {
             .with_safe_default_protocol_versions()
             .map_err(|source| unusable(Path::new("TLS"), source))?;
         let believed = || match &self.ca_bundle {
-            Some(bundle) => authorities(bundle),
+            Some(bundle) => authorities(bundle, self.beside),
             None => system_authorities(),
         };
         let trusting = match self.verify {
@@ -233,8 +245,11 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     found.ok().filter(|found| !found.is_empty()).ok_or_else(|| TlsError::NoCertificate(path.to_owned()))
 }
 
-fn authorities(bundle: &Path) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
+fn authorities(bundle: &Path, beside: Beside) -> Result<RootCertStore, TlsError> {
+    let mut roots = match beside {
+        Beside::System => system_authorities().unwrap_or_else(|_| RootCertStore::empty()),
+        Beside::Nobody => RootCertStore::empty(),
+    };
     for certificate in certificates(bundle)? {
         roots.add(certificate).map_err(|source| unusable(bundle, source))?;
     }
@@ -251,7 +266,8 @@ fn client_verifier(
     bundle: &Path,
     provider: &Arc<CryptoProvider>,
 ) -> Result<rustls::server::ClientCertVerifierBuilder, TlsError> {
-    Ok(WebPkiClientVerifier::builder_with_provider(Arc::new(authorities(bundle)?), provider.clone()))
+    let authorities = authorities(bundle, Beside::Nobody)?;
+    Ok(WebPkiClientVerifier::builder_with_provider(authorities.into(), provider.clone()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

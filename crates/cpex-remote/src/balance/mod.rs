@@ -12,7 +12,7 @@ mod tries;
 #[cfg(test)]
 mod tests;
 
-pub use balanced::{BalanceError, Balanced, ReplicaStatus};
+pub use balanced::{Answer, BalanceError, Balanced, ReplicaStatus};
 pub use breaker::{Breaker, BreakerConfig, Pass, State};
 pub use config::{BalanceConfig, BalanceEvent, HealthCheck, Observer, Repeat};
 pub use replicas::{Change, Changed, Replicas, Ticket};

@@ -172,7 +172,7 @@ impl Pool {
         let plugin = &*self.plugin;
         match event {
             BalanceEvent::Breaker { target, from, to } => {
-                tracing::warn!(plugin, target, ?from, ?to, "the breaker of a plugin server changed");
+                tracing::warn!(plugin, target, %from, %to, "the breaker of a plugin server changed");
             }
             BalanceEvent::Ejected { target } => {
                 tracing::warn!(plugin, target, "a plugin server does not answer health checks");

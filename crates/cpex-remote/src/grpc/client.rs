@@ -15,7 +15,7 @@ use super::PROTOCOLS;
 use super::config::ClientConfig;
 use super::turns::PUSHBACK;
 use crate::error::{RemoteError, root_cause};
-use crate::http::{Connector, MAX_MESSAGE, NotConnected};
+use crate::http::{Connector, MAX_MESSAGE, NotConnected, Reach};
 use crate::json::Json;
 use crate::message::{Call, Reply};
 use crate::reconnect;
@@ -53,8 +53,8 @@ impl Client {
         let endpoint = Endpoint::from_static("http://localhost")
             .http2_keep_alive_interval(config.keepalive)
             .keep_alive_timeout(config.keepalive);
-        let connector =
-            Connector { target: config.target.clone(), tls: config.tls.clone(), protocols: PROTOCOLS };
+        let (target, tls) = (config.target.clone(), config.tls.clone());
+        let connector = Connector { target, tls, protocols: PROTOCOLS, reach: Reach::default() };
         let channel = endpoint.connect_with_connector_lazy(connector);
         let health = HealthClient::new(channel.clone());
         let standard_health = StandardHealthClient::new(channel.clone());
@@ -81,13 +81,18 @@ impl Client {
     /// # Errors
     /// If there is no reply: see [`RemoteError`]. Never retried once the call was sent.
     pub async fn invoke(&self, call: &Call) -> Result<Reply, RemoteError> {
-        let server = *self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        let request = sized(call, server)?;
+        let request = sized(call, self.understood())?;
         let answer = self.ask(|| {
             let (mut service, request) = (self.service.clone(), self.authorized(request.clone()));
             async move { service.invoke_hook(request).await }
         });
         Ok(answer.await?.into_reply(&call.plugin, self.config.numbers)?)
+    }
+
+    /// What the server understood that was asked last.
+    #[must_use]
+    pub fn understood(&self) -> Features {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks the server whether it takes calls, by whichever name of health it knows.

@@ -15,6 +15,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::addresses::connect_to_any;
 use super::config::Target;
+use super::reach::Reach;
 use crate::tls::ClientTls;
 
 /// A connection could not be made, so no call is on its way.
@@ -34,6 +35,8 @@ pub(crate) struct Connector {
     pub(crate) tls: Option<ClientTls>,
     /// What is offered in a TLS handshake (ALPN).
     pub(crate) protocols: &'static [&'static [u8]],
+    /// Which addresses the target's name may stand for.
+    pub(crate) reach: Reach,
 }
 
 impl Connector {
@@ -42,15 +45,15 @@ impl Connector {
             Target::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
             Target::Tcp(address) => address,
         };
-        let stream = connect_to_any(lookup_host(address).await?, TcpStream::connect).await?;
+        let host = address.rsplit_once(':').map_or(&**address, |(host, _)| host).trim_matches(['[', ']']);
+        let addresses = self.reach.within(host, lookup_host(address).await?)?;
+        let stream = connect_to_any(addresses.into_iter(), TcpStream::connect).await?;
         stream.set_nodelay(true)?;
         let Some(tls) = self.tls.clone() else { return Ok(Box::new(stream)) };
         let protocols = self.protocols;
         // To open an encrypted key takes a while.
         let config = spawn_blocking(move || tls.load(protocols)).await?.map_err(io::Error::other)?;
-        let host = address.rsplit_once(':').map_or(&**address, |(host, _)| host);
-        let name =
-            ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)?;
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         Ok(Box::new(TlsConnector::from(Arc::new(config)).connect(name, stream).await?))
     }
 }

@@ -4,6 +4,7 @@ mod addresses;
 mod config;
 mod connector;
 mod listener;
+mod reach;
 
 mod access;
 mod body;
@@ -21,3 +22,4 @@ pub(crate) use connector::{NotConnected, Stream};
 pub use identity::{ClientName, InvalidClientName};
 pub(crate) use listener::Listener;
 pub use listener::StartError;
+pub use reach::Reach;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::program::Program;
-use crate::http::{Access, Limits, MAX_MESSAGE, Plaintext, Target};
+use crate::http::{Access, Limits, MAX_MESSAGE, Plaintext, Reach, Target};
 use crate::secret::Secret;
 use crate::tls::{ClientTls, ServerTls};
 
@@ -101,6 +101,8 @@ pub struct ClientConfig {
     pub reconnect_delay: Duration,
     /// How many calls may be under way at a time; more wait.
     pub calls: usize,
+    /// For a call to get its turn.
+    pub turn: Duration,
     /// Bytes of one message, either way.
     pub message: usize,
 }
@@ -115,6 +117,7 @@ impl ClientConfig {
             reconnect_attempts: 3,
             reconnect_delay: Duration::from_millis(100),
             calls: 128,
+            turn: Duration::MAX,
             message: MAX_MESSAGE,
         }
     }
@@ -150,12 +153,47 @@ pub struct Http {
     pub tls: ClientTls,
     /// Shown to the server with every request.
     pub token: Option<Secret>,
+    /// Which addresses the URL's host may stand for.
+    pub reach: Reach,
+    /// How connections are made and kept.
+    pub connections: Connections,
+}
+
+/// How connections to a server over HTTP are made and kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// For one to be made: the look-up of the name, and the handshake of TLS.
+    pub connect: Duration,
+    /// For the server to take the next bytes of a request.
+    pub write: Duration,
+    /// How many are kept without a call.
+    pub idle: usize,
+    /// For how long.
+    pub expiry: Duration,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            write: Duration::from_secs(30),
+            idle: 100,
+            expiry: Duration::from_secs(30),
+        }
+    }
 }
 
 impl Http {
     /// A server that anybody may ask, believed on the word of the system's authorities.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), socket: None, tls: ClientTls::default(), token: None }
+        Self {
+            url: url.into(),
+            socket: None,
+            tls: ClientTls::default(),
+            token: None,
+            reach: Reach::default(),
+            connections: Connections::default(),
+        }
     }
 }

@@ -23,6 +23,8 @@ use super::question::Question;
 use super::text::Greeting;
 use crate::error::RemoteError;
 use crate::http::{Connector, Target};
+use crate::tls::{Beside, ClientTls};
+use crate::wire::Features;
 
 /// For the server to take note that nobody waits any more.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -99,9 +101,14 @@ impl Link {
             value.set_sensitive(true);
             Ok(value)
         });
-        let tls = (secure && http.socket.is_none()).then(|| http.tls.clone());
+        // A CA bundle adds to the system's authorities, as with CPEX 0.1.x.
+        let tls = (secure && http.socket.is_none())
+            .then(|| ClientTls { beside: Beside::System, ..http.tls.clone() });
         Ok(Arc::new(Self {
-            pool: Pool::new(Connector { target, tls, protocols: CLIENT_PROTOCOLS }),
+            pool: Pool::new(
+                Connector { target, tls, protocols: CLIENT_PROTOCOLS, reach: http.reach },
+                http.connections,
+            ),
             authority,
             scheme,
             path: Mutex::new(parts.path_and_query.map_or_else(|| "/".to_owned(), |path| path.to_string())),
@@ -125,6 +132,12 @@ impl Link {
             self.forget(&session);
         }
         answered.map(|answer| answer.message)
+    }
+
+    /// What the server of the session understands.
+    pub(super) fn understood(&self) -> Features {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        session.as_ref().map(|session| session.server.features).unwrap_or_default()
     }
 
     /// Ends the session.

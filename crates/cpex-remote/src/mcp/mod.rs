@@ -44,13 +44,13 @@ mod question;
 pub mod fuzzing;
 
 pub use client::Client;
-pub use config::{ClientConfig, Endpoint, Http, ServerConfig, Sessions, StdioConfig};
+pub use config::{ClientConfig, Connections, Endpoint, Http, ServerConfig, Sessions, StdioConfig};
 pub use program::{Launch, Program};
 pub use server::Server;
 pub use stdio::serve_stdio;
 
 pub use crate::http::{
-    Access, ClientName, InvalidClientName, Limits, MAX_MESSAGE, Plaintext, StartError, Target,
+    Access, ClientName, InvalidClientName, Limits, MAX_MESSAGE, Plaintext, Reach, StartError, Target,
 };
 
 /// HTTP/1.1 and HTTP/2, as TLS calls them.

@@ -91,7 +91,8 @@ fn over_http(written: &mut Mcp, section: Section<'_>) -> Result<Vec<Endpoint>, C
     let is_guarded = environment::flag("PLUGINS_SSRF_PROTECTION_ENABLED")?.unwrap_or(true);
     let endpoint = |(path, url): (Vec<Step<'_>>, String)| {
         url::check(&url, is_guarded).map_err(|problem| section.problem_at(&path, problem))?;
-        Ok(Endpoint::Http(Http { url, socket: socket.clone(), tls: tls.clone(), token: token.clone() }))
+        let (socket, tls, token) = (socket.clone(), tls.clone(), token.clone());
+        Ok(Endpoint::Http(Http { socket, tls, token, ..Http::new(url) }))
     };
     addresses.into_iter().map(endpoint).collect()
 }
