@@ -178,7 +178,7 @@ async def test_the_server_completes_the_entry(server: Server) -> None:
     assert (config.kind, config.priority, config.mode) == ("external", 3, PluginMode.CONCURRENT)
     assert "prompt_post_fetch" in config.hooks
     assert (config.tags, config.config) == (["remote"], {"alpha": 1})
-    assert config.capabilities == {"read_headers"}
+    assert config.capabilities == frozenset()
     assert (config.required, config.timeout_ms) == (False, None)
     assert config.mcp == server.entry().mcp
 

@@ -31,6 +31,9 @@ pub enum RemoteError {
         /// Why it failed at last.
         source: io::Error,
     },
+    /// As many calls are under way as may be, and none of them has ended in time.
+    #[error("no connection was free for {}s", .0.as_secs_f64())]
+    Busy(Duration),
     /// The call took too long. Whether the plugin ran is not known.
     #[error("request timed out after {}s", .0.as_secs_f64())]
     TimedOut(Duration),
@@ -93,6 +96,7 @@ impl RemoteError {
         match self {
             Self::Connect { .. }
             | Self::Reconnect { .. }
+            | Self::Busy(_)
             | Self::Unsendable(_)
             | Self::Token
             | Self::TooLarge { .. } => Delivery::NotDelivered,
@@ -110,6 +114,7 @@ impl RemoteError {
             Self::Unsendable(_) | Self::Token | Self::TooLarge { .. } | Self::Rejected { .. } => true,
             Self::Connect { .. }
             | Self::Reconnect { .. }
+            | Self::Busy(_)
             | Self::TimedOut(_)
             | Self::Disconnected(_)
             | Self::Status { .. }

@@ -10,6 +10,7 @@ use crate::grpc;
 use crate::mcp;
 #[cfg(feature = "unix")]
 use crate::unix;
+use crate::wire::Features;
 use crate::{Call, Json, RemoteError, Reply};
 
 /// A client of one plugin over one of the transports.
@@ -74,7 +75,7 @@ impl RemoteConfig {
     pub(crate) fn addresses(&self) -> Addresses {
         match self {
             #[cfg(feature = "mcp")]
-            Self::Mcp(mcp::ClientConfig { endpoint: mcp::Endpoint::Http(http), .. }) => http.addresses,
+            Self::Mcp(mcp::ClientConfig { endpoint: mcp::Endpoint::Http(http), .. }) => http.allowed(),
             _ => Addresses::Any,
         }
     }
@@ -180,6 +181,19 @@ impl Remote {
             Self::Grpc(client) => client.invoke(call).await,
             #[cfg(feature = "mcp")]
             Self::Mcp(client) => client.invoke(call).await,
+        }
+    }
+
+    /// What the server understood that was connected to last; nothing, before that.
+    #[must_use]
+    pub fn understood(&self) -> Features {
+        match self {
+            #[cfg(feature = "unix")]
+            Self::Unix(client) => client.understood(),
+            #[cfg(feature = "grpc")]
+            Self::Grpc(client) => client.understood(),
+            #[cfg(feature = "mcp")]
+            Self::Mcp(client) => client.understood(),
         }
     }
 

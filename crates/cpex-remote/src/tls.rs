@@ -225,7 +225,8 @@ fn client_verifier(
     bundle: &Path,
     provider: &Arc<CryptoProvider>,
 ) -> Result<rustls::server::ClientCertVerifierBuilder, TlsError> {
-    Ok(WebPkiClientVerifier::builder_with_provider(Arc::new(authorities(bundle)?), provider.clone()))
+    let authorities = authorities(bundle)?;
+    Ok(WebPkiClientVerifier::builder_with_provider(authorities.into(), provider.clone()))
 }
 
 fn unusable(path: &Path, source: rustls::Error) -> TlsError {

@@ -480,7 +480,7 @@ async fn connect(world: &World, host: &str, tls: Option<ClientTls>) -> Result<Cl
 }
 
 fn trusting(authority: &Authority, identity: Option<Identity>) -> Option<ClientTls> {
-    Some(ClientTls { identity, ca_bundle: Some(authority.bundle()), verify: Verify::Full })
+    Some(ClientTls { identity, ca_bundle: Some(authority.bundle()), ..ClientTls::default() })
 }
 
 #[tokio::test]
@@ -605,8 +605,11 @@ fn files_that_cannot_be_used_are_named_and_not_shown() {
     let identity = authority.encrypted_identity("client");
     let keyfile = identity.keyfile.clone().unwrap();
     let load = |identity: Identity| {
-        let tls =
-            ClientTls { identity: Some(identity), ca_bundle: Some(authority.bundle()), verify: Verify::Full };
+        let tls = ClientTls {
+            identity: Some(identity),
+            ca_bundle: Some(authority.bundle()),
+            ..ClientTls::default()
+        };
         tls.load(&[]).map(drop)
     };
     load(identity.clone()).unwrap();

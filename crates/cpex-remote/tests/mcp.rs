@@ -548,7 +548,7 @@ async fn tls_lets_in_whom_it_should() {
     let world = World::start_with(|config| config.tls = Some(tls)).await;
     let port = world.address().port();
     let connect = async |host: &str, authority: &Authority, identity| {
-        let tls = ClientTls { identity, ca_bundle: Some(authority.bundle()), verify: Verify::Full };
+        let tls = ClientTls { identity, ca_bundle: Some(authority.bundle()), ..ClientTls::default() };
         let http = Http { tls, ..Http::new(format!("https://{host}:{port}/mcp")) };
         Client::connect(words::NAME, ClientConfig { reconnect_attempts: 0, ..quick(http) }).await
     };
@@ -581,7 +581,7 @@ async fn clients_are_let_in_by_the_names_in_their_certificates() {
     let url = format!("https://localhost:{}/mcp", world.address().port());
     for (name, let_in) in [(Some("gateway.internal"), true), (Some("other"), false), (None, false)] {
         let identity = name.map(|name| authority.identity(name));
-        let tls = ClientTls { identity, ca_bundle: Some(authority.bundle()), verify: Verify::Full };
+        let tls = ClientTls { identity, ca_bundle: Some(authority.bundle()), ..ClientTls::default() };
         let connected = Client::connect(words::NAME, quick(Http { tls, ..Http::new(&url) })).await;
         assert_eq!(connected.is_ok(), let_in, "{name:?}: {connected:?}");
         let refused = connected.err().map(|refused| refused.to_string()).unwrap_or_default();

@@ -61,6 +61,7 @@ class PluginsSsrfSettings(BaseSettings):
     model_config = _CONFIG
 
     ssrf_protection_enabled: bool = True
+    ssrf_check_addresses: bool = False
 
 
 class PluginsTransportSettings(BaseSettings):
@@ -89,13 +90,13 @@ class PluginsHttpClientSettings(BaseSettings):
     model_config = _CONFIG
 
     skip_ssl_verify: bool = False
-    httpx_max_connections: int = 200
-    httpx_max_keepalive_connections: int = 100
-    httpx_keepalive_expiry: float = 30.0
-    httpx_connect_timeout: float = 5.0
-    httpx_read_timeout: float = 120.0
-    httpx_write_timeout: float = 30.0
-    httpx_pool_timeout: float = 10.0
+    httpx_max_connections: int = Field(default=200, ge=1)
+    httpx_max_keepalive_connections: int = Field(default=100, ge=0)
+    httpx_keepalive_expiry: float = Field(default=30.0, ge=0, allow_inf_nan=False)
+    httpx_connect_timeout: float = Field(default=5.0, gt=0, allow_inf_nan=False)
+    httpx_read_timeout: float = Field(default=120.0, gt=0, allow_inf_nan=False)
+    httpx_write_timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    httpx_pool_timeout: float = Field(default=10.0, gt=0, allow_inf_nan=False)
 
 
 class PluginsClientMtlsSettings(BaseSettings):
@@ -226,25 +227,27 @@ class PluginsSettings(BaseSettings):
     """Whether MCP clients without a `tls` section skip the check of certificates."""
     ssrf_protection_enabled: bool = True
     """Whether URLs of plugins may not point to private addresses."""
+    ssrf_check_addresses: bool = False
+    """Whether host names in them may not stand for such addresses either; looked up at each connection."""
     plugin_timeout: int = 30
     """Seconds a plugin may take, for the manager of `get_plugin_manager()`."""
     fail_on_plugin_error: bool = False
     """Whether a plugin that cannot be loaded makes `initialize()` fail."""
     execution_pool: int = Field(default=10, ge=0)
     """How many concurrent plugins, and how many background plugins, of one call run at a time; 0 for any number."""
-    httpx_max_connections: int = 200
+    httpx_max_connections: int = Field(default=200, ge=1)
     """Connections of an MCP client."""
-    httpx_max_keepalive_connections: int = 100
+    httpx_max_keepalive_connections: int = Field(default=100, ge=0)
     """Idle connections it keeps."""
-    httpx_keepalive_expiry: float = 30.0
+    httpx_keepalive_expiry: float = Field(default=30.0, ge=0, allow_inf_nan=False)
     """Seconds an idle connection is kept."""
-    httpx_connect_timeout: float = 5.0
+    httpx_connect_timeout: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     """Seconds to connect."""
-    httpx_read_timeout: float = 120.0
+    httpx_read_timeout: float = Field(default=120.0, gt=0, allow_inf_nan=False)
     """Seconds to wait for data."""
-    httpx_write_timeout: float = 30.0
+    httpx_write_timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     """Seconds to send data."""
-    httpx_pool_timeout: float = 10.0
+    httpx_pool_timeout: float = Field(default=10.0, gt=0, allow_inf_nan=False)
     """Seconds to wait for a free connection."""
     cli_completion: bool = False
     """Whether `cpex` offers to install shell completion."""

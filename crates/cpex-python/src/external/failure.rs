@@ -1,5 +1,7 @@
 //! What a plugin's caller is told when there is no answer. Nothing here shows a payload, a context or a secret.
 
+use std::io;
+
 use cpex_remote::balance::BalanceError;
 use cpex_remote::wire::{InvalidReply, Unreadable};
 use cpex_remote::{Delivery, PluginError, RemoteError};
@@ -27,6 +29,8 @@ pub(super) struct About {
     pub(super) plugin: String,
     pub(super) transport: Transport,
     pub(super) targets: String,
+    /// TLS is spoken, and no certificate is shown.
+    pub(super) is_anonymous: bool,
 }
 
 impl About {
@@ -50,7 +54,7 @@ impl About {
     /// The plugin could not be reached for the first time.
     pub(super) fn no_connection(&self, py: Python<'_>, error: &BalanceError, attempts: usize) -> PyErr {
         let Self { plugin, targets, .. } = self;
-        let cause = cause(error);
+        let cause = format!("{}{}", cause(error), self.hint(error));
         let text = match self.transport {
             Transport::Unix => format!("Failed to connect to {targets}: {cause}"),
             Transport::Stdio => format!("External plugin '{plugin}' cannot start {targets}: {cause}"),
@@ -71,6 +75,23 @@ impl About {
             ),
         };
         self.raise(py, &text, error.code())
+    }
+
+    /// A server that asks for a certificate in vain says so only after the handshake, and not to everybody: some see
+    /// that the connection ends, and nothing else.
+    fn hint(&self, error: &BalanceError) -> &'static str {
+        let BalanceError::Remote {
+            error:
+                RemoteError::Connect { source, .. }
+                | RemoteError::Reconnect { source, .. }
+                | RemoteError::Disconnected(source),
+            ..
+        } = error
+        else {
+            return "";
+        };
+        let is_untold = self.is_anonymous && source.kind() == io::ErrorKind::Other;
+        if is_untold { " (the server may ask for a client certificate: tls.certfile names none)" } else { "" }
     }
 
     fn no_answer_text(&self, error: &BalanceError) -> String {

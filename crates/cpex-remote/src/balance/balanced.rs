@@ -12,7 +12,8 @@ use super::pool::Pool;
 use super::tries::Bounds;
 use crate::json::Json;
 use crate::message::{Call, Reply};
-use crate::remote::RemoteConfig;
+use crate::remote::{Remote, RemoteConfig};
+use crate::wire::{Announced, Features};
 
 /// A client of one plugin that runs on several servers, or on one that may fail.
 ///
@@ -26,6 +27,15 @@ pub struct Balanced {
     health: Option<HealthCheck>,
     lookups: Duration,
     watching: OnceLock<Option<AbortHandle>>,
+}
+
+/// A reply, and what is known of the server that gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The reply.
+    pub reply: Reply,
+    /// What the server understands: it was sent the extensions of the call only if they are among it.
+    pub server: Features,
 }
 
 /// What is known of one server.
@@ -70,8 +80,20 @@ impl Balanced {
     /// # Errors
     /// If no server answers properly.
     pub async fn plugin_config(&self) -> Result<Option<Json>, BalanceError> {
+        self.announced().await.map(|announced| announced.config)
+    }
+
+    /// The plugin's configuration as a server has it, and what that server understands.
+    ///
+    /// # Errors
+    /// If no server answers properly.
+    pub async fn announced(&self) -> Result<Announced, BalanceError> {
         self.watch();
-        self.pool.ask(self.bounds, None, |remote| async move { remote.plugin_config().await }).await
+        let ask = |remote: Arc<Remote>| async move {
+            let config = remote.plugin_config().await?;
+            Ok(Announced { config, features: remote.understood() })
+        };
+        self.pool.ask(self.bounds, None, ask).await
     }
 
     /// Runs a hook of the plugin. Dropping the call gives it up on the server, too.
@@ -80,8 +102,20 @@ impl Balanced {
     /// If there is no reply. Another server is asked only if the call was not delivered to the one before, or if the
     /// plugin is idempotent.
     pub async fn invoke(&self, call: &Call) -> Result<Reply, BalanceError> {
+        self.ask(call).await.map(|answer| answer.reply)
+    }
+
+    /// Like [`invoke`](Self::invoke), and tells what the server understands that answered.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn ask(&self, call: &Call) -> Result<Answer, BalanceError> {
         self.watch();
-        self.pool.ask(self.bounds, call.patience, |remote| async move { remote.invoke(call).await }).await
+        let ask = |remote: Arc<Remote>| async move {
+            let reply = remote.invoke(call).await?;
+            Ok(Answer { reply, server: remote.understood() })
+        };
+        self.pool.ask(self.bounds, call.patience, ask).await
     }
 
     /// Says goodbye to all servers.

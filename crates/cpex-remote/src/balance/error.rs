@@ -39,6 +39,7 @@ impl BalanceError {
         let Self::Remote { error, .. } = self else { return "BREAKER_OPEN" };
         match error {
             RemoteError::Connect { .. } | RemoteError::Reconnect { .. } => "NOT_CONNECTED",
+            RemoteError::Busy(_) => "BUSY",
             RemoteError::TimedOut(_) => "TIMED_OUT",
             RemoteError::Disconnected(_) => "DISCONNECTED",
             RemoteError::Unsendable(_) | RemoteError::Token | RemoteError::TooLarge { .. } => "NOT_SENDABLE",

@@ -23,7 +23,7 @@ mod tries;
 #[cfg(test)]
 mod tests;
 
-pub use balanced::{Balanced, ReplicaStatus};
+pub use balanced::{Answer, Balanced, ReplicaStatus};
 pub use breaker::{Breaker, BreakerConfig, Pass, State};
 pub use config::{BalanceConfig, BalanceEvent, HealthCheck, Observer, Repeat};
 pub use error::BalanceError;

@@ -48,7 +48,10 @@ impl Held<'_> {
         self.pool.with(|Servers { replicas, .. }| match ended {
             Ok(_) => replicas.succeeded(ticket),
             // Else whoever may send a call could have every server left alone.
-            Err(error) if error.is_of_the_call() || matches!(error, RemoteError::Invalid(_)) => {
+            Err(error)
+                if error.is_of_the_call()
+                    || matches!(error, RemoteError::Busy(_) | RemoteError::Invalid(_)) =>
+            {
                 replicas.abandoned(ticket);
             }
             Err(_) if self.again => replicas.abandoned(ticket),
@@ -227,7 +230,7 @@ impl Pool {
         let plugin = &*self.plugin;
         match event {
             BalanceEvent::Breaker { target, from, to } => {
-                tracing::warn!(plugin, target, ?from, ?to, "the breaker of a plugin server changed");
+                tracing::warn!(plugin, target, %from, %to, "the breaker of a plugin server changed");
             }
             BalanceEvent::Ejected { target } => {
                 tracing::warn!(plugin, target, "a plugin server does not answer health checks");

@@ -69,6 +69,7 @@ impl Client {
             tls,
             trust: Trust::Bundle,
             protocols: PROTOCOLS,
+            within: config.connect_timeout,
         };
         let channel = endpoint.connect_with_connector_lazy(connector);
         let health = HealthClient::new(channel.clone());
@@ -96,13 +97,18 @@ impl Client {
     /// # Errors
     /// If there is no reply: see [`RemoteError`]. Never retried once the call was sent.
     pub async fn invoke(&self, call: &Call) -> Result<Reply, RemoteError> {
-        let server = *self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        let request = sized(call, server)?;
+        let request = sized(call, self.understood())?;
         let answer = self.ask(|| {
             let (mut service, request) = (self.service.clone(), self.authorized(request.clone()));
             async move { service.invoke_hook(request).await }
         });
         Ok(answer.await?.into_reply(&call.plugin, self.config.numbers)?)
+    }
+
+    /// What the server understood that was asked last.
+    #[must_use]
+    pub fn understood(&self) -> Features {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks the server whether it takes calls, by whichever name of health it knows.

@@ -21,6 +21,8 @@ pub struct ClientConfig {
     pub token: Option<Secret>,
     /// For a whole call, connecting included.
     pub timeout: Duration,
+    /// For a connection to be made: the look-up of the name, and the handshake of TLS.
+    pub connect_timeout: Duration,
     /// How often connecting is tried again within a call.
     pub reconnect_attempts: usize,
     /// Before the first of these attempts; the next ones wait longer.
@@ -41,6 +43,7 @@ impl ClientConfig {
             tls: None,
             token: None,
             timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(5),
             reconnect_attempts: 3,
             reconnect_delay: Duration::from_millis(100),
             keepalive: Duration::from_secs(20),

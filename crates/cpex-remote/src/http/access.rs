@@ -57,7 +57,7 @@ impl Denied {
         match self {
             Self::Host => "Invalid Host header",
             Self::Origin => "Invalid Origin header",
-            Self::Token => "Unauthorized",
+            Self::Token => "Unauthorized: the bearer token is missing or wrong",
             Self::Client => "The client's certificate has no name that is let in",
         }
     }

@@ -7,10 +7,12 @@ use std::net::SocketAddr;
 #[cfg(feature = "grpc")]
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{UnixStream, lookup_host};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
@@ -42,10 +44,18 @@ pub(crate) struct Connector {
     pub(crate) trust: Trust,
     /// What is offered in a TLS handshake (ALPN).
     pub(crate) protocols: &'static [&'static [u8]],
+    /// For a connection to be made: the look-up of the name, and the handshake of TLS.
+    pub(crate) within: Duration,
 }
 
 impl Connector {
     pub(crate) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        let late =
+            |_| io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {:?}", self.within));
+        timeout(self.within, self.connect_at_all()).await.map_err(late)?
+    }
+
+    async fn connect_at_all(&self) -> io::Result<Box<dyn Stream>> {
         let name = match &self.target {
             Target::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
             Target::Tcp(name) => name,

@@ -16,7 +16,7 @@ use crate::error::RemoteError;
 use crate::json::Json;
 use crate::message::{Call, PluginError, Reply};
 use crate::reconnect;
-use crate::wire::NotEncodable;
+use crate::wire::{Features, NotEncodable};
 
 /// What `initialize` tells the server.
 pub(super) const INITIALIZE: &str = concat!(
@@ -118,6 +118,15 @@ impl Client {
         Ok(read_reply(&said.text, &call.plugin)?)
     }
 
+    /// What the server understood that was connected to last.
+    #[must_use]
+    pub fn understood(&self) -> Features {
+        match &self.server {
+            Server::Http(link) => link.understood(),
+            Server::Stdio(offspring) => offspring.understood(),
+        }
+    }
+
     /// Asks the server for a sign of life (`ping`), without waiting behind calls.
     ///
     /// # Errors
@@ -153,7 +162,9 @@ impl Client {
     /// Asks in time, and again as long as no server has taken the request.
     async fn ask(&self, question: Question<'_>) -> Result<Vec<u8>, RemoteError> {
         let asking = async {
-            let _permit = self.permits.acquire().await;
+            let Ok(_permit) = timeout(self.config.turn, self.permits.acquire()).await else {
+                return Err(RemoteError::Busy(self.config.turn));
+            };
             self.ask_now(question).await
         };
         self.in_time(asking).await

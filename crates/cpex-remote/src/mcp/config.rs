@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hyper::http::Uri;
+
 use super::place::Place;
 use super::program::Program;
 use crate::addresses::Addresses;
@@ -101,6 +103,8 @@ pub struct ClientConfig {
     pub reconnect_delay: Duration,
     /// How many calls may be under way at a time; more wait.
     pub calls: usize,
+    /// For a call to get its turn.
+    pub turn: Duration,
     /// Bytes of one message, either way.
     pub message: usize,
 }
@@ -115,6 +119,7 @@ impl ClientConfig {
             reconnect_attempts: 3,
             reconnect_delay: Duration::from_millis(100),
             calls: 128,
+            turn: Duration::MAX,
             message: MAX_MESSAGE,
         }
     }
@@ -155,6 +160,32 @@ pub struct Http {
     pub tls: ClientTls,
     /// Shown to the server with every request.
     pub token: Option<Secret>,
+    /// How connections are made and kept.
+    pub connections: Connections,
+}
+
+/// How connections to a server over HTTP are made and kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// For one to be made: the look-up of the name, and the handshake of TLS.
+    pub connect: Duration,
+    /// For the server to take the next bytes of a request.
+    pub write: Duration,
+    /// How many are kept without a call.
+    pub idle: usize,
+    /// For how long.
+    pub expiry: Duration,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            write: Duration::from_secs(30),
+            idle: 100,
+            expiry: Duration::from_secs(30),
+        }
+    }
 }
 
 impl Http {
@@ -168,6 +199,17 @@ impl Http {
             socket: None,
             tls: ClientTls::default(),
             token: None,
+            connections: Connections::default(),
+        }
+    }
+
+    /// Where the host may be: this machine by its own name, whatever else is allowed.
+    pub(crate) fn allowed(&self) -> Addresses {
+        match self.url.parse::<Uri>() {
+            Ok(url) if url.host().is_some_and(|host| host.eq_ignore_ascii_case("localhost")) => {
+                Addresses::Any
+            }
+            _ => self.addresses,
         }
     }
 

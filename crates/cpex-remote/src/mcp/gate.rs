@@ -149,7 +149,8 @@ impl<B: Backend> House<B> {
                 };
                 metrics.map(|text| respond(StatusCode::OK, PROMETHEUS, text)).ok_or(off)
             }
-            _ if path.strip_suffix('/') == Some(&self.path) => {
+            // Who names the server alone, as in CPEX's own example, means its endpoint.
+            _ if path == "/" || path.strip_suffix('/') == Some(&self.path) => {
                 let place = HeaderValue::from_str(&self.path);
                 let moved = Turned::new(StatusCode::TEMPORARY_REDIRECT, "");
                 Err(place.map(|place| moved.with(LOCATION, place)).unwrap_or_else(|_| not_found()))

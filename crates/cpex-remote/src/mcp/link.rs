@@ -25,6 +25,7 @@ use super::text::Greeting;
 use crate::error::RemoteError;
 use crate::http::Connector;
 use crate::tls::Trust;
+use crate::wire::Features;
 
 /// For the server to take note that nobody waits any more.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -86,13 +87,14 @@ impl Link {
         let connector = Connector {
             target,
             address: http.address,
-            addresses: http.addresses,
+            addresses: http.allowed(),
             tls,
             trust: Trust::BundleAndSystem,
             protocols: CLIENT_PROTOCOLS,
+            within: http.connections.connect,
         };
         Ok(Arc::new(Self {
-            pool: Pool::new(connector),
+            pool: Pool::new(connector, http.connections),
             authority,
             scheme,
             path: Mutex::new(path),
@@ -116,6 +118,12 @@ impl Link {
             self.forget(&session);
         }
         answered.map(|answer| answer.message)
+    }
+
+    /// What the server of the session understands.
+    pub(super) fn understood(&self) -> Features {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        session.as_ref().map(|session| session.server.features).unwrap_or_default()
     }
 
     /// Ends the session.

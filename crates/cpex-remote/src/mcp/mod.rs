@@ -44,7 +44,7 @@ mod question;
 pub mod fuzzing;
 
 pub use client::Client;
-pub use config::{ClientConfig, Endpoint, Http, ServerConfig, Sessions, StdioConfig};
+pub use config::{ClientConfig, Connections, Endpoint, Http, ServerConfig, Sessions, StdioConfig};
 pub use program::{Launch, Program};
 pub use server::Server;
 pub use stdio::serve_stdio;

@@ -34,6 +34,7 @@ pub struct Client {
     plugin: String,
     config: ClientConfig,
     idle: Mutex<Vec<Connection>>,
+    server: Mutex<Features>,
     permits: Semaphore,
 }
 
@@ -58,7 +59,8 @@ impl Client {
     /// If there is no server, or it does not say what it knows of the plugin in time.
     pub async fn connect(plugin: impl Into<String>, config: ClientConfig) -> Result<Self, RemoteError> {
         let permits = Semaphore::new(config.connections.clamp(1, Semaphore::MAX_PERMITS));
-        let client = Self { plugin: plugin.into(), config, idle: Mutex::default(), permits };
+        let client =
+            Self { plugin: plugin.into(), config, idle: Mutex::default(), server: Mutex::default(), permits };
         let connection = client.in_time(client.open()).await?;
         client.keep(connection);
         Ok(client)
@@ -104,6 +106,12 @@ impl Client {
             |answer: InvokeHookResponse| Ok(answer.into_reply(&call.plugin, numbers)?),
         );
         self.in_time(asked).await
+    }
+
+    /// What the server understood that was connected to last.
+    #[must_use]
+    pub fn understood(&self) -> Features {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {
@@ -183,6 +191,7 @@ impl Client {
         // A server that cannot tell what it knows can still be called, as in CPEX 0.1.x.
         connection.server =
             GetPluginConfigResponse::decode(answer).map(|answer| answer.features()).unwrap_or_default();
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = connection.server;
         Ok(connection)
     }
 

@@ -24,9 +24,9 @@ class BreakerConfig(BaseModel, defer_build=True):
 
     failures: int = Field(default=5, ge=1)
     """Failures in a row after which no calls go to the server for a while."""
-    wait: float = Field(default=1.0, gt=0)
+    wait: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Seconds without calls; then one is tried. Doubled each time that one fails."""
-    longest_wait: float = Field(default=5.0, gt=0)
+    longest_wait: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     """The most seconds without calls."""
     successes: int = Field(default=2, ge=1)
     """Calls in a row that must succeed before all calls go to the server again."""
@@ -35,9 +35,9 @@ class BreakerConfig(BaseModel, defer_build=True):
 class HealthCheckConfig(BaseModel, defer_build=True):
     """How servers are watched, so that no call has to find out that one is gone."""
 
-    interval: float = Field(default=5.0, gt=0)
+    interval: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     """Seconds from one check to the next."""
-    timeout: float = Field(default=2.0, gt=0)
+    timeout: float = Field(default=2.0, gt=0, allow_inf_nan=False)
     """Seconds to wait for an answer."""
     misses: int = Field(default=2, ge=1)
     """Checks in a row without an answer after which a server is asked only if no other can be."""
@@ -48,9 +48,9 @@ class RepeatConfig(BaseModel, defer_build=True):
 
     retries: int = Field(default=1, ge=0)
     """How often a call that failed is tried again, on another server if there is one."""
-    wait: float = Field(default=0.05, ge=0)
+    wait: float = Field(default=0.05, ge=0, allow_inf_nan=False)
     """Seconds before the first of these tries; the next ones wait longer."""
-    hedge_after: float | None = Field(default=None, gt=0)
+    hedge_after: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Seconds without an answer after which a call goes to another server as well; the first answer counts. Absent: it
     does not."""
 
@@ -102,7 +102,7 @@ class MCPClientConfig(RemoteOptions, defer_build=True):
     """How often a lost connection is tried again."""
     reconnect_delay: float = Field(default=0.1)
     """Seconds before the first new try; doubled for each further one."""
-    timeout: float | None = Field(default=None, gt=0, repr=False, exclude_if=_is_unset)
+    timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, repr=False, exclude_if=_is_unset)
     """Seconds to wait for an answer; absent: `PLUGINS_HTTPX_READ_TIMEOUT`."""
     token: SecretStr | None = Field(default=None, repr=False, exclude_if=_is_unset)
     """Shown to the server with every request; absent: `PLUGINS_CLIENT_TOKEN`."""
@@ -290,7 +290,7 @@ class GRPCClientConfig(RemoteOptions, defer_build=True):
     """How often a lost connection is tried again; absent: 3 times."""
     reconnect_delay: float | None = Field(default=None, ge=0, repr=False, exclude_if=_is_unset)
     """Seconds before the first new try; doubled for each further one; absent: 0.1."""
-    timeout: float | None = Field(default=None, gt=0, repr=False, exclude_if=_is_unset)
+    timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, repr=False, exclude_if=_is_unset)
     """Seconds to wait for an answer; absent: as long as the plugin may take."""
     token: SecretStr | None = Field(default=None, repr=False, exclude_if=_is_unset)
     """Shown to the server with every call; absent: `PLUGINS_GRPC_CLIENT_TOKEN`."""

@@ -15,7 +15,9 @@ from cpex.framework._signature import plugin_error
 from cpex.framework.base import Plugin
 from cpex.framework.constants import IGNORE_CONFIG_EXTERNAL
 from cpex.framework.errors import sanitize_denial_metadata
+from cpex.framework.extensions.extensions import Extensions
 from cpex.framework.external._json import dumped, problems_of, write_back
+from cpex.framework.external._status import ServerStatus, watched
 from cpex.framework.hooks.registry import get_hook_registry
 from cpex.framework.models import PluginConfig, PluginContext, PluginPayload, PluginResult
 
@@ -23,8 +25,10 @@ _T = TypeVar("_T")
 
 logger = logging.getLogger("cpex.framework.external")
 
-_OF_THE_HOST = frozenset({"kind", "mcp", "grpc", "unix_socket", "required", "on_missing", "timeout_ms"})
-"""What a server has no say in."""
+_OF_THE_HOST = frozenset(
+    {"kind", "mcp", "grpc", "unix_socket", "capabilities", "required", "on_missing", "timeout_ms"},
+)
+"""What a server has no say in: where it is, what it is shown, how long it may take, what its absence means."""
 
 
 class RemotePlugin(Plugin):
@@ -50,6 +54,17 @@ class RemotePlugin(Plugin):
         """
         super().__init__(config)
         self._client: _core.ExternalClient | None = None
+        self._takes_extensions = False
+
+    @property
+    def takes_extensions(self) -> bool:
+        """Whether the server that was reached in `initialize()` understands extensions; those of CPEX 0.1.x do not."""
+        return self._takes_extensions
+
+    @property
+    def servers(self) -> list[ServerStatus]:
+        """What is known of each server, in the order of the entry; nothing before `initialize()`."""
+        return [] if self._client is None else [ServerStatus(**status) for status in self._client.status()]
 
     @abstractmethod
     def _make_client(self) -> _core.ExternalClient:
@@ -72,19 +87,24 @@ class RemotePlugin(Plugin):
         except ValueError as error:
             raise plugin_error(str(error), self.name) from None
         try:
-            self._config = self._completed(await _outcome(client.connect()))
+            remote, self._takes_extensions = await _outcome(client.connect())
+            self._config = self._completed(remote)
         except BaseException:
             await _outcome(client.close())
             raise
         self._client = client
+        watched.add(self)
 
-    async def invoke_hook(self, hook_type: str, payload: PluginPayload, context: PluginContext) -> PluginResult[Any]:
+    async def invoke_hook(
+        self, hook_type: str, payload: PluginPayload, context: PluginContext, extensions: Extensions | None = None
+    ) -> PluginResult[Any]:
         """Run a hook of the plugin on its server.
 
         Args:
             hook_type: Name of the hook.
             payload: What the hook is about.
             context: The plugin's context; what the plugin changes in its states and metadata is written into it.
+            extensions: What the plugin may see of the request's. Only a server that understands them is sent them.
 
         Returns:
             The result of the plugin.
@@ -96,9 +116,13 @@ class RemotePlugin(Plugin):
             raise plugin_error(self._NOT_CONNECTED, self.name)
         result_type = self._result_type(hook_type)
         sent = dumped(context, "context", self.name, self._DROPS_NONE)
-        answer = self._client.invoke(hook_type, dumped(payload, "payload", self.name, self._DROPS_NONE), sent)
-        text, left = answer if isinstance(answer, tuple) else await answer
+        asked = dumped(payload, "payload", self.name, self._DROPS_NONE)
+        shown = None if extensions is None else self._shown(extensions)
+        answer = self._client.invoke(hook_type, asked, sent, shown)
+        text, left, understands = answer if isinstance(answer, tuple) else await answer
         result = self._read(result_type, text)
+        if result.modified_extensions is not None:
+            result.modified_extensions = self._written(result, blind=shown is not None and not understands)
         if left is not None:
             try:
                 write_back(context, sent, left, self._TELLS_EMPTY_STATE)
@@ -131,6 +155,20 @@ class RemotePlugin(Plugin):
         if result.denial_metadata is not None:
             result.denial_metadata = sanitize_denial_metadata(result.denial_metadata)
         return result
+
+    def _shown(self, extensions: Extensions) -> bytes | None:
+        """Write what the plugin may see; None if that is nothing."""
+        shown = dumped(extensions, "extensions", self.name, drops_none=True)
+        return None if shown == b"{}" else shown
+
+    def _written(self, result: PluginResult[Any], blind: bool) -> Extensions | None:
+        """Read what the plugin makes of the extensions. A slot without a value is one that it says nothing of."""
+        if blind and result.continue_processing:
+            # The host takes it for written in sight of what was shown, which this server, of several, was not sent.
+            text = "its server writes extensions without understanding those that it is shown"
+            raise plugin_error(f"Received invalid response. modified_extensions: {text}", self.name)
+        slots = {} if blind or result.modified_extensions is None else dict(result.modified_extensions)
+        return Extensions.model_construct(**{name: slot for name, slot in slots.items() if slot is not None})
 
     def _completed(self, remote: bytes | None) -> PluginConfig:
         """Complete the entry with what the server says of the plugin; what the entry sets stays."""

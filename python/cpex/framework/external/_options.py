@@ -49,10 +49,21 @@ class ClientOptions(TypedDict):
     reconnect_attempts: int | None
     reconnect_delay: float | None
     calls: int | None
+    turn: float | None
     token: str | None
     breaker: BreakerOptions
     health_check: HealthOptions | None
     repeat: RepeatOptions | None
+
+
+class Pooling(TypedDict):
+    """How connections over HTTP are made and kept; times in seconds."""
+
+    connect: float
+    write: float
+    idle: int
+    expiry: float
+    public_only: bool
 
 
 class TlsFiles(TypedDict):
@@ -100,6 +111,7 @@ def options(
     *,
     timeout: float | None = None,
     calls: int | None = None,
+    turn: float | None = None,
     token: str | None = None,
 ) -> ClientOptions:
     """Say how connections to a server are made and kept.
@@ -108,6 +120,7 @@ def options(
         section: The section of the plugin's entry.
         timeout: Seconds for a call, if the section says nothing; None is no limit.
         calls: Calls at a time; None is the usual number.
+        turn: Seconds for a call to get its turn; None is no limit.
         token: What is shown to the server.
 
     Returns:
@@ -120,8 +133,9 @@ def options(
     return {
         "timeout": section.timeout if section.timeout is not None else timeout,
         "reconnect_attempts": None if attempts is None else max(attempts, 0),
-        "reconnect_delay": section.reconnect_delay,
+        "reconnect_delay": None if section.reconnect_delay is None else max(section.reconnect_delay, 0),
         "calls": calls,
+        "turn": turn,
         "token": token,
         "breaker": {
             "failures": breaker.failures,

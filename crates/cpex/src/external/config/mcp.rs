@@ -92,7 +92,7 @@ fn over_http(written: &mut Mcp, section: Section<'_>) -> Result<Vec<Endpoint>, C
     let token = section.token(written.token.take(), "PLUGINS_CLIENT_TOKEN")?;
     let urls = section.addresses(written.url.take(), "url", written.endpoints.take())?;
     let is_guarded = environment::flag("PLUGINS_SSRF_PROTECTION_ENABLED")?.unwrap_or(true);
-    let are_names_guarded = is_guarded && environment::flag("PLUGINS_SSRF_CHECK_DNS")?.unwrap_or(false);
+    let are_names_guarded = is_guarded && environment::flag("PLUGINS_SSRF_CHECK_ADDRESSES")?.unwrap_or(false);
     let addresses = if are_names_guarded { Addresses::Public } else { Addresses::Any };
     let endpoint = |(path, url): (Vec<Step<'_>>, String)| {
         url::check(&url, is_guarded).map_err(|problem| section.problem_at(&path, problem))?;

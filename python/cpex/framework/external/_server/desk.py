@@ -10,6 +10,7 @@ import pydantic_core
 
 from cpex.framework.errors import PluginError, convert_exception_to_error
 from cpex.framework.extensions.extensions import Extensions
+from cpex.framework.extensions.tiers import merge_extensions
 from cpex.framework.models import PluginContext, PluginErrorModel, PluginResult
 
 if TYPE_CHECKING:
@@ -85,7 +86,12 @@ class Desk:
             )
         payload = hook_ref.plugin_ref.plugin.json_to_payload(call.hook, call.payload)
         extensions = Extensions.model_validate_json(text)
-        return await manager._get_executor().execute_plugin(hook_ref, payload, context, False, extensions=extensions)
+        result = await manager._get_executor().execute_plugin(hook_ref, payload, context, False, extensions=extensions)
+        if result.modified_extensions is not None:
+            # The host compares with all that it sent, also with what the plugin is not shown here.
+            granted, written = hook_ref.plugin_ref.capabilities, result.modified_extensions
+            result.modified_extensions = merge_extensions(extensions, written, granted, call.plugin)
+        return result
 
 
 def error_model(error: Exception, plugin_name: str) -> PluginErrorModel:

@@ -22,9 +22,9 @@ from cpex.framework.constants import PLUGIN_NAME as PLUGIN_NAME
 from cpex.framework.constants import PYTHON_SUFFIX as PYTHON_SUFFIX
 from cpex.framework.constants import RESULT as RESULT
 from cpex.framework.external._client import RemotePlugin
-from cpex.framework.external._options import StartedServer, TlsFiles, addresses, options, tls_files, token
+from cpex.framework.external._options import Pooling, StartedServer, TlsFiles, addresses, options, tls_files, token
 from cpex.framework.models import MCPClientConfig, MCPClientTLSConfig, TransportType
-from cpex.framework.settings import get_client_mtls_settings, get_http_client_settings
+from cpex.framework.settings import get_client_mtls_settings, get_http_client_settings, get_ssrf_settings
 
 __all__ = ["ExternalHookRef", "ExternalPlugin"]
 
@@ -88,9 +88,18 @@ class ExternalPlugin(RemotePlugin):
             mcp,
             timeout=http.httpx_read_timeout,
             calls=http.httpx_max_connections,
+            turn=http.httpx_pool_timeout,
             token=token(mcp.token, get_client_mtls_settings().client_token),
         )
-        return _core.ExternalClient.http(self.name, addresses(mcp), mcp.uds, self._tls(mcp), chosen)
+        guard = get_ssrf_settings()
+        pooling: Pooling = {
+            "connect": http.httpx_connect_timeout,
+            "write": http.httpx_write_timeout,
+            "idle": http.httpx_max_keepalive_connections,
+            "expiry": http.httpx_keepalive_expiry,
+            "public_only": guard.ssrf_protection_enabled and guard.ssrf_check_addresses,
+        }
+        return _core.ExternalClient.http(self.name, addresses(mcp), mcp.uds, self._tls(mcp), pooling, chosen)
 
     def _tls(self, mcp: MCPClientConfig) -> TlsFiles:
         from_env = None if mcp.tls is not None else MCPClientTLSConfig.from_env()
