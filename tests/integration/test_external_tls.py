@@ -91,7 +91,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no certificate": ({"certfile": None, "keyfile": None, "keyfile_password": None}, "tls.certfile names none"),
     "a certificate of another authority": (
         {"certfile": "other/client.pem", "keyfile": "other/client.key", "keyfile_password": None},
-        "UnknownCA",
+        "the server may not accept the client certificate in tls.certfile",
     ),
     "no password": ({"keyfile_password": None}, "the key in {folder}/client.locked is encrypted: set its password"),
     "another password": ({"keyfile_password": "wr0ng"}, "cannot be decrypted with the password that is set"),

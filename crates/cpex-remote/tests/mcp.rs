@@ -17,7 +17,7 @@ use cpex_remote::mcp::{
     Access, Client, ClientConfig, Endpoint, Http, Launch, MAX_MESSAGE, Program, Server, ServerConfig,
     Sessions, StartError, Target,
 };
-use cpex_remote::tls::{ClientAuth, ClientTls, ServerTls, Verify};
+use cpex_remote::tls::{ClientAuth, ClientTls, ServerTls};
 use cpex_remote::{Delivery, End, Json, Outcome, Refusal, RemoteError, Secret};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

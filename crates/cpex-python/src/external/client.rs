@@ -18,7 +18,7 @@ use pyo3::types::PyBytes;
 use tokio::time::{sleep, timeout};
 
 use super::config::{Options, Pooling, Started, Tls};
-use super::failure::{About, Transport, may_pass};
+use super::failure::{About, Shown, Transport, may_pass};
 use super::tally::{KINDS, Tally};
 use crate::events;
 use crate::remote::{self, Begun, Finish};
@@ -70,8 +70,8 @@ impl ExternalClient {
         let balance = options.balance(Observer::new(move |event| noted.note(event)))?;
         let here = Mutex::new(Here::new(&plugin, &endpoints, &balance));
         let targets = endpoints.iter().map(RemoteConfig::target).collect::<Vec<_>>().join(", ");
-        let is_anonymous = endpoints.iter().any(is_anonymous);
-        let about = Arc::new(About { plugin, transport, targets, is_anonymous });
+        let shown = endpoints.first().map_or(Shown::NoTls, shown);
+        let about = Arc::new(About { plugin, transport, targets, shown });
         Ok(Self { about, tally, endpoints, balance, here })
     }
 
@@ -246,15 +246,19 @@ async fn ask_for_config(balanced: &Balanced, about: &About) -> Result<Announced,
     }
 }
 
-/// Is TLS spoken there without a certificate of the client's?
-fn is_anonymous(endpoint: &RemoteConfig) -> bool {
-    match endpoint {
-        RemoteConfig::Grpc(config) => config.tls.as_ref().is_some_and(|tls| tls.identity.is_none()),
+fn shown(endpoint: &RemoteConfig) -> Shown {
+    let tls = match endpoint {
+        RemoteConfig::Grpc(config) => config.tls.as_ref(),
         RemoteConfig::Mcp(config) => match &config.endpoint {
-            Endpoint::Http(http) => http.url.starts_with("https:") && http.tls.identity.is_none(),
-            Endpoint::Stdio(_) => false,
+            Endpoint::Http(http) => http.url.starts_with("https:").then_some(&http.tls),
+            Endpoint::Stdio(_) => None,
         },
-        _ => false,
+        _ => None,
+    };
+    match tls.map(|tls| tls.identity.is_some()) {
+        None => Shown::NoTls,
+        Some(false) => Shown::NoCertificate,
+        Some(true) => Shown::Certificate,
     }
 }
 

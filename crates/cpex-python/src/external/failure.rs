@@ -23,14 +23,23 @@ pub(super) enum Transport {
     Stdio,
 }
 
+/// What a client shows of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// TLS is not spoken.
+    NoTls,
+    NoCertificate,
+    Certificate,
+}
+
 /// The plugin whose calls fail, and where it is.
 #[derive(Debug)]
 pub(super) struct About {
     pub(super) plugin: String,
     pub(super) transport: Transport,
     pub(super) targets: String,
-    /// TLS is spoken, and no certificate is shown.
-    pub(super) is_anonymous: bool,
+    /// What the client shows of itself.
+    pub(super) shown: Shown,
 }
 
 impl About {
@@ -77,8 +86,8 @@ impl About {
         self.raise(py, &text, error.code())
     }
 
-    /// A server that asks for a certificate in vain says so only after the handshake, and not to everybody: some see
-    /// that the connection ends, and nothing else.
+    /// A server that is not shown the certificate that it asks for says so only after the client's handshake, and not to
+    /// everybody: some see that the connection ends, and nothing else.
     fn hint(&self, error: &BalanceError) -> &'static str {
         let BalanceError::Remote {
             error:
@@ -90,8 +99,12 @@ impl About {
         else {
             return "";
         };
-        let is_untold = self.is_anonymous && source.kind() == io::ErrorKind::Other;
-        if is_untold { " (the server may ask for a client certificate: tls.certfile names none)" } else { "" }
+        match self.shown {
+            _ if source.kind() != io::ErrorKind::Other => "",
+            Shown::NoTls => "",
+            Shown::NoCertificate => " (the server may ask for a client certificate: tls.certfile names none)",
+            Shown::Certificate => " (the server may not accept the client certificate in tls.certfile)",
+        }
     }
 
     fn no_answer_text(&self, error: &BalanceError) -> String {
