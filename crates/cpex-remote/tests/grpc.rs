@@ -131,7 +131,7 @@ async fn a_message_that_does_not_fit_is_an_error_on_either_side() {
     let world = World::start_with(|limits| limits.message = 1024).await;
     let refused =
         world.client().await.invoke(&call("echo", json!({"text": "x".repeat(2000)}))).await.unwrap_err();
-    assert!(matches!(refused, RemoteError::Status { .. }), "{refused}");
+    assert!(matches!(refused, RemoteError::Rejected { .. }), "{refused}");
 }
 
 #[tokio::test]
@@ -432,6 +432,30 @@ async fn who_takes_no_answer_is_sent_away() {
     world.backend.wait_for(|seen| seen.open == 0).await;
     assert_eq!(world.backend.seen().complaints, ["the peer took no answer within 0.2s"]);
     while let Some(Ok(_)) = answer.frame().await {}
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_has_its_turn_still() {
+    let world = World::start_with(|limits| {
+        limits.calls = 1;
+        limits.call = Duration::from_secs(2);
+    })
+    .await;
+    let client = world.client().await;
+    let untaken = begin(&world, Full::new(Bytes::from_static(&[0; 5])), 0).await;
+    let refused = client.invoke(&call("allow", json!({}))).await.unwrap_err().to_string();
+    assert!(refused.contains("the call took longer than the server allows"), "{refused}");
+    drop(untaken);
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn tokens_that_let_anybody_in_or_nobody_are_refused() {
+    for wrong in ["", " ", "s3cret\n", "s3 cret", "ünsäglich"] {
+        let mut config = ServerConfig::new(Target::Tcp("127.0.0.1:0".to_owned()));
+        config.access.token = Some(Secret::new(wrong));
+        assert!(matches!(Server::bind(config).await, Err(StartError::Token)), "{wrong:?}");
+    }
 }
 
 #[tokio::test]

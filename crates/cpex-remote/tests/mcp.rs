@@ -19,6 +19,9 @@ use cpex_remote::mcp::{
 };
 use cpex_remote::tls::{ClientAuth, ClientTls, ServerTls};
 use cpex_remote::{Delivery, End, Json, Outcome, Refusal, RemoteError, Secret};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -535,6 +538,44 @@ async fn limits_hold() {
 
     let public = ServerConfig::new(Target::Tcp("0.0.0.0:0".to_owned()));
     assert!(matches!(Server::bind(public).await, Err(StartError::PublicPlaintext(_))));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_has_its_turn_still() {
+    let world = World::start_with(|config| {
+        config.limits.calls = 1;
+        config.limits.call = Duration::from_secs(2);
+    })
+    .await;
+    let client = world.client().await;
+    let stream = TokioIo::new(TcpStream::connect(world.address()).await.unwrap());
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    let (mut sender, connection) = builder.initial_stream_window_size(0).handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let asked = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_plugin_configs"}}"#;
+    let request = hyper::Request::post("http://localhost/mcp")
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-session-id", world.session().await)
+        .body(Full::new(Bytes::from_static(asked.as_bytes())));
+    let untaken = sender.send_request(request.unwrap()).await.unwrap();
+    assert_eq!(untaken.status(), 200);
+    let refused = client.invoke(&call("allow", json!({}))).await.unwrap_err().to_string();
+    assert!(refused.contains("the call took longer than the server allows"), "{refused}");
+    drop(untaken);
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_body_in_tiny_pieces_is_read_as_one() {
+    let world = World::start().await;
+    let session = world.session().await;
+    let padding = " ".repeat(100_000);
+    let body = format!(r#"{{"jsonrpc":"2.0",{padding}"id":1,"method":"ping"}}"#);
+    let pieces: String = body.chars().map(|piece| format!("1\r\n{piece}\r\n")).collect();
+    let head = format!("{HOST}{USUAL}mcp-session-id: {session}\r\ntransfer-encoding: chunked\r\n");
+    let (status, answer) = world.ask(&format!("POST /mcp HTTP/1.1\r\n{head}\r\n{pieces}0\r\n\r\n")).await;
+    assert_eq!((status, answer.contains(r#""result":{}"#)), (200, true), "{answer}");
 }
 
 #[tokio::test]
