@@ -175,6 +175,23 @@ async fn a_breaker_leaves_a_dead_server_alone() {
 }
 
 #[tokio::test]
+async fn a_server_that_hangs_is_left_alone_though_only_the_plugin_has_a_limit() {
+    for transport in Transport::ALL {
+        let place = Place::new(transport);
+        let _server = place.serve().await;
+        let section = place.section();
+        let (name, _) = section.as_object().unwrap().iter().next().unwrap();
+        let breaker = json!({"failures": 2, "wait": 600, "longest_wait": 600});
+        let manager = place.host(json!({"timeout_ms": 500, (name): {"breaker": breaker}})).await.unwrap();
+        let hangs = async || failure(ask(&manager, "sleep", json!({"seconds": 120})).await);
+        for _ in 0..2 {
+            assert!(matches!(hangs().await, Failure::TimedOut(_)), "{transport:?}");
+        }
+        assert_eq!(code(&hangs().await), "BREAKER_OPEN", "{transport:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_breaker_is_seen_in_records_and_metrics() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
