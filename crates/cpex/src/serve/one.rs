@@ -98,7 +98,7 @@ impl Plugins {
                 Ok(outcome) => Outcome::Result(report::result(&outcome)?),
                 // A violation that is returned as an error: a denial like any other.
                 Err(InvokeError::Plugin { failure: crate::Failure::Refused(violation), .. }) => {
-                    Outcome::Result(report::denial(&violation)?)
+                    Outcome::Result(report::denial(&violation, &Map::new())?)
                 }
                 Err(error) => Outcome::Error(fault(&call, error)),
             };

@@ -36,7 +36,8 @@ impl Probe {
             "state" => {
                 context.state_mut().insert("k".to_owned(), json!({"v": 1}));
                 context.shared_mut().insert("g".to_owned(), json!([1, 2]));
-                Reply::allow().metadata("seen", true).retry_after(Duration::from_millis(7))
+                let reply = Reply::allow().metadata("seen", true).http_header("X-A", "b");
+                reply.retry_after(Duration::from_millis(7))
             }
             "context" => {
                 let request = serde_json::to_value(context.request())?;
@@ -48,6 +49,10 @@ impl Probe {
                 let violation = violation.detail("n", 1).detail("l", json!(["a", null, 1.5]));
                 let violation = violation.http_status(403).http_header("X-P", "1");
                 Reply::deny(Violation { mcp_error_code: Some(-32001), ..violation })
+            }
+            "measure" => {
+                let reply = Reply::deny(Violation::new("PROBE", "no")).denial_metadata("score", 0.5);
+                reply.denial_metadata("blocked", true).denial_metadata("text", "personal")
             }
             "refuse" => return Err(Violation::new("REFUSED", "no").into()),
             "raise" => return Err("RuntimeError('kaboom')".into()),
@@ -130,6 +135,9 @@ async fn a_rust_plugin_is_one_for_hosts_elsewhere() {
         let violation = ask("deny", json!({})).await.unwrap().violation.unwrap();
         assert_eq!((violation.mcp_error_code, violation.http_status_code), (Some(-32001), Some(403)));
         assert_eq!(Value::Object(*violation.details), json!({"n": 1, "l": ["a", null, 1.5]}));
+        let measured = ask("measure", json!({})).await.unwrap();
+        let told = Value::Object(measured.report.denial_metadata().clone());
+        assert_eq!(told, json!({"score": 0.5, "blocked": true}), "W14: {section}");
         let refused = ask("refuse", json!({})).await.unwrap().violation.unwrap();
         assert_eq!(refused.code, "REFUSED", "a violation as an error is a denial");
         let raised = failure(ask("raise", json!({})).await);
@@ -137,7 +145,7 @@ async fn a_rust_plugin_is_one_for_hosts_elsewhere() {
 
         let context = context();
         let kept = manager.invoke(&TOOL_PRE_INVOKE, &tool("state", json!({})), &context).await.unwrap();
-        assert_eq!(kept.retry_after.as_millis(), 7);
+        assert_eq!((kept.retry_after.as_millis(), &*kept.http_headers["X-A"]), (7, "b"));
         assert_eq!(Value::Object((*context.shared()).clone()), json!({"sk": true, "g": [1, 2]}));
         let seen = manager.invoke(&TOOL_PRE_INVOKE, &tool("context", json!({})), &context).await.unwrap();
         let seen = &seen.metadata["context"];
