@@ -114,5 +114,6 @@ def test_a_connection_takes_less_than_a_call(model: Any, fields: dict[str, Any])
     assert seconds() == 2
     assert seconds(timeout=30) == 2
     assert seconds(timeout=1) == 0.5
-    assert seconds(timeout=1, timeout_ms=100) == 0.05
+    assert seconds(timeout=2, timeout_ms=600) == 0.3
+    assert seconds(timeout=1, timeout_ms=100) == 0.25
     assert seconds(timeout=1, connect_timeout=1) == 1

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from cpex.framework.models import PluginConfig
 
 
+_LEAST = 0.25
+"""Seconds for a connection to be made over some distance when the plugin is loaded, however short its calls are."""
+
+
 class BreakerOptions(TypedDict):
     """When a server is left alone; times in seconds, here and below."""
 
@@ -188,7 +192,8 @@ def connect_timeout(config: PluginConfig, section: MCPClientConfig | GRPCClientC
     if section.connect_timeout is not None:
         return section.connect_timeout
     of_plugin = None if config.timeout_ms is None else config.timeout_ms / 1000
-    return min((usual, *(limit / 2 for limit in (section.timeout, of_plugin) if limit is not None)))
+    halves = (max(limit / 2, _LEAST) for limit in (section.timeout, of_plugin) if limit is not None)
+    return min((usual, *halves))
 
 
 def _revealed(token: SecretStr | None) -> str | None:

@@ -11,6 +11,9 @@ use serde::de::{Deserializer, Error};
 use super::Section;
 use crate::config::ConfigError;
 
+/// For a connection to be made over some distance when the plugin is loaded, however short its calls are.
+const LEAST: Duration = Duration::from_millis(250);
+
 /// Seconds, more than none.
 pub(super) fn above_zero<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Duration>, D::Error> {
     match not_negative(reader)? {
@@ -46,7 +49,7 @@ impl Section<'_> {
             Some(written) => Ok(written),
             None => {
                 let limits = [timeout, self.entry.timeout].into_iter().flatten();
-                Ok(limits.map(|limit| limit / 2).fold(usual, Duration::min))
+                Ok(limits.map(|limit| (limit / 2).max(LEAST)).fold(usual, Duration::min))
             }
         }
     }
