@@ -28,6 +28,7 @@ from cpex.framework import (
     ToolPreInvokePayload,
 )
 from cpex.framework.extensions import Extensions
+from cpex.framework.external._server.listen import Tls
 from cpex.framework.models import Config
 
 from .mcp_host import HOOK, McpHost
@@ -248,6 +249,16 @@ async def test_it_does_not_listen_where_others_reach_it_without_tls() -> None:
     guard = Guard()
     with pytest.raises(ValueError, match="refusing to serve without TLS on 0.0.0.0"):
         await ExternalPluginServer(plugins=[guard]).serve(host="0.0.0.0", port=0)
+    assert guard.events == []
+
+
+@pytest.mark.parametrize("option", ["token", "tls"])
+async def test_what_cannot_be_asked_for_is_not_asked_for_in_vain(option: str, tmp_path: Path) -> None:
+    guard = Guard()
+    options: dict[str, Any] = {"token": "t0ken", "tls": Tls(certfile="/no/such")}
+    with pytest.raises(ValueError, match=f"^{option}: ") as raised:
+        await ExternalPluginServer(plugins=[guard]).serve("unix", uds=str(tmp_path / "s"), **{option: options[option]})
+    assert "t0ken" not in str(raised.value)
     assert guard.events == []
 
 

@@ -273,7 +273,7 @@ impl PluginService for Hesitant {
         _: tonic::Request<InvokeHookRequest>,
     ) -> Result<tonic::Response<InvokeHookResponse>, tonic::Status> {
         if self.asked.fetch_add(1, Ordering::Relaxed) < 2 {
-            let mut status = tonic::Status::unavailable("not now");
+            let mut status = tonic::Status::unavailable("not now\n".repeat(500));
             if self.pushback {
                 status.metadata_mut().insert("grpc-retry-pushback-ms", "1".parse().unwrap());
             }
@@ -297,6 +297,10 @@ async fn a_call_that_a_stopping_server_did_not_take_is_sent_again_and_no_other()
         let client = Client::connect(words::NAME, config).await.unwrap();
         let ended = client.invoke(&call("allow", json!({}))).await;
         assert_eq!((ended.is_ok(), asked.load(Ordering::Relaxed)), (pushback, times), "{ended:?}");
+        if let Err(refused) = ended {
+            let said = refused.to_string();
+            assert!(said.contains("not now not now") && said.ends_with('…') && said.len() < 300, "{said}");
+        }
         let unknown = client.health().await.unwrap_err().to_string();
         assert!(unknown.contains("not implemented"), "it knows health by no name: {unknown}");
     }

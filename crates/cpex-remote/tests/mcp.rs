@@ -721,6 +721,60 @@ async fn nothing_but_a_reply_is_taken_for_one() {
 }
 
 #[tokio::test]
+async fn what_a_server_says_is_cut_and_on_one_line() {
+    let long = "a line\n".repeat(1000);
+    let tool = json!({"jsonrpc": "2.0", "id": 3, "result": {
+        "isError": true, "content": [{"type": "text", "text": long}],
+    }});
+    let fault = json!({"jsonrpc": "2.0", "id": 3, "error": {"code": -32000, "message": long}});
+    let answer = |status: &str, body: &str| -> &'static str {
+        let head = "content-type: application/json\r\nconnection: close";
+        format!("HTTP/1.1 {status}\r\n{head}\r\n\r\n{body}").leak()
+    };
+    for answer in
+        [answer("200 OK", &tool.to_string()), answer("200 OK", &fault.to_string()), answer("500 Oops", &long)]
+    {
+        let address = scripted(vec![GREETING, NOTED, PONG, answer]).await;
+        let client =
+            Client::connect(words::NAME, quick(Http::new(format!("http://{address}/mcp")))).await.unwrap();
+        let said = match client.invoke(&call("allow", json!({}))).await {
+            Ok(reply) => error(&reply).message.clone(),
+            Err(error) => error.to_string(),
+        };
+        assert!(said.contains("a line a line") && said.ends_with('…') && said.len() < 300, "{said}");
+        assert!(!said.contains(char::is_control), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_shows_what_follows_the_path_of_a_url() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let http = Http::new(format!("http://{free}/mcp?api_key=hush"));
+    let config = ClientConfig { reconnect_attempts: 0, ..quick(http) };
+    let target = config.endpoint.to_string();
+    let refused = Client::connect(words::NAME, config).await.unwrap_err().to_string();
+    assert_eq!(target, format!("http://{free}/mcp"));
+    assert!(refused.contains(&target) && !refused.contains("hush"), "{refused}");
+}
+
+#[test]
+fn a_token_is_shown_to_others_only_without_tls_and_off_this_machine() {
+    let shows = |url: &str, socket: Option<&str>| {
+        let token = Some(Secret::new("t"));
+        Http { token, socket: socket.map(Into::into), ..Http::new(url) }.shows_token()
+    };
+    for url in ["https://guards.example/", "http://localhost:1/", "http://127.0.0.2/", "http://[::1]:1/"] {
+        assert!(!shows(url, None), "{url}");
+    }
+    for url in ["http://guards.example/", "http://10.0.0.1:1/", "http://localhost.example/", "http://[::2]/"]
+    {
+        assert!(shows(url, None), "{url}");
+    }
+    assert!(!shows("http://guards.example/", Some("/run/guards.sock")));
+    assert!(!Http::new("http://guards.example/").shows_token(), "it has none");
+}
+
+#[tokio::test]
 async fn urls_that_cannot_be_used_are_refused() {
     for url in ["", "localhost", "/mcp", "ftp://localhost/", "http://user:pass@localhost/"] {
         let refused = Client::connect(words::NAME, quick(Http::new(url))).await.unwrap_err().to_string();

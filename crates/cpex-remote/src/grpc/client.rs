@@ -15,7 +15,7 @@ use super::PROTOCOLS;
 use super::config::ClientConfig;
 use super::turns::PUSHBACK;
 use crate::addresses::Addresses;
-use crate::error::{RemoteError, root_cause};
+use crate::error::{RemoteError, root_cause, shown};
 use crate::http::{Connector, MAX_MESSAGE, NotConnected};
 use crate::json::Json;
 use crate::message::{Call, Reply};
@@ -194,7 +194,7 @@ impl Client {
         match status.source() {
             Some(_) => RemoteError::Disconnected(std::io::Error::other(root_cause(&status))),
             None => {
-                let (code, message) = (status.code().description(), status.message().to_owned());
+                let (code, message) = (status.code().description(), shown(status.message()));
                 match status.code() {
                     Code::InvalidArgument | Code::OutOfRange | Code::ResourceExhausted => {
                         RemoteError::Rejected { code, message }
@@ -237,7 +237,7 @@ fn unknown_to_older(status: Status) -> Result<Response<pb::HealthCheckResponse>,
 /// Why no server took the call, if that is what the status is about: there was no connection, or it is about to stop.
 fn not_taken(status: &Status) -> Option<std::io::Error> {
     if status.code() == Code::Unavailable && status.metadata().contains_key(PUSHBACK) {
-        return Some(std::io::Error::other(status.message().to_owned()));
+        return Some(std::io::Error::other(shown(status.message())));
     }
     let mut cause = status.source();
     while let Some(error) = cause {

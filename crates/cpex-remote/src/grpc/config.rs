@@ -43,12 +43,18 @@ impl ClientConfig {
             tls: None,
             token: None,
             timeout: Duration::from_secs(30),
-            connect_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(2),
             reconnect_attempts: 3,
             reconnect_delay: Duration::from_millis(100),
             keepalive: Duration::from_secs(20),
             numbers: Numbers::default(),
         }
+    }
+
+    /// Would the token go where others could read it: without TLS, and to another machine?
+    #[must_use]
+    pub fn shows_token(&self) -> bool {
+        self.token.is_some() && self.tls.is_none() && !self.target.is_local()
     }
 
     /// Where the server is, in words.
