@@ -26,12 +26,15 @@ from cpex.framework import (
     PluginViolation,
     TenantPluginManager,
     ToolPreInvokePayload,
+    external,
 )
 from cpex.framework.extensions import Extensions
 from cpex.framework.external._server.listen import Tls
 from cpex.framework.models import Config
 
 from .mcp_host import HOOK, McpHost
+
+GUIDE = Path(__file__).parents[2] / "docs/guide"
 
 
 class Guard(Plugin):
@@ -193,6 +196,11 @@ async def test_calls_that_do_not_finish_are_cancelled_at_the_end() -> None:
     assert guard.events == ["initialize", "cancelled", "shutdown"]
 
 
+def named(prefix: str, text: str) -> set[str]:
+    """Return the names of metrics that begin like this; those of a histogram's series are its name."""
+    return {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(rf"\b{prefix}\w+", text)}
+
+
 async def test_health_and_metrics() -> None:
     # W62, W63
     async with serving(Guard('G"')) as (url, _), McpHost(f"{url}/mcp") as host:
@@ -213,6 +221,9 @@ async def test_health_and_metrics() -> None:
     assert f'cpex_server_call_duration_seconds_bucket{{{hook},le="+Inf"}} 3' in lines
     assert 'cpex_server_calls_total{plugin="unknown",hook="unknown",end="error"} 1' in lines
     assert "cpex_server_calls_in_flight 0" in lines
+    # The Rust server is held to the same page, which is where its names are compared with these.
+    assert named("cpex_server_", metrics.text) == named("cpex_server_", (GUIDE / "serving.md").read_text())
+    assert named("cpex_external_", external.metrics()) == named("cpex_external_", (GUIDE / "external.md").read_text())
 
 
 async def test_metrics_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:

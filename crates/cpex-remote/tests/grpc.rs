@@ -489,6 +489,74 @@ async fn only_those_who_know_the_token_call_and_no_page_does() {
     assert_eq!(health.check(page).await.unwrap_err().code(), tonic::Code::PermissionDenied);
 }
 
+/// A way to a server, on which connections fall silent: neither side hears of it.
+struct Way {
+    address: SocketAddr,
+    /// Those that were made before the last time are silent.
+    silenced: tokio::sync::watch::Sender<usize>,
+}
+
+impl Way {
+    async fn to(server: SocketAddr) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (silenced, _) = tokio::sync::watch::channel(0);
+        let (times, silences) = (silenced.subscribe(), silenced.clone());
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let mut far = TcpStream::connect(server).await.unwrap();
+                let (made, mut silences) = (*times.borrow(), silences.subscribe());
+                tokio::spawn(async move {
+                    let is_silent = tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => false,
+                        is_silent = async { silences.wait_for(|times| *times > made).await.is_ok() } => is_silent,
+                    };
+                    if is_silent {
+                        pending::<()>().await;
+                    }
+                });
+            }
+        });
+        Self { address, silenced }
+    }
+
+    fn fall_silent(&self) {
+        self.silenced.send_modify(|times| *times += 1);
+    }
+}
+
+#[tokio::test]
+async fn after_a_call_in_vain_the_next_one_has_another_connection() {
+    let world = World::start().await;
+    let way = Way::to(world.address).await;
+    let mut config = ClientConfig::new(Target::Tcp(way.address.to_string()));
+    config.timeout = Duration::from_secs(2);
+    let client = Client::connect(words::NAME, config.clone()).await.unwrap();
+    way.fall_silent();
+    let late = client.invoke(&call("allow", json!({}))).await.unwrap_err();
+    assert!(matches!(late, RemoteError::TimedOut(_)), "{late}");
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+
+    // The same if it is the caller that loses patience.
+    config.timeout = Duration::from_secs(60);
+    let client = Client::connect(words::NAME, config).await.unwrap();
+    let patience = Duration::from_millis(300);
+    let hasty = |name| Call { patience: Some(patience), ..call(name, json!({"seconds": 60})) };
+    way.fall_silent();
+    tokio::time::timeout(patience, client.invoke(&hasty("allow"))).await.unwrap_err();
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+
+    // Whoever waits on the one before keeps it.
+    let slow = call("sleep", json!({"seconds": 2}));
+    let given_up = async {
+        world.backend.wait_for(|seen| seen.running == 1).await;
+        tokio::time::timeout(patience, client.invoke(&hasty("sleep"))).await.unwrap_err();
+        client.invoke(&call("allow", json!({}))).await.unwrap();
+    };
+    let (answered, ()) = tokio::join!(client.invoke(&slow), given_up);
+    answered.unwrap();
+}
+
 /// A server that shows a certificate for `localhost`.
 async fn secured(authority: &Authority, clients: ClientAuth) -> World {
     let tls = ServerTls { identity: authority.identity("localhost"), clients };

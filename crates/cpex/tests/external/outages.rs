@@ -11,7 +11,9 @@ use cpex_remote::End;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 
-use crate::world::{NAME, PATIENCE, Place, Transport, ask, context, failure, host, merged, tool};
+use crate::world::{
+    NAME, PATIENCE, Place, Transport, ask, context, documented, failure, host, merged, names, tool,
+};
 
 /// What is wrong, for programs.
 fn code(failure: &Failure) -> &'static str {
@@ -218,8 +220,16 @@ async fn a_breaker_is_seen_in_records_and_metrics() {
         details.extend(outcome.report.lines().filter_map(|line| line.detail.map(Into::into)));
     }
     let counted = handle.render();
-    let opened = r#"cpex_external_events_total{plugin="ProbePlugin",event="breaker_opened"} 2"#;
-    assert!(counted.contains(opened), "{counted}");
+    for server in [&place, &other] {
+        let server = server.socket();
+        let opened = format!(
+            "cpex_external_breaker_changes_total{{plugin=\"ProbePlugin\",server=\"{}\",to=\"open\"}} 1",
+            server.display()
+        );
+        assert!(counted.contains(&opened), "{opened}: {counted}");
+    }
+    let guide = documented("external.md", "cpex_external_");
+    assert!(names(&counted, "cpex_external_").is_subset(&guide), "{counted}");
 }
 
 #[tokio::test]
