@@ -557,6 +557,38 @@ async fn after_a_call_in_vain_the_next_one_has_another_connection() {
     answered.unwrap();
 }
 
+/// RFC 9113, 6.8: streams that a GOAWAY does not reach were not looked at.
+#[tokio::test]
+async fn a_call_that_crosses_a_goodbye_goes_over_another_connection() {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let world = World::start().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = world.address;
+    let goodbyes = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(&SETTINGS).await.unwrap();
+            let mut heard = Vec::new();
+            // More than what a connection begins with: the headers of a call.
+            while heard.len() < 150 {
+                stream.read_buf(&mut heard).await.unwrap();
+            }
+            stream.write_all(&GOAWAY).await.unwrap();
+            // It hears the rest, and then ends.
+            let _ = tokio::time::timeout(Duration::from_millis(50), stream.read_to_end(&mut heard)).await;
+        }
+        let (mut near, _) = listener.accept().await.unwrap();
+        let mut far = TcpStream::connect(server).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+    });
+    let config = ClientConfig::new(Target::Tcp(address.to_string()));
+    let client = Client::connect(words::NAME, config).await.unwrap();
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+    goodbyes.abort();
+}
+
 /// A server that shows a certificate for `localhost`.
 async fn secured(authority: &Authority, clients: ClientAuth) -> World {
     let tls = ServerTls { identity: authority.identity("localhost"), clients };

@@ -21,6 +21,7 @@ use super::config::{Options, Pooling, Started, Tls};
 use super::failure::{About, Shown, Transport, may_pass};
 use super::tally::{KINDS, Tally};
 use crate::events;
+use crate::plugin_call::time_left;
 use crate::remote::{self, Begun, Finish};
 
 /// Before the second and the third attempt to reach a server for the first time.
@@ -154,7 +155,7 @@ impl ExternalClient {
     ) -> PyResult<Bound<'py, PyAny>> {
         let extensions = extensions.map(json).transpose()?;
         let call = Call::new(hook, &*self.about.plugin, json(payload)?, json(context)?);
-        let call = Call { extensions, ..call };
+        let call = Call { extensions, patience: time_left(), ..call };
         let (balanced, about) = (self.balanced(), self.about.clone());
         let asking = async move {
             if call.payload.as_str().len() + call.context.as_str().len() > LARGE {

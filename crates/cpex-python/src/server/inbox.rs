@@ -5,12 +5,14 @@ use std::mem;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use cpex_remote::{Call, Failure};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::call::Answer;
+use super::notices::{Level, Notices};
 use crate::remote::Bell;
 
 /// Calls on their way to an event loop, and those that nobody waits for any more.
@@ -27,8 +29,11 @@ struct State {
     /// Calls that were taken, and whose callers are gone.
     abandoned: Vec<u64>,
     last: u64,
-    /// The bell was rung, and nobody has come yet.
-    rung: bool,
+    notices: Notices,
+    /// Of those, what the event loop has not written yet.
+    lines: Vec<(Level, String)>,
+    /// When the bell was rung, if nobody has come since.
+    rung: Option<Instant>,
     /// Nobody will come any more.
     closed: bool,
 }
@@ -47,6 +52,8 @@ pub(super) struct Asked {
 pub(super) struct Found {
     pub(super) calls: Vec<Asked>,
     pub(super) abandoned: Vec<u64>,
+    /// For the log.
+    pub(super) lines: Vec<(Level, String)>,
 }
 
 impl Inbox {
@@ -90,8 +97,33 @@ impl Inbox {
     pub(super) fn take(&self) -> Found {
         self.bell.silence();
         let mut state = self.lock();
-        state.rung = false;
-        Found { calls: mem::take(&mut state.waiting), abandoned: mem::take(&mut state.abandoned) }
+        state.rung = None;
+        Found {
+            calls: mem::take(&mut state.waiting),
+            abandoned: mem::take(&mut state.abandoned),
+            lines: mem::take(&mut state.lines),
+        }
+    }
+
+    /// For how long nobody has come although the bell was rung. It is rung now, so that whoever asks again learns of an
+    /// event loop that stands still although nobody calls.
+    pub(super) fn silence(&self) -> Duration {
+        let state = self.lock();
+        if state.closed {
+            return Duration::ZERO;
+        }
+        let silence = state.rung.map_or(Duration::ZERO, |rung| rung.elapsed());
+        self.ring(state);
+        silence
+    }
+
+    /// Has the event loop write into the log what went wrong, unless it has lately.
+    pub(super) fn note(&self, level: Level, what: String) {
+        let mut state = self.lock();
+        if let Some(line) = state.notices.line(Instant::now(), what) {
+            state.lines.push((level, line));
+            self.ring(state);
+        }
     }
 
     /// Takes no more calls; those that wait have no answer.
@@ -116,7 +148,8 @@ impl Inbox {
     }
 
     fn ring(&self, mut state: MutexGuard<'_, State>) {
-        if !mem::replace(&mut state.rung, true) {
+        if state.rung.is_none() {
+            state.rung = Some(Instant::now());
             drop(state);
             self.bell.ring();
         }

@@ -90,7 +90,9 @@ impl Pool {
                 }
             }
             if next.is_none() {
-                let wait = if is_delivered { None } else { to_reconnect.next() }.or_else(|| to_repeat.next());
+                // Who has waited for a connection to be free has waited already.
+                let is_reached = is_delivered || matches!(error, RemoteError::Busy(_));
+                let wait = if is_reached { None } else { to_reconnect.next() }.or_else(|| to_repeat.next());
                 let Some(wait) = wait.filter(|wait| Instant::now() + *wait < ends) else {
                     return Err(given_up(after(rounds, error)));
                 };

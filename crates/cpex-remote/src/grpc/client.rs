@@ -244,7 +244,7 @@ fn unknown_to_older(status: Status) -> Result<Response<pb::HealthCheckResponse>,
     }
 }
 
-/// Why no server took the call, if that is what the status is about: there was no connection, or it is about to stop.
+/// Why no server took the call, if that is what the status is about: there was no connection, or it is about to end.
 fn not_taken(status: &Status) -> Option<std::io::Error> {
     if status.code() == Code::Unavailable && status.metadata().contains_key(PUSHBACK) {
         return Some(std::io::Error::other(shown(status.message())));
@@ -254,7 +254,22 @@ fn not_taken(status: &Status) -> Option<std::io::Error> {
         if let Some(NotConnected(error)) = error.downcast_ref() {
             return Some(std::io::Error::new(error.kind(), error.to_string()));
         }
+        if error.downcast_ref().is_some_and(is_refused) || error.downcast_ref().is_some_and(is_unsent) {
+            return Some(std::io::Error::new(std::io::ErrorKind::ConnectionAborted, error.to_string()));
+        }
         cause = error.source();
     }
     None
+}
+
+/// A server that stops says by GOAWAY which streams it has begun to look at, and refuses all others (RFC 9113, 6.8, 8.7).
+fn is_refused(error: &h2::Error) -> bool {
+    let reason = error.reason();
+    (error.is_go_away() && error.is_remote() && reason == Some(h2::Reason::NO_ERROR))
+        || (error.is_reset() && error.is_remote() && reason == Some(h2::Reason::REFUSED_STREAM))
+}
+
+/// hyper gives a request back that waited for its turn when the connection ended, and words it so; tonic keeps the words alone.
+fn is_unsent(error: &hyper::Error) -> bool {
+    error.is_canceled() && error.source().is_some_and(|cause| cause.to_string() == "connection closed")
 }

@@ -147,7 +147,10 @@ impl<B: Backend, S: Answers> Connections<B, S> {
             };
             let ended = match shaken {
                 Ok((stream, peer)) => door.converse(stream, peer, ends).await,
-                Err(error) => Err(error),
+                Err(error) => {
+                    backend.observe(&Event::Handshake(&error));
+                    Ok(())
+                }
             };
             let error = ended.as_ref().err().map(|error| error as &(dyn Error + 'static));
             backend.observe(&Event::Closed(error));

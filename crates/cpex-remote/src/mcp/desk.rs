@@ -94,7 +94,8 @@ impl<B: Backend> Desk<B> {
     async fn result(&self, method: &str, params: Option<&RawValue>) -> Result<String, Fault> {
         match method {
             "initialize" => Ok(initialized(params)),
-            "ping" => Ok("{}".to_owned()),
+            "ping" if self.backend.is_ready() => Ok("{}".to_owned()),
+            "ping" => Err(Fault::new(Fault::INTERNAL, "the server is not ready")),
             "tools/list" => Ok(TOOLS.to_owned()),
             CALL => self.call(params).await,
             _ => Err(Fault::new(Fault::METHOD_NOT_FOUND, "Method not found")),

@@ -130,7 +130,12 @@ impl<B: Backend> House<B> {
             };
         }
         match (request.method(), path) {
-            (&Method::GET, "/health") => Ok(respond(StatusCode::OK, JSON, r#"{"status":"healthy"}"#)),
+            (&Method::GET, "/health") if self.desk.backend.is_alive() => {
+                Ok(respond(StatusCode::OK, JSON, r#"{"status":"healthy"}"#))
+            }
+            (&Method::GET, "/health") => {
+                Err(Turned { kind: JSON, ..unavailable(r#"{"status":"unhealthy"}"#) })
+            }
             (&Method::GET, "/ready") if self.is_ready() => {
                 Ok(respond(StatusCode::OK, JSON, r#"{"status":"ready"}"#))
             }

@@ -45,7 +45,9 @@ impl Backend for Served {
 
     fn observe(&self, event: &Event<'_>) {
         match event {
-            Event::Closed(Some(error)) => tracing::debug!(%error, "a connection ended"),
+            Event::Closed(Some(error)) | Event::Handshake(error) => {
+                tracing::debug!(%error, "a connection ended");
+            }
             Event::Refused(refusal) => tracing::warn!(?refusal, "refused"),
             _ => {}
         }

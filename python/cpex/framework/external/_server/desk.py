@@ -54,15 +54,20 @@ class Desk:
                 logger.warning("%s plugin calls do not stop", len(stubborn))
 
     def _turn(self) -> None:
-        calls, abandoned = self._service.take()
+        calls, abandoned, lines = self._service.take()
+        for level, line in lines:
+            logger.log(level, "%s", line)
         for call in calls:
-            self._tasks[call.id] = self._loop.create_task(self._answer(call))
+            task = self._loop.create_task(self._answer(call))
+            # An eager task may have ended, and is not there to be removed.
+            if not task.done():
+                self._tasks[call.id] = task
         for call_id in abandoned:
-            task = self._tasks.pop(call_id, None)
-            if task is not None:
-                self._given_up.add(task)
-                task.add_done_callback(self._given_up.discard)
-                task.cancel()
+            given_up = self._tasks.pop(call_id, None)
+            if given_up is not None:
+                self._given_up.add(given_up)
+                given_up.add_done_callback(self._given_up.discard)
+                given_up.cancel()
 
     async def _answer(self, call: _core.PluginCall) -> None:
         name = call.plugin

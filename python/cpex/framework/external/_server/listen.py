@@ -20,6 +20,9 @@ __all__ = ["Listen", "ServeOptions", "Tls", "over_grpc", "over_http", "over_unix
 STATUS_PORT_DISTANCE = 1000
 """A server with TLS says how it is without TLS, on its own port plus this."""
 
+LAST_PORT = 65535
+"""Of TCP."""
+
 _CLIENT_AUTH: tuple[Literal["none", "optional", "require"], ...] = ("none", "optional", "require")
 
 
@@ -79,6 +82,10 @@ class Listen:
     max_calls: int = 256
     max_message: int = 16 * 1024 * 1024
     grace: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= LAST_PORT:
+            raise ValueError(f"port: a number from 0 to {LAST_PORT} is required, not {self.port}")
 
 
 class ServeOptions(TypedDict, total=False):
@@ -190,9 +197,17 @@ def status_beside(listen: Listen) -> Listen | None:
 
     Returns:
         The place; None if the server itself says it.
+
+    Raises:
+        ValueError: If there is no such port.
     """
     if listen.transport != "mcp" or listen.tls is None or listen.port == 0:
         return None
+    if listen.port > LAST_PORT - STATUS_PORT_DISTANCE:
+        raise ValueError(
+            f"port: with TLS, health and metrics are at the port plus {STATUS_PORT_DISTANCE}, which is none for "
+            f"{listen.port}: choose one up to {LAST_PORT - STATUS_PORT_DISTANCE}"
+        )
     return replace(
         listen,
         transport="status",

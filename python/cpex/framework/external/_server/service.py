@@ -28,6 +28,15 @@ FAREWELL: Final = 2.0
 """Seconds that calls have to stop once they are told to, after the time that those under way may take (`grace`)."""
 
 
+READY: Final = 2.0
+"""Seconds for which calls may wait for the event loop before the server says that it is not ready: as long as hosts
+wait for an answer to a health check."""
+
+ALIVE: Final = 30.0
+"""The same before its health fails, and whoever watches over it restarts it. A plugin that holds up the event loop for
+so long has held up every other call beyond the time limit that hosts have by default."""
+
+
 class Service:
     """Serves the plugins of a server on the running event loop: `start`, then `wait` until it is told to `stop`."""
 
@@ -40,7 +49,7 @@ class Service:
         """
         self._server = server
         self._listens = list(listens)
-        self._core = _core.PluginService()
+        self._core = _core.PluginService(READY, ALIVE)
         self._desk: Desk | None = None
         self._serving: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
