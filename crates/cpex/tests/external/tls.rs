@@ -171,7 +171,7 @@ async fn the_addresses_of_names_are_checked_if_that_is_asked_for() {
         let url = format!("http://{host}:{port}/mcp");
         json!({"mcp": {"proto": "STREAMABLEHTTP", "url": url, "reconnect_attempts": 0}})
     };
-    let named = std::process::Command::new("hostname").output().unwrap().stdout;
+    let named = Command::new("hostname").output().unwrap().stdout;
     let section = at(String::from_utf8(named).unwrap().trim());
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let checked = variable("PLUGINS_SSRF_CHECK_ADDRESSES", "true");
