@@ -750,6 +750,12 @@ fn files_that_cannot_be_used_are_named_and_not_shown() {
     assert!(matches!(load(swapped), Err(TlsError::NoCertificate(path)) if path == keyfile));
     let keyless = Identity { keyfile: Some(authority.bundle()), ..identity.clone() };
     assert!(matches!(load(keyless), Err(TlsError::NoKey(_))));
+    let directory = tempfile::tempdir().unwrap();
+    let old = directory.path().join("old.pem");
+    let pem = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAA==\n-----END EC PRIVATE KEY-----\n";
+    fs::write(&old, pem).unwrap();
+    let old = Identity { keyfile: Some(old), ..identity.clone() };
+    assert!(load(old).unwrap_err().to_string().contains("openssl pkcs8 -topk8"));
     let missing = Identity { certfile: "/nowhere".into(), ..identity.clone() };
     assert!(load(missing).unwrap_err().to_string().starts_with("cannot read /nowhere: "));
     let foreign = Identity { keyfile: authority.identity("other").keyfile, password: None, ..identity };
