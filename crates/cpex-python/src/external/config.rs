@@ -99,7 +99,6 @@ impl From<Tls> for ClientTls {
                 (true, false) => Verify::AnyName,
                 (false, _) => Verify::Nothing,
             },
-            ..Self::default()
         }
     }
 }
