@@ -353,11 +353,6 @@ async def test_a_taken_port_is_an_error() -> None:
             await ExternalPluginServer(plugins=[Guard()]).serve(port=port)
 
 
-async def test_a_port_that_is_none_is_an_error() -> None:
-    with pytest.raises(ValueError, match="port: a number from 0 to 65535 is required, not 65536"):
-        await ExternalPluginServer(plugins=[Guard()]).serve(port=65536)
-
-
 async def test_instances_are_managed_apart_from_the_process_wide_manager() -> None:
     # B2
     with pytest.raises(TypeError, match="config_path or plugins"):
