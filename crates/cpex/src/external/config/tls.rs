@@ -71,7 +71,7 @@ fn made_of(written: Tls, wrong: impl Fn(&str, &str) -> ConfigError) -> Result<Cl
         }
     };
     let ca_bundle = file("ca_bundle", written.ca_bundle)?;
-    Ok(ClientTls { identity, ca_bundle, verify, ..ClientTls::default() })
+    Ok(ClientTls { identity, ca_bundle, verify })
 }
 
 /// A path whose `~` is the home of this user.
