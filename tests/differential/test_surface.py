@@ -22,7 +22,6 @@ SCRIPT = Path(__file__).with_name("surface.py")
 
 ALLOWED: dict[str, str] = {
     "*.names.*ClientConfig.fields.*": "C34",
-    "cpex.framework.settings.names.*.fields.*client_token": "C34",
     "*.names.ExternalPluginServer.init.parameters.plugins": "C35",
     "*.names.ExternalPluginServer.members.run": "C35",
     "*.names.ExternalPluginServer.members.serve": "C35",

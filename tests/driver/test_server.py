@@ -30,11 +30,15 @@ from cpex.framework import (
     PluginViolation,
     TenantPluginManager,
     ToolPreInvokePayload,
+    external,
 )
 from cpex.framework.extensions import Extensions
+from cpex.framework.external._server.listen import Tls
 from cpex.framework.models import Config
 
 from .mcp_host import HOOK, McpHost
+
+GUIDE = Path(__file__).parents[2] / "docs/guide"
 
 
 class Guard(Plugin):
@@ -213,6 +217,11 @@ async def test_calls_that_do_not_finish_are_cancelled_at_the_end() -> None:
     assert guard.events == ["initialize", "cancelled", "shutdown"]
 
 
+def named(prefix: str, text: str) -> set[str]:
+    """Return the names of metrics that begin like this; those of a histogram's series are its name."""
+    return {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(rf"\b{prefix}\w+", text)}
+
+
 async def test_health_and_metrics() -> None:
     # W62, W63
     async with serving(Guard('G"')) as (url, _), McpHost(f"{url}/mcp") as host:
@@ -233,6 +242,9 @@ async def test_health_and_metrics() -> None:
     assert f'cpex_server_call_duration_seconds_bucket{{{hook},le="+Inf"}} 3' in lines
     assert 'cpex_server_calls_total{plugin="unknown",hook="unknown",end="error"} 1' in lines
     assert "cpex_server_calls_in_flight 0" in lines
+    # The Rust server is held to the same page, which is where its names are compared with these.
+    assert named("cpex_server_", metrics.text) == named("cpex_server_", (GUIDE / "serving.md").read_text())
+    assert named("cpex_external_", external.metrics()) == named("cpex_external_", (GUIDE / "external.md").read_text())
 
 
 SERVICE = "cpex.framework.external._server.service"
@@ -316,6 +328,16 @@ async def test_it_does_not_listen_where_others_reach_it_without_tls() -> None:
     guard = Guard()
     with pytest.raises(ValueError, match="refusing to serve without TLS on 0.0.0.0"):
         await ExternalPluginServer(plugins=[guard]).serve(host="0.0.0.0", port=0)
+    assert guard.events == []
+
+
+@pytest.mark.parametrize("option", ["token", "tls"])
+async def test_what_cannot_be_asked_for_is_not_asked_for_in_vain(option: str, tmp_path: Path) -> None:
+    guard = Guard()
+    options: dict[str, Any] = {"token": "t0ken", "tls": Tls(certfile="/no/such")}
+    with pytest.raises(ValueError, match=f"^{option}: ") as raised:
+        await ExternalPluginServer(plugins=[guard]).serve("unix", uds=str(tmp_path / "s"), **{option: options[option]})
+    assert "t0ken" not in str(raised.value)
     assert guard.events == []
 
 

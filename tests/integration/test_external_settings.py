@@ -17,10 +17,15 @@ from cpex.framework.settings import settings
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def grpc_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, grpc_port: int) -> Iterator[Place]:
     place = Place(tmp_path_factory.mktemp("server"))
     config = place.write("server.yaml", PLUGIN)
-    words = ["-m", "cpex", "serve", str(config), f"-tmcp={place.port}", f"-tunix={place.socket}"]
+    words = ["-m", "cpex", "serve", str(config), f"-tgrpc={grpc_port}", f"-tunix={place.socket}", f"-tmcp={place.port}"]
     with ServerProcess(place, *words):
         yield place
 
@@ -54,7 +59,7 @@ async def test_no_place_for_a_call(place: Place, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PLUGINS_HTTPX_POOL_TIMEOUT", "0.05")
     manager = await loaded(place, **http(place))
     plugin: Any = manager.get_plugin("ProbePlugin")
-    slow = asyncio.create_task(ask(manager, "sleep", seconds=1))
+    slow = asyncio.create_task(ask(manager, "sleep", seconds=4))
     while plugin.servers[0].outstanding == 0:
         await asyncio.sleep(0.01)
     with pytest.raises(PluginError) as raised:
@@ -66,17 +71,83 @@ async def test_no_place_for_a_call(place: Place, monkeypatch: pytest.MonkeyPatch
     await manager.shutdown()
 
 
-async def test_a_server_that_does_not_take_the_connection(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`PLUGINS_HTTPX_CONNECT_TIMEOUT`: a listener whose queue is full answers nothing."""
-    monkeypatch.setenv("PLUGINS_HTTPX_CONNECT_TIMEOUT", "0.2")
+@pytest.fixture
+def deaf() -> Iterator[int]:
+    """A port whose listener has a full queue: to who wants to connect there, nothing answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
-        port = listener.getsockname()[1]
+        port: int = listener.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)):
-            manager = await loaded(place, **http(place, port=port))
-    (failure,) = manager.load_failures
+            yield port
+
+
+async def test_a_server_that_does_not_take_the_connection(
+    place: Place, deaf: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`PLUGINS_HTTPX_CONNECT_TIMEOUT`, and `connect_timeout` before it."""
+    monkeypatch.setenv("PLUGINS_HTTPX_CONNECT_TIMEOUT", "0.2")
+    (failure,) = (await loaded(place, **http(place, port=deaf))).load_failures
     assert "no connection within 200ms" in failure.error
+    section = {"proto": "STREAMABLEHTTP", "url": f"http://localhost:{deaf}/mcp", "connect_timeout": 0.1}
+    section["reconnect_attempts"] = 0
+    (failure,) = (await loaded(place, mcp=section)).load_failures
+    assert "no connection within 100ms" in failure.error
+
+
+@pytest.mark.parametrize("transport", ["mcp", "grpc"])
+async def test_a_server_that_takes_no_connection_costs_no_call(
+    place: Place, grpc_port: int, deaf: int, transport: str
+) -> None:
+    """Another one is asked while there is time."""
+    urls = [f"http://localhost:{port}/mcp" for port in (deaf, place.port)]
+    sections: dict[str, dict[str, Any]] = {
+        "mcp": {"proto": "STREAMABLEHTTP", "endpoints": urls, "connect_timeout": 0.5},
+        "grpc": {"endpoints": [f"127.0.0.1:{port}" for port in (deaf, grpc_port)], "connect_timeout": 0.5},
+    }
+    manager = await loaded(place, **{transport: sections[transport]}, timeout_ms=8000)
+    for _ in range(8):
+        assert not await ask(manager, "deny")
+    plugin: Any = manager.get_plugin("ProbePlugin")
+    assert [str(deaf) in server.target for server in plugin.servers] == [True, False]
+    await manager.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("section", "shown"),
+    [
+        ({"grpc": {"target": "guards.example:1"}}, "guards.example:1: set grpc.tls"),
+        ({"grpc": {"endpoints": ["localhost:1", "10.0.0.1:1"]}}, "10.0.0.1:1: set grpc.tls"),
+        (
+            {"mcp": {"proto": "STREAMABLEHTTP", "url": "http://guards.example/mcp?key=hush"}},
+            "http://guards.example/mcp: use https",
+        ),
+    ],
+)
+async def test_a_token_that_others_could_read(place: Place, section: dict[str, Any], shown: str) -> None:
+    """Without TLS it is for this machine alone."""
+    ((name, fields),) = section.items()
+    (failure,) = (await loaded(place, **{name: {**fields, "token": "t0ken"}})).load_failures
+    assert failure.error.startswith(f"token: without TLS others can read it on its way to {shown}")
+    assert "t0ken" not in failure.error and "hush" not in failure.error
+
+
+async def test_a_token_in_the_environment_is_nobodys(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be shown to every server of the file."""
+    for variable in ("PLUGINS_CLIENT_TOKEN", "PLUGINS_GRPC_CLIENT_TOKEN"):
+        monkeypatch.setenv(variable, "t0ken")
+    heard: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        section = {**http(place, port=port)["mcp"], "reconnect_attempts": 0}
+        assert (await loaded(place, mcp=section)).load_failures
+    assert heard
+    assert not any(b"t0ken" in request or b"uthorization" in request for request in heard)
 
 
 async def test_names_of_private_addresses(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

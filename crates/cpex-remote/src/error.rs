@@ -141,3 +141,18 @@ pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
     }
     cause.to_string()
 }
+
+/// Characters of a server's text that are shown.
+#[cfg(feature = "_http")]
+const SHOWN: usize = 200;
+
+/// A text of a server as a part of a message: not all of it, for it may hold what was asked, and on one line.
+#[cfg(feature = "_http")]
+pub(crate) fn shown(text: &str) -> String {
+    let mut rest = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut shown: String = rest.by_ref().take(SHOWN).collect();
+    if rest.next().is_some() {
+        shown.push('…');
+    }
+    shown
+}

@@ -23,6 +23,11 @@ pub struct Call {
     pub patience: Option<Duration>,
 }
 
+/// The part of a caller's patience after which a call that is given up counts as late: the clocks of the two do not start
+/// at once.
+#[cfg(any(feature = "_http", feature = "unix"))]
+pub(crate) const LATE: f64 = 0.9;
+
 /// What came of a [`Call`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {

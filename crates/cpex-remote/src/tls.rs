@@ -103,6 +103,11 @@ pub enum TlsError {
     /// A file holds no key.
     #[error("{} holds no private key in PEM", .0.display())]
     NoKey(PathBuf),
+    /// A key that is encrypted as before PKCS #8.
+    #[error(
+        "the key in {} is encrypted in an old form that is not read: `openssl pkcs8 -topk8` writes it anew", .0.display()
+    )]
+    OldKey(PathBuf),
     /// An encrypted key, and no password.
     #[error("the key in {} is encrypted: set its password", .0.display())]
     NoPassword(PathBuf),

@@ -384,3 +384,30 @@ async fn a_server_that_is_not_there_costs_no_wait_if_another_is() {
     let _back = serve(&one);
     alone.invoke(&call("allow", json!({}))).await.unwrap();
 }
+
+/// A listener whose queue is full answers nothing to who wants to connect.
+#[tokio::test]
+async fn calls_do_not_wait_one_after_the_other_for_a_server_that_takes_no_connection() {
+    let deaf = tokio::net::TcpSocket::new_v4().unwrap();
+    deaf.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let deaf = deaf.listen(0).unwrap();
+    let _in_the_queue = tokio::net::TcpStream::connect(deaf.local_addr().unwrap()).await.unwrap();
+    let target = mcp::Target::Tcp("127.0.0.1:0".to_owned());
+    let server = mcp::Server::bind(mcp::ServerConfig::new(target)).await.unwrap();
+    let addresses = [deaf.local_addr().unwrap(), server.local_addr().unwrap()];
+    tokio::spawn(server.serve(Arc::new(Probe), pending()));
+    let endpoint = |address| {
+        let mut http = Http::new(format!("http://{address}/mcp"));
+        http.connections.connect = Duration::from_secs(1);
+        let timeout = Duration::from_secs(8);
+        let config = mcp::ClientConfig::new(mcp::Endpoint::Http(http));
+        RemoteConfig::Mcp(mcp::ClientConfig { timeout, ..config })
+    };
+    // Only how long the calls wait is of interest, not that the server is left alone at last.
+    let breaker = BreakerConfig { failures: 100, ..BreakerConfig::default() };
+    let client = Balanced::new(words::NAME, addresses.map(endpoint).to_vec(), breaker);
+    let calls: Vec<_> = (0..40).map(|_| call("allow", json!({}))).collect();
+    for ended in futures_util::future::join_all(calls.iter().map(|call| client.invoke(call))).await {
+        ended.unwrap();
+    }
+}

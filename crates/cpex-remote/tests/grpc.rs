@@ -131,7 +131,7 @@ async fn a_message_that_does_not_fit_is_an_error_on_either_side() {
     let world = World::start_with(|limits| limits.message = 1024).await;
     let refused =
         world.client().await.invoke(&call("echo", json!({"text": "x".repeat(2000)}))).await.unwrap_err();
-    assert!(matches!(refused, RemoteError::Status { .. }), "{refused}");
+    assert!(matches!(refused, RemoteError::Rejected { .. }), "{refused}");
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ impl PluginService for Hesitant {
         _: tonic::Request<InvokeHookRequest>,
     ) -> Result<tonic::Response<InvokeHookResponse>, tonic::Status> {
         if self.asked.fetch_add(1, Ordering::Relaxed) < 2 {
-            let mut status = tonic::Status::unavailable("not now");
+            let mut status = tonic::Status::unavailable("not now\n".repeat(500));
             if self.pushback {
                 status.metadata_mut().insert("grpc-retry-pushback-ms", "1".parse().unwrap());
             }
@@ -297,6 +297,10 @@ async fn a_call_that_a_stopping_server_did_not_take_is_sent_again_and_no_other()
         let client = Client::connect(words::NAME, config).await.unwrap();
         let ended = client.invoke(&call("allow", json!({}))).await;
         assert_eq!((ended.is_ok(), asked.load(Ordering::Relaxed)), (pushback, times), "{ended:?}");
+        if let Err(refused) = ended {
+            let said = refused.to_string();
+            assert!(said.contains("not now not now") && said.ends_with('…') && said.len() < 300, "{said}");
+        }
         let unknown = client.health().await.unwrap_err().to_string();
         assert!(unknown.contains("not implemented"), "it knows health by no name: {unknown}");
     }
@@ -435,6 +439,30 @@ async fn who_takes_no_answer_is_sent_away() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_not_taken_has_its_turn_still() {
+    let world = World::start_with(|limits| {
+        limits.calls = 1;
+        limits.call = Duration::from_secs(2);
+    })
+    .await;
+    let client = world.client().await;
+    let untaken = begin(&world, Full::new(Bytes::from_static(&[0; 5])), 0).await;
+    let refused = client.invoke(&call("allow", json!({}))).await.unwrap_err().to_string();
+    assert!(refused.contains("the call took longer than the server allows"), "{refused}");
+    drop(untaken);
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn tokens_that_let_anybody_in_or_nobody_are_refused() {
+    for wrong in ["", " ", "s3cret\n", "s3 cret", "ünsäglich"] {
+        let mut config = ServerConfig::new(Target::Tcp("127.0.0.1:0".to_owned()));
+        config.access.token = Some(Secret::new(wrong));
+        assert!(matches!(Server::bind(config).await, Err(StartError::Token)), "{wrong:?}");
+    }
+}
+
+#[tokio::test]
 async fn plaintext_stays_on_this_machine_unless_told_otherwise() {
     let public = ServerConfig::new(Target::Tcp("0.0.0.0:0".to_owned()));
     assert!(matches!(Server::bind(public).await, Err(StartError::PublicPlaintext(_))));
@@ -459,6 +487,106 @@ async fn only_those_who_know_the_token_call_and_no_page_does() {
     let mut page = tonic::Request::new(HealthCheckRequest::default());
     page.metadata_mut().insert("origin", "https://example.org".parse().unwrap());
     assert_eq!(health.check(page).await.unwrap_err().code(), tonic::Code::PermissionDenied);
+}
+
+/// A way to a server, on which connections fall silent: neither side hears of it.
+struct Way {
+    address: SocketAddr,
+    /// Those that were made before the last time are silent.
+    silenced: tokio::sync::watch::Sender<usize>,
+}
+
+impl Way {
+    async fn to(server: SocketAddr) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (silenced, _) = tokio::sync::watch::channel(0);
+        let (times, silences) = (silenced.subscribe(), silenced.clone());
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let mut far = TcpStream::connect(server).await.unwrap();
+                let (made, mut silences) = (*times.borrow(), silences.subscribe());
+                tokio::spawn(async move {
+                    let is_silent = tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => false,
+                        is_silent = async { silences.wait_for(|times| *times > made).await.is_ok() } => is_silent,
+                    };
+                    if is_silent {
+                        pending::<()>().await;
+                    }
+                });
+            }
+        });
+        Self { address, silenced }
+    }
+
+    fn fall_silent(&self) {
+        self.silenced.send_modify(|times| *times += 1);
+    }
+}
+
+#[tokio::test]
+async fn after_a_call_in_vain_the_next_one_has_another_connection() {
+    let world = World::start().await;
+    let way = Way::to(world.address).await;
+    let mut config = ClientConfig::new(Target::Tcp(way.address.to_string()));
+    config.timeout = Duration::from_secs(2);
+    let client = Client::connect(words::NAME, config.clone()).await.unwrap();
+    way.fall_silent();
+    let late = client.invoke(&call("allow", json!({}))).await.unwrap_err();
+    assert!(matches!(late, RemoteError::TimedOut(_)), "{late}");
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+
+    // The same if it is the caller that loses patience.
+    config.timeout = Duration::from_secs(60);
+    let client = Client::connect(words::NAME, config).await.unwrap();
+    let patience = Duration::from_millis(300);
+    let hasty = |name| Call { patience: Some(patience), ..call(name, json!({"seconds": 60})) };
+    way.fall_silent();
+    tokio::time::timeout(patience, client.invoke(&hasty("allow"))).await.unwrap_err();
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+
+    // Whoever waits on the one before keeps it.
+    let slow = call("sleep", json!({"seconds": 2}));
+    let given_up = async {
+        world.backend.wait_for(|seen| seen.running == 1).await;
+        tokio::time::timeout(patience, client.invoke(&hasty("sleep"))).await.unwrap_err();
+        client.invoke(&call("allow", json!({}))).await.unwrap();
+    };
+    let (answered, ()) = tokio::join!(client.invoke(&slow), given_up);
+    answered.unwrap();
+}
+
+/// RFC 9113, 6.8: streams that a GOAWAY does not reach were not looked at.
+#[tokio::test]
+async fn a_call_that_crosses_a_goodbye_goes_over_another_connection() {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let world = World::start().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = world.address;
+    let goodbyes = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(&SETTINGS).await.unwrap();
+            let mut heard = Vec::new();
+            // More than what a connection begins with: the headers of a call.
+            while heard.len() < 150 {
+                stream.read_buf(&mut heard).await.unwrap();
+            }
+            stream.write_all(&GOAWAY).await.unwrap();
+            // It hears the rest, and then ends.
+            let _ = tokio::time::timeout(Duration::from_millis(50), stream.read_to_end(&mut heard)).await;
+        }
+        let (mut near, _) = listener.accept().await.unwrap();
+        let mut far = TcpStream::connect(server).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+    });
+    let config = ClientConfig::new(Target::Tcp(address.to_string()));
+    let client = Client::connect(words::NAME, config).await.unwrap();
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+    goodbyes.abort();
 }
 
 /// A server that shows a certificate for `localhost`.
@@ -622,6 +750,12 @@ fn files_that_cannot_be_used_are_named_and_not_shown() {
     assert!(matches!(load(swapped), Err(TlsError::NoCertificate(path)) if path == keyfile));
     let keyless = Identity { keyfile: Some(authority.bundle()), ..identity.clone() };
     assert!(matches!(load(keyless), Err(TlsError::NoKey(_))));
+    let directory = tempfile::tempdir().unwrap();
+    let old = directory.path().join("old.pem");
+    let pem = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAA==\n-----END EC PRIVATE KEY-----\n";
+    fs::write(&old, pem).unwrap();
+    let old = Identity { keyfile: Some(old), ..identity.clone() };
+    assert!(load(old).unwrap_err().to_string().contains("openssl pkcs8 -topk8"));
     let missing = Identity { certfile: "/nowhere".into(), ..identity.clone() };
     assert!(load(missing).unwrap_err().to_string().starts_with("cannot read /nowhere: "));
     let foreign = Identity { keyfile: authority.identity("other").keyfile, password: None, ..identity };

@@ -16,12 +16,10 @@ fn lend<T>(runtime: &Handle, work: impl FnOnce() -> T) -> T {
 }
 
 /// A task that says on which thread it began, and then where it was woken.
-fn tells(said: Sender<ThreadId>, woken: oneshot::Receiver<()>) -> impl Future<Output = ()> + Send {
-    async move {
-        said.send(thread::current().id()).expect("a listener");
-        woken.await.expect("a waker");
-        said.send(thread::current().id()).expect("a listener");
-    }
+async fn tells(said: Sender<ThreadId>, woken: oneshot::Receiver<()>) {
+    said.send(thread::current().id()).expect("a listener");
+    woken.await.expect("a waker");
+    said.send(thread::current().id()).expect("a listener");
 }
 
 fn begun_here(runtime: &Runtime) -> (oneshot::Sender<()>, Receiver<ThreadId>) {

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cpex_remote::unix::{Client, ClientConfig, Limits, MAX_FRAME, Server, ServerConfig};
-use cpex_remote::wire::{Features, InvokeHookRequest};
+use cpex_remote::wire::{Features, InvokeHookRequest, InvokeHookResponse};
 use cpex_remote::{BindError, Call, End, Outcome, Refusal, RemoteError};
 use prost::Message;
 use serde_json::json;
@@ -142,6 +142,41 @@ async fn a_message_that_does_not_fit_is_an_error_on_either_side() {
     let grown = client.invoke(&call("triple", json!({"text": big}))).await.unwrap();
     assert!(error(&grown).message.ends_with("exceeds the limit of 16777216"), "{}", error(&grown).message);
     assert!(matches!(client.invoke(&call("allow", json!({}))).await.unwrap().outcome, Outcome::Result(_)));
+}
+
+#[tokio::test]
+async fn a_message_that_the_server_does_not_take_is_answered_and_nothing_against_the_server() {
+    let world = World::start_with(|limits| limits.frame = 1024).await;
+    let client = world.client().await;
+    // What fits into the buffers of the socket is sent to its end, and the rest is not.
+    for size in [2000, MAX_FRAME / 4] {
+        let refused = client.invoke(&call("echo", json!({"text": "x".repeat(size)}))).await.unwrap_err();
+        assert!(matches!(refused, RemoteError::Rejected { .. }), "{refused:?}");
+        assert!(refused.to_string().ends_with("a message of more than 1024 bytes is not taken"), "{refused}");
+        client.invoke(&call("allow", json!({}))).await.unwrap();
+    }
+    assert_eq!(world.backend.seen().refusals, [Refusal::Size; 2]);
+}
+
+#[tokio::test]
+async fn calls_take_turns_until_their_replies_are_taken() {
+    let world = World::start_with(|limits| {
+        limits.calls = 1;
+        limits.call = Duration::from_secs(2);
+    })
+    .await;
+    let client = world.client().await;
+    // More than the buffers of the socket take.
+    let large = call("echo", json!({"text": "x".repeat(MAX_FRAME / 4)}));
+    let mut stream = UnixStream::connect(world.path()).await.unwrap();
+    stream.write_all(&frame(&large)).await.unwrap();
+    world.backend.wait_for(|seen| seen.ends == [End::Result]).await;
+    let late = client.invoke(&call("allow", json!({}))).await.unwrap();
+    assert_eq!(error(&late).message, "the call took longer than the server allows");
+    client.health().await.unwrap();
+    drop(stream);
+    let answered = client.invoke(&call("allow", json!({}))).await.unwrap();
+    assert_eq!(result(&answered)["continue_processing"], true);
 }
 
 #[tokio::test]
@@ -367,7 +402,9 @@ async fn requests_are_told_apart_by_their_fields() {
 #[tokio::test]
 async fn an_announced_frame_of_two_gigabytes_is_refused_at_once() {
     let world = World::start().await;
-    assert_eq!(converse(&world, b"\x80\0\0\0").await, b"");
+    let answer = converse(&world, b"\x80\0\0\0").await;
+    let told = InvokeHookResponse::decode(&answer[4..]).unwrap().error.unwrap();
+    assert_eq!(told.message, "a message of more than 16777216 bytes is not taken");
     world.backend.wait_for(|seen| seen.refusals == [Refusal::Size]).await;
     world.client().await.invoke(&call("allow", json!({}))).await.unwrap();
 }

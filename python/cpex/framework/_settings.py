@@ -110,7 +110,6 @@ class PluginsClientMtlsSettings(BaseSettings):
     client_mtls_keyfile_password: SecretStr | None = None
     client_mtls_verify: bool | None = None
     client_mtls_check_hostname: bool | None = None
-    client_token: SecretStr | None = None
 
     @field_validator("client_mtls_verify", "client_mtls_check_hostname", mode="before")
     @classmethod
@@ -165,7 +164,6 @@ class PluginsGrpcClientMtlsSettings(BaseSettings):
     grpc_client_mtls_ca_bundle: str | None = None
     grpc_client_mtls_keyfile_password: SecretStr | None = None
     grpc_client_mtls_verify: bool | None = None
-    grpc_client_token: SecretStr | None = None
 
     @field_validator("grpc_client_mtls_verify", mode="before")
     @classmethod
@@ -242,7 +240,7 @@ class PluginsSettings(BaseSettings):
     httpx_keepalive_expiry: float = Field(default=30.0, ge=0, allow_inf_nan=False)
     """Seconds an idle connection is kept."""
     httpx_connect_timeout: float = Field(default=5.0, gt=0, allow_inf_nan=False)
-    """Seconds to connect."""
+    """Seconds to connect; while it is not set, external plugins take 2 at most."""
     httpx_read_timeout: float = Field(default=120.0, gt=0, allow_inf_nan=False)
     """Seconds to wait for data."""
     httpx_write_timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
@@ -265,8 +263,6 @@ class PluginsSettings(BaseSettings):
     """Whether servers' certificates are checked."""
     client_mtls_check_hostname: bool | None = None
     """Whether these must name the host."""
-    client_token: SecretStr | None = None
-    """Bearer token of MCP clients without a `token` of their own."""
     server_ssl_keyfile: str | None = None
     """Private key of the MCP server."""
     server_ssl_certfile: str | None = None
@@ -299,8 +295,6 @@ class PluginsSettings(BaseSettings):
     """Password of the private key."""
     grpc_client_mtls_verify: bool | None = None
     """Whether servers' certificates are checked."""
-    grpc_client_token: SecretStr | None = None
-    """Bearer token of gRPC clients without a `token` of their own."""
     grpc_server_ssl_keyfile: str | None = None
     """Private key of the gRPC server."""
     grpc_server_ssl_certfile: str | None = None

@@ -15,9 +15,9 @@ from cpex.framework.models import PluginErrorModel
 logger = logging.getLogger("cpex.framework.base")
 
 
-def plugin_error(message: str, plugin_name: str) -> PluginError:
+def plugin_error(message: str, plugin_name: str, code: str = "") -> PluginError:
     """Make an error that is the plugin's fault."""
-    return PluginError(error=PluginErrorModel(message=message, plugin_name=plugin_name))
+    return PluginError(error=PluginErrorModel(message=message, plugin_name=plugin_name, code=code))
 
 
 def decorated_method(plugin: object, hook: str) -> Callable[..., Any] | None:

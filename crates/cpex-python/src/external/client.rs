@@ -15,7 +15,7 @@ use cpex_remote::{Call, Json, Outcome, RemoteConfig, RemoteError, Reply, task};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::config::{Options, Pooling, Started, Tls};
 use super::failure::{About, Shown, Transport, may_pass};
@@ -27,7 +27,7 @@ use crate::remote::{self, Begun, Finish};
 /// Before the second and the third attempt to reach a server for the first time.
 const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 
-/// For one attempt to reach a server for the first time.
+/// To reach a server for the first time, in all.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A larger call is written on the thread of the network, not while everybody waits for the interpreter.
@@ -66,7 +66,7 @@ impl ExternalClient {
     ) -> PyResult<Self> {
         events::listen();
         let endpoints = endpoints.collect::<PyResult<Vec<_>>>()?;
-        let tally = Arc::new(Tally::new(endpoints.iter().map(RemoteConfig::target)));
+        let tally = Arc::new(Tally::default());
         let noted = tally.clone();
         let balance = options.balance(Observer::new(move |event| noted.note(event)))?;
         let here = Mutex::new(Here::new(&plugin, &endpoints, &balance));
@@ -228,10 +228,10 @@ fn awaitable<'py, T: Send + 'static>(
 async fn ask_for_config(balanced: &Balanced, about: &About) -> Result<Announced, (BalanceError, usize)> {
     let transport = about.transport;
     let waits = if matches!(transport, Transport::Grpc | Transport::Http) { &WAITS[..] } else { &[] };
-    let mut attempts = 0;
+    let (mut attempts, ends) = (0, Instant::now() + PATIENCE);
     loop {
         attempts += 1;
-        let asked = timeout(PATIENCE, balanced.announced()).await;
+        let asked = timeout_at(ends, balanced.announced()).await;
         let late =
             || BalanceError::Remote { target: about.targets.clone(), error: RemoteError::TimedOut(PATIENCE) };
         let error = match asked.unwrap_or_else(|_| Err(late())) {
@@ -239,7 +239,7 @@ async fn ask_for_config(balanced: &Balanced, about: &About) -> Result<Announced,
             Err(error) => error,
         };
         match waits.get(attempts - 1) {
-            Some(wait) if may_pass(&error) => sleep(*wait).await,
+            Some(wait) if may_pass(&error) && Instant::now() + *wait < ends => sleep(*wait).await,
             // A server on a Unix socket need not say what it knows.
             _ if transport == Transport::Unix && !may_pass(&error) => return Ok(Announced::default()),
             _ => return Err((error, attempts)),

@@ -1,5 +1,6 @@
 //! How a server is reached, as the configuration models describe it.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub(super) struct Options {
     timeout: Option<f64>,
     reconnect_attempts: Option<usize>,
     reconnect_delay: Option<f64>,
+    /// For a connection to be made.
+    connect_timeout: Option<f64>,
     /// Calls at a time.
     calls: Option<usize>,
     /// For a call to get its turn.
@@ -57,7 +60,6 @@ struct Repeated {
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(super) struct Pooling {
-    connect: f64,
     write: f64,
     idle: usize,
     expiry: f64,
@@ -132,15 +134,20 @@ impl Options {
             Some(path) => grpc::Target::Unix(path.strip_prefix("//").unwrap_or(path).into()),
             None => grpc::Target::Tcp(target.strip_prefix("dns:///").unwrap_or(target).to_owned()),
         });
-        Ok(RemoteConfig::Grpc(grpc::ClientConfig {
+        let config = grpc::ClientConfig {
             tls,
             token: self.token(),
             timeout: self.timeout()?,
+            connect_timeout: self.connect_timeout(standard.connect_timeout)?,
             reconnect_attempts: self.reconnect_attempts.unwrap_or(standard.reconnect_attempts),
             reconnect_delay: seconds("reconnect_delay", self.reconnect_delay)?
                 .unwrap_or(standard.reconnect_delay),
             ..standard
-        }))
+        };
+        match config.shows_token() {
+            true => Err(token_is_shown(&config.target, "set grpc.tls")),
+            false => Ok(RemoteConfig::Grpc(config)),
+        }
     }
 
     pub(super) fn http(
@@ -151,14 +158,20 @@ impl Options {
         pooling: &Pooling,
     ) -> PyResult<RemoteConfig> {
         let connections = Connections {
-            connect: duration("PLUGINS_HTTPX_CONNECT_TIMEOUT", pooling.connect)?,
+            connect: self.connect_timeout(Connections::default().connect)?,
             write: duration("PLUGINS_HTTPX_WRITE_TIMEOUT", pooling.write)?,
             idle: pooling.idle,
             expiry: duration("PLUGINS_HTTPX_KEEPALIVE_EXPIRY", pooling.expiry)?,
         };
         let addresses = if pooling.public_only { Addresses::Public } else { Addresses::Any };
         let token = self.token();
-        self.mcp(Endpoint::Http(Http { socket, tls, token, addresses, connections, ..Http::new(url) }))
+        let http = Http { socket, tls, token, addresses, connections, ..Http::new(url) };
+        let shows_token = http.shows_token();
+        let endpoint = Endpoint::Http(http);
+        match shows_token {
+            true => Err(token_is_shown(&endpoint, "use https://…")),
+            false => self.mcp(endpoint),
+        }
     }
 
     pub(super) fn stdio(&self, program: Program) -> PyResult<RemoteConfig> {
@@ -205,9 +218,18 @@ impl Options {
         Ok(seconds("timeout", self.timeout)?.unwrap_or(Duration::MAX))
     }
 
+    fn connect_timeout(&self, usual: Duration) -> PyResult<Duration> {
+        Ok(seconds("connect_timeout", self.connect_timeout)?.unwrap_or(usual))
+    }
+
     fn token(&self) -> Option<Secret> {
         self.token.as_ref().map(Secret::new)
     }
+}
+
+/// Others could read the token that goes there.
+fn token_is_shown(place: &impl Display, remedy: &str) -> PyErr {
+    PyValueError::new_err(format!("token: without TLS others can read it on its way to {place}: {remedy}"))
 }
 
 fn seconds(name: &str, given: Option<f64>) -> PyResult<Option<Duration>> {

@@ -1,23 +1,21 @@
 //! What has happened among the servers of a plugin, counted since it was made.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cpex_remote::balance::{BalanceEvent, State};
 
-/// Counts of each server, by where it is.
-#[derive(Debug)]
-pub(super) struct Tally(HashMap<String, [AtomicU64; KINDS.len()]>);
+/// Counts of each server, by where it is; servers that a name stands for come and go.
+#[derive(Debug, Default)]
+pub(super) struct Tally(Mutex<HashMap<String, Counts>>);
+
+type Counts = [u64; KINDS.len()];
 
 /// What is counted: the breaker turns, health checks fail and succeed again, calls are repeated.
 pub(super) const KINDS: [&str; 7] =
     ["opened", "half_opened", "closed", "ejected", "readmitted", "retried", "hedged"];
 
 impl Tally {
-    pub(super) fn new(targets: impl Iterator<Item = String>) -> Self {
-        Self(targets.map(|target| (target, Default::default())).collect())
-    }
-
     pub(super) fn note(&self, event: &BalanceEvent<'_>) {
         let (target, kind) = match *event {
             BalanceEvent::Breaker { target, to: State::Open { .. }, .. } => (target, 0),
@@ -27,17 +25,21 @@ impl Tally {
             BalanceEvent::Readmitted { target } => (target, 4),
             BalanceEvent::Retried { target } => (target, 5),
             BalanceEvent::Hedged { target } => (target, 6),
+            BalanceEvent::Left { target } => {
+                self.lock().remove(target);
+                return;
+            }
             _ => return,
         };
-        if let Some(counts) = self.0.get(target) {
-            counts[kind].fetch_add(1, Ordering::Relaxed);
-        }
+        self.lock().entry(target.to_owned()).or_default()[kind] += 1;
     }
 
     /// The counts of a server, in the order of `KINDS`.
-    pub(super) fn of(&self, target: &str) -> [u64; KINDS.len()] {
-        let load =
-            |counts: &[AtomicU64; KINDS.len()]| counts.each_ref().map(|count| count.load(Ordering::Relaxed));
-        self.0.get(target).map(load).unwrap_or_default()
+    pub(super) fn of(&self, target: &str) -> Counts {
+        self.lock().get(target).copied().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Counts>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -127,6 +127,7 @@ impl Listen {
                     self.uds.clone().ok_or_else(|| PyValueError::new_err("uds: a path is required"))?;
                 let limits = unix::Limits {
                     connections: self.max_connections,
+                    calls: self.max_calls,
                     frame: self.max_message,
                     grace: self.grace()?,
                     ..unix::Limits::default()

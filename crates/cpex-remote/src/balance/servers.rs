@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::OnceCell;
 
@@ -26,20 +27,48 @@ pub(super) struct Server {
     /// One of those that a name stands for. A name that was never found stands for a server without one.
     address: Option<SocketAddr>,
     remote: OnceCell<Arc<Remote>>,
+    missed: Mutex<Option<Missed>>,
+}
+
+/// The last attempt to reach a server that never was.
+#[derive(Debug)]
+struct Missed {
+    when: Instant,
+    kind: io::ErrorKind,
+    why: String,
 }
 
 impl Server {
     /// A client of it. Whatever keeps it from being made, no call is on its way.
     pub(super) async fn remote(&self, plugin: &str) -> Result<Arc<Remote>, RemoteError> {
-        let connect = async || Remote::connect(plugin, self.config.clone()).await.map(Arc::new);
-        self.remote.get_or_try_init(connect).await.cloned().map_err(|error| {
-            let unreached = |source| RemoteError::Connect { target: self.target.to_string(), source };
-            match error {
-                RemoteError::TimedOut(_) => unreached(io::Error::new(io::ErrorKind::TimedOut, error)),
-                RemoteError::Disconnected(source) => unreached(source),
-                error => error,
+        let came = Instant::now();
+        let unreached = |source| RemoteError::Connect { target: self.target.to_string(), source };
+        let connect = async || {
+            // Who had to wait for another's attempt would have no better luck, and no time left for another server.
+            if let Some(source) = self.missed_since(came) {
+                return Err(unreached(source));
             }
-        })
+            let error = match Remote::connect(plugin, self.config.clone()).await {
+                Ok(remote) => return Ok(Arc::new(remote)),
+                Err(error @ RemoteError::TimedOut(_)) => {
+                    unreached(io::Error::new(io::ErrorKind::TimedOut, error))
+                }
+                Err(RemoteError::Disconnected(source)) => unreached(source),
+                Err(error) => error,
+            };
+            if let RemoteError::Connect { source, .. } | RemoteError::Reconnect { source, .. } = &error {
+                let missed = Missed { when: Instant::now(), kind: source.kind(), why: source.to_string() };
+                *self.missed.lock().unwrap_or_else(PoisonError::into_inner) = Some(missed);
+            }
+            Err(error)
+        };
+        self.remote.get_or_try_init(connect).await.cloned()
+    }
+
+    fn missed_since(&self, came: Instant) -> Option<io::Error> {
+        let missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        let missed = missed.as_ref().filter(|missed| missed.when >= came)?;
+        Some(io::Error::new(missed.kind, missed.why.clone()))
     }
 
     pub(super) async fn close(&self) {
@@ -132,7 +161,15 @@ impl Servers {
     fn join(&mut self, endpoint: usize, config: RemoteConfig, address: Option<SocketAddr>) -> Arc<Server> {
         let number = self.replicas.join();
         let target = config.target().into();
-        let server = Server { number, target, config, endpoint, address, remote: OnceCell::new() };
+        let server = Server {
+            number,
+            target,
+            config,
+            endpoint,
+            address,
+            remote: OnceCell::new(),
+            missed: Mutex::default(),
+        };
         self.known.entry(number).or_insert(Arc::new(server)).clone()
     }
 }

@@ -12,6 +12,7 @@ use super::config::Repeat;
 use super::error::BalanceError;
 use super::pool::{Held, Pool};
 use crate::error::{Delivery, RemoteError};
+use crate::message::LATE;
 use crate::reconnect;
 use crate::remote::Remote;
 
@@ -23,9 +24,6 @@ pub(super) struct Bounds {
     pub(super) reconnects: (usize, Duration),
     pub(super) repeat: Option<Repeat>,
 }
-
-/// What is left of a caller's patience when a call that is given up counts as late: the two clocks do not start at once.
-const LATE: f64 = 0.9;
 
 impl Pool {
     /// Asks a server. What it did not get is asked of the others, and of all again after a while; what it may have got is

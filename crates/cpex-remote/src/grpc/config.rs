@@ -27,8 +27,11 @@ pub struct ClientConfig {
     pub reconnect_attempts: usize,
     /// Before the first of these attempts; the next ones wait longer.
     pub reconnect_delay: Duration,
-    /// A connection on which calls wait is asked this often whether it is alive.
+    /// A connection on which calls wait is asked this often whether it is alive. Besides, a call that is given up late,
+    /// and in whose time nothing was heard of the server, is the last one on its connection.
     pub keepalive: Duration,
+    /// For the answer to that.
+    pub keepalive_timeout: Duration,
     /// What becomes of whole numbers.
     pub numbers: Numbers,
 }
@@ -43,12 +46,19 @@ impl ClientConfig {
             tls: None,
             token: None,
             timeout: Duration::from_secs(30),
-            connect_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(2),
             reconnect_attempts: 3,
             reconnect_delay: Duration::from_millis(100),
-            keepalive: Duration::from_secs(20),
+            keepalive: Duration::from_secs(5),
+            keepalive_timeout: Duration::from_secs(2),
             numbers: Numbers::default(),
         }
+    }
+
+    /// Would the token go where others could read it: without TLS, and to another machine?
+    #[must_use]
+    pub fn shows_token(&self) -> bool {
+        self.token.is_some() && self.tls.is_none() && !self.target.is_local()
     }
 
     /// Where the server is, in words.

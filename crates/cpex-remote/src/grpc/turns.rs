@@ -140,12 +140,13 @@ impl Service<Request<Incoming>> for Turns {
                 Err(not_taken) => return refuse(this.not_taken(not_taken)).await,
             };
             let in_turn = async {
-                let _turn = this.calls.acquire().await;
-                this.services.call(Request::from_parts(parts, Full::new(body))).await
+                let turn = this.calls.clone().acquire_owned().await.ok();
+                (this.services.call(Request::from_parts(parts, Full::new(body))).await, turn)
             };
-            let answer = timeout(limit, in_turn).await.unwrap_or_else(|_| Ok(late().into_http()))?;
+            let (answer, turn) =
+                timeout(limit, in_turn).await.unwrap_or_else(|_| (Ok(late().into_http()), None));
             // The answer counts as well, until the peer has taken it.
-            Ok(answer.map(|body| keep(body, memory)))
+            Ok(answer?.map(|body| keep(body, (memory, turn))))
         })
     }
 }

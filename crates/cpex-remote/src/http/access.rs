@@ -21,7 +21,7 @@ mod tests;
 /// to its own names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
-    /// Asked of every peer, as `Authorization: Bearer …`; health needs none.
+    /// Asked of every peer, as `Authorization: Bearer …`; health needs none. Visible ASCII, and at least one character.
     pub token: Option<Secret>,
     /// Names of clients, one of which must be in the certificate that a peer shows; health needs none. If none is listed,
     /// any certificate will do that TLS takes.

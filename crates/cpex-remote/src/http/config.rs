@@ -1,7 +1,7 @@
 //! Where a server is, and what peers may ask of it.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +18,14 @@ pub enum Target {
 }
 
 impl Target {
+    /// Is it on this machine whatever a name stands for?
+    pub(crate) fn is_local(&self) -> bool {
+        let Self::Tcp(address) = self else { return true };
+        let host = address.rsplit_once(':').map_or(&**address, |(host, _)| host).trim_matches(['[', ']']);
+        let is_loopback = |ip: IpAddr| ip.to_canonical().is_loopback();
+        host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(is_loopback)
+    }
+
     /// `host:port`, if the host has a name.
     pub(crate) fn name(&self) -> Option<String> {
         match self {

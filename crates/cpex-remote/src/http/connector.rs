@@ -1,11 +1,7 @@
 //! Makes connections.
 
-#[cfg(feature = "grpc")]
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-#[cfg(feature = "grpc")]
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +13,6 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::config::Target;
-#[cfg(feature = "grpc")]
-use super::gathered::Gathered;
 use crate::addresses::{Addresses, connect_to_any};
 use crate::tls::{ClientTls, Trust};
 
@@ -76,22 +70,5 @@ impl Connector {
         let name =
             ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)?;
         Ok(Box::new(TlsConnector::from(Arc::new(config)).connect(name, stream).await?))
-    }
-}
-
-/// A channel of gRPC connects again and again.
-#[cfg(feature = "grpc")]
-impl tower_service::Service<hyper::http::Uri> for Connector {
-    type Response = hyper_util::rt::TokioIo<Gathered>;
-    type Error = NotConnected;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, NotConnected>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), NotConnected>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: hyper::http::Uri) -> Self::Future {
-        let connector = self.clone();
-        Box::pin(async move { Ok(hyper_util::rt::TokioIo::new(Gathered::new(connector.connect().await?))) })
     }
 }

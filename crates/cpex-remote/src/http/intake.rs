@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Incoming};
+use prost::bytes::BytesMut;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 use super::config::Limits;
+
+#[cfg(test)]
+mod tests;
 
 /// What memory is counted in.
 const MEMORY_UNIT: usize = 1024;
@@ -65,25 +69,18 @@ impl Intake {
         }
         let first = self.share(&self.first, size.min(FIRST_STEP)).await?;
         let mut rest = None;
-        let (mut pieces, mut arrived) = (Vec::new(), 0);
-        let mut ends = Instant::now() + self.limits.transfer;
-        while let Some(frame) = timeout_at(ends, body.frame()).await.map_err(|_| NotTaken::Late)? {
-            let Ok(piece) = frame.map_err(|_| NotTaken::BrokenOff)?.into_data() else { continue };
-            arrived += piece.len();
-            if arrived > self.size {
+        let mut arrived = Arrived::default();
+        if self.in_time(arrived.take(&mut body, FIRST_STEP.min(self.size))).await? == End::More {
+            rest = Some(self.share(&self.rest, size.saturating_sub(FIRST_STEP)).await?);
+            if self.in_time(arrived.take(&mut body, self.size)).await? == End::More {
                 return Err(NotTaken::TooLarge(self.limits.message));
             }
-            if arrived > FIRST_STEP && rest.is_none() {
-                rest = Some(self.share(&self.rest, size.saturating_sub(FIRST_STEP)).await?);
-                ends = Instant::now() + self.limits.transfer;
-            }
-            pieces.push(piece);
         }
-        let share = Share { _first: first, _rest: rest };
-        match &mut *pieces {
-            [whole] => Ok((std::mem::take(whole), share)),
-            pieces => Ok((pieces.concat().into(), share)),
-        }
+        Ok((arrived.whole(), Share { _first: first, _rest: rest }))
+    }
+
+    async fn in_time(&self, arriving: impl Future<Output = Result<End, NotTaken>>) -> Result<End, NotTaken> {
+        timeout(self.limits.transfer, arriving).await.unwrap_or(Err(NotTaken::Late))
     }
 
     async fn share(&self, memory: &Arc<Semaphore>, size: usize) -> Result<OwnedSemaphorePermit, NotTaken> {
@@ -92,6 +89,49 @@ impl Intake {
             Ok(Ok(share)) => Ok(share),
             _ => Err(NotTaken::Memory),
         }
+    }
+}
+
+/// Is there more of a body than was asked for?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Reached,
+    More,
+}
+
+/// What has arrived of a body: one piece as it came, several as one copy, however small they are.
+#[derive(Default)]
+struct Arrived {
+    first: Bytes,
+    all: BytesMut,
+}
+
+impl Arrived {
+    /// Takes what comes until there is more than `size`.
+    async fn take(
+        &mut self,
+        body: &mut (impl Body<Data = Bytes> + Unpin),
+        size: usize,
+    ) -> Result<End, NotTaken> {
+        while self.size() <= size {
+            let Some(frame) = body.frame().await else { return Ok(End::Reached) };
+            let Ok(piece) = frame.map_err(|_| NotTaken::BrokenOff)?.into_data() else { continue };
+            if self.size() == 0 {
+                self.first = piece;
+            } else {
+                self.all.extend_from_slice(&std::mem::take(&mut self.first));
+                self.all.extend_from_slice(&piece);
+            }
+        }
+        Ok(End::More)
+    }
+
+    fn size(&self) -> usize {
+        self.first.len() + self.all.len()
+    }
+
+    fn whole(self) -> Bytes {
+        if self.all.is_empty() { self.first } else { self.all.freeze() }
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) use connections::{Connections, Door, Versions};
 pub(crate) use connector::Connector;
 #[cfg(feature = "grpc")]
 pub(crate) use connector::{NotConnected, Stream};
+#[cfg(feature = "grpc")]
+pub(crate) use gathered::Gathered;
 pub use identity::{ClientName, InvalidClientName};
 #[cfg(feature = "mcp")]
 pub(crate) use intake::Share;

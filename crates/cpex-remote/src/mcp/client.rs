@@ -12,7 +12,7 @@ use super::jsonrpc::{Fault, Message};
 use super::link::Link;
 use super::question::Question;
 use super::text::{Greeting, Said, read_reply};
-use crate::error::RemoteError;
+use crate::error::{RemoteError, shown};
 use crate::json::Json;
 use crate::message::{Call, PluginError, Reply};
 use crate::reconnect;
@@ -91,7 +91,7 @@ impl Client {
     pub async fn plugin_config(&self) -> Result<Option<Json>, RemoteError> {
         let said = self.call_tool(Question::Config(&self.plugin)).await?;
         if said.is_error {
-            return Err(RemoteError::Status { code: "tool error", message: said.text });
+            return Err(RemoteError::Status { code: "tool error", message: shown(&said.text) });
         }
         let config = Json::new(said.text).map_err(|error| RemoteError::Malformed(error.to_string()))?;
         if !config.is_object() {
@@ -112,7 +112,7 @@ impl Client {
         }
         let said = self.call_tool(Question::Invoke(call)).await?;
         if said.is_error {
-            let message = format!("Error trying to decode json: {}", said.text);
+            let message = format!("Error trying to decode json: {}", shown(&said.text));
             return Ok(Reply::failed(PluginError::coded(&*call.plugin, message, "JSON_DECODE_ERROR")));
         }
         Ok(read_reply(&said.text, &call.plugin)?)
@@ -213,7 +213,7 @@ pub(super) fn greeted(greeting: &[u8]) -> Result<Greeting, Failed> {
 }
 
 fn refused(Fault { code, message }: Fault) -> RemoteError {
-    let (word, message) = ("JSON-RPC error", format!("{code}: {message}"));
+    let (word, message) = ("JSON-RPC error", format!("{code}: {}", shown(&message)));
     match code {
         Fault::INVALID_PARAMS => RemoteError::Rejected { code: word, message },
         _ => RemoteError::Status { code: word, message },

@@ -136,11 +136,16 @@ pub enum Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Http(Http { url, socket: Some(path), .. }) => write!(f, "{url} (uds={})", path.display()),
-            Self::Http(Http { url, address: Some(address), .. }) => write!(f, "{url} ({})", address.ip()),
-            Self::Http(http) => f.write_str(&http.url),
-            Self::Stdio(program) => f.write_str(&program.name()),
+        let http = match self {
+            Self::Http(http) => http,
+            Self::Stdio(program) => return f.write_str(&program.name()),
+        };
+        // What follows may be a key.
+        f.write_str(http.url.split(['?', '#']).next().unwrap_or_default())?;
+        match (&http.socket, http.address) {
+            (Some(path), _) => write!(f, " (uds={})", path.display()),
+            (None, Some(address)) => write!(f, " ({})", address.ip()),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -180,7 +185,7 @@ pub struct Connections {
 impl Default for Connections {
     fn default() -> Self {
         Self {
-            connect: Duration::from_secs(5),
+            connect: Duration::from_secs(2),
             write: Duration::from_secs(30),
             idle: 100,
             expiry: Duration::from_secs(30),
@@ -210,6 +215,16 @@ impl Http {
                 Addresses::Any
             }
             _ => self.addresses,
+        }
+    }
+
+    /// Would the token go where others could read it: without TLS, and to another machine?
+    #[must_use]
+    pub fn shows_token(&self) -> bool {
+        match Place::of(self) {
+            Ok(place) => self.token.is_some() && !place.is_secure && !place.target.is_local(),
+            // It cannot be reached.
+            Err(_) => false,
         }
     }
 

@@ -190,10 +190,11 @@ impl<B: Backend> House<B> {
                     }
                     (None, _) => return Err(session_missing()),
                 };
-                let answer = self.desk.answer(&id, &method, params, &pending).await;
+                let (answer, turn) = self.desk.answer(&id, &method, params, &pending).await;
                 let event = format!("event: message\ndata: {answer}\n\n");
                 // The answer counts as well, until the peer has taken it.
-                let mut response = respond(StatusCode::OK, EVENTS, event).map(|body| keep(body, memory));
+                let mut response =
+                    respond(StatusCode::OK, EVENTS, event).map(|body| keep(body, (memory, turn)));
                 let headers = response.headers_mut();
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
                 if let Some(Ok(session)) = session.map(HeaderValue::try_from) {

@@ -10,7 +10,7 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::http::uri::{Authority, Scheme};
 use hyper::http::{Method, Request, Response, StatusCode, Uri};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::CLIENT_PROTOCOLS;
 use super::client::{Failed, INITIALIZE, greeted};
@@ -22,19 +22,21 @@ use super::place::Place;
 use super::pool::{Broken, Busy, Pool, plain};
 use super::question::Question;
 use super::text::Greeting;
-use crate::error::RemoteError;
+use crate::error::{RemoteError, shown};
 use crate::http::Connector;
 use crate::tls::Trust;
 use crate::wire::Features;
 
 /// For the server to take note that nobody waits any more.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// For the same over a connection that was kept, before it and all others are taken for dead.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 /// For a server to end its answer after the message.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How often a request is sent on to another path.
 const REDIRECTS: usize = 3;
-/// Bytes of an error page that are shown.
-const SHOWN: usize = 200;
+/// Bytes of an error page that are read.
+const PAGE: usize = 16 * 1024;
 
 /// A server over HTTP.
 #[derive(Debug)]
@@ -68,8 +70,12 @@ impl Drop for Waiting {
         let (Some(id), Ok(runtime)) = (self.id, tokio::runtime::Handle::try_current()) else { return };
         let (link, session) = (self.link.clone(), self.session.clone());
         runtime.spawn(async move {
-            // A server that cannot be told finds out when it answers.
-            let _ = timeout(FAREWELL, link.post(Some(&session), None, cancellation(id))).await;
+            let (told, since) = (link.post(Some(&session), None, cancellation(id)), Instant::now());
+            if timeout(SIGN_OF_LIFE, told).await.is_err() {
+                link.pool.forget(since);
+                // A server that cannot be told finds out when it answers.
+                let _ = timeout(FAREWELL, link.post(Some(&session), None, cancellation(id))).await;
+            }
         });
     }
 }
@@ -328,7 +334,7 @@ async fn refusal(response: Response<Incoming>) -> Failed {
     let mut page = Vec::new();
     while let Ok(Ok(Some(bytes))) = timeout(LAST_WORDS, next(&mut body)).await {
         page.extend_from_slice(&bytes);
-        if page.len() > 64 * SHOWN {
+        if page.len() > PAGE {
             break;
         }
     }
@@ -336,9 +342,8 @@ async fn refusal(response: Response<Incoming>) -> Failed {
         Ok(Refusal { error }) => error.message,
         Err(_) => String::from_utf8_lossy(&page).into_owned(),
     };
-    let message: String = message.chars().take(SHOWN).collect();
     let code = status.canonical_reason().unwrap_or("HTTP error");
-    let message = format!("HTTP {}: {message}", status.as_u16());
+    let message = format!("HTTP {}: {}", status.as_u16(), shown(&message));
     Failed::Remote(match status {
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
             RemoteError::Rejected { code, message }

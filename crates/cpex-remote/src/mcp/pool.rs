@@ -82,10 +82,18 @@ impl Pool {
                 Err(mut refused) => match refused.take_message() {
                     Some(unsent) if !fresh => request = unsent,
                     Some(_) => return Err(Broken::Unsent(plain(&refused.into_error()))),
-                    None => return Err(Broken::Sent(plain(&refused.into_error()))),
+                    None => {
+                        self.forget(Instant::now());
+                        return Err(Broken::Sent(plain(&refused.into_error())));
+                    }
                 },
             }
         }
+    }
+
+    /// Closes what has not been used since: what became of one connection is likely true of all.
+    pub(super) fn forget(&self, since: Instant) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).retain(|kept| kept.since >= since);
     }
 
     /// A connection that was kept and that the server has not closed.

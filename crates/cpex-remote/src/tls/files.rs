@@ -25,7 +25,8 @@ fn private_key(path: &Path, password: Option<&Secret>) -> Result<PrivateKeyDer<'
     }
     let text = String::from_utf8_lossy(&pem);
     let Some(start) = text.find("-----BEGIN ENCRYPTED PRIVATE KEY-----") else {
-        return Err(TlsError::NoKey(path.to_owned()));
+        let is_old = text.contains("Proc-Type: 4,ENCRYPTED");
+        return Err(if is_old { TlsError::OldKey } else { TlsError::NoKey }(path.to_owned()));
     };
     let password = password.ok_or_else(|| TlsError::NoPassword(path.to_owned()))?;
     let wrong = || TlsError::WrongPassword(path.to_owned());

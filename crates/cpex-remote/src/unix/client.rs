@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::config::ClientConfig;
 use super::error::FrameError;
 use super::frame::{MAX_FRAME, frame, frame_for, read_frame};
+use super::request::TOO_LARGE;
 use crate::error::RemoteError;
 use crate::json::Json;
 use crate::message::{Call, Reply};
@@ -48,7 +49,7 @@ struct Connection {
 enum Broken {
     /// Not all of the request is on its way: the server cannot have acted on it.
     Unsent,
-    /// All of it is.
+    /// All of it is, or the server has said why it does not take it.
     Sent(RemoteError),
 }
 
@@ -103,7 +104,10 @@ impl Client {
         let numbers = self.config.numbers;
         let asked = self.exchange(
             |server| Ok(InvokeHookRequest::from_call(call, server)?),
-            |answer: InvokeHookResponse| Ok(answer.into_reply(&call.plugin, numbers)?),
+            |answer: InvokeHookResponse| match rejected(&answer) {
+                Some(error) => Err(error),
+                None => Ok(answer.into_reply(&call.plugin, numbers)?),
+            },
         );
         self.in_time(asked).await
     }
@@ -213,7 +217,9 @@ impl Client {
 
 impl Connection {
     async fn exchange(&mut self, request: &Bytes) -> Result<Bytes, Broken> {
-        self.stream.write_all(request).await.map_err(|_| Broken::Unsent)?;
+        if self.stream.write_all(request).await.is_err() {
+            return Err(self.last_words().await);
+        }
         let lost = |source| Broken::Sent(RemoteError::Disconnected(source));
         match read_frame(&mut self.stream, MAX_FRAME).await {
             Ok(Some(answer)) => Ok(answer),
@@ -225,12 +231,26 @@ impl Connection {
         }
     }
 
+    /// Why the server did not take all of a request. It may have said so before it hung up.
+    async fn last_words(&mut self) -> Broken {
+        let said = read_frame(&mut self.stream, MAX_FRAME).await.ok().flatten();
+        let answer = said.and_then(|said| InvokeHookResponse::decode(said).ok());
+        answer.as_ref().and_then(rejected).map_or(Broken::Unsent, Broken::Sent)
+    }
+
     /// Is it open, and is nothing there to read? Between two exchanges, whatever could be read is not a reply.
     fn is_quiet(&self) -> bool {
         let waiting = self.stream.get_ref().try_read(&mut [0]);
         self.stream.buffer().is_empty()
             && matches!(waiting, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
+}
+
+/// What a server says to a frame that it does not read.
+fn rejected(answer: &InvokeHookResponse) -> Option<RemoteError> {
+    let error =
+        answer.error.as_ref().filter(|error| answer.plugin_name.is_empty() && error.code == TOO_LARGE)?;
+    Some(RemoteError::Rejected { code: "message too large", message: error.message.clone() })
 }
 
 fn target(path: &Path) -> String {

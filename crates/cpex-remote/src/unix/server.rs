@@ -32,6 +32,8 @@ pub(super) struct Shared<B> {
     pub(super) config: ServerConfig,
     /// What is left of `limits.memory`, in units of [`MEMORY_UNIT`].
     pub(super) memory: Arc<Semaphore>,
+    /// The turns of calls.
+    pub(super) calls: Semaphore,
 }
 
 /// A semaphore counts in 32 bits; memory is handed out in pieces of this size.
@@ -52,7 +54,8 @@ impl Server {
         let Self { config, listener, file } = self;
         let limits = config.limits;
         let memory = Arc::new(Semaphore::new(limits.memory.max(limits.frame).div_ceil(MEMORY_UNIT)));
-        let shared = Arc::new(Shared { backend, config, memory });
+        let calls = Semaphore::new(limits.calls.min(Semaphore::MAX_PERMITS));
+        let shared = Arc::new(Shared { backend, config, memory, calls });
         let (stopping, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         tokio::pin!(stop);

@@ -62,5 +62,6 @@ pub(super) fn call(
         metadata: &context.remote_metadata(),
     };
     let extensions = if *extensions == NONE { None } else { Some(Json::of(extensions)?) };
-    Ok(Call { extensions, ..Call::new(hook, plugin, payload.to_json_text()?, Json::of(&text)?) })
+    let call = Call::new(hook, plugin, payload.to_json_text()?, Json::of(&text)?);
+    Ok(Call { extensions, patience: context.time_left(), ..call })
 }

@@ -54,6 +54,27 @@ async fn mistakes_are_told_with_the_path_of_the_field() {
             "more than 0",
         ),
         ("grpc: {target: 'a:1', token: ' '}", "plugins[0].grpc.token: ", "expected a token"),
+        ("grpc: {target: 'a:1', token: t}", "plugins[0].grpc.token: ", "on its way to a:1: set tls"),
+        (
+            "grpc: {endpoints: ['127.0.0.1:1', 'a:1'], token: t}",
+            "plugins[0].grpc.token: ",
+            "on its way to a:1: set tls",
+        ),
+        (
+            "mcp: {proto: STREAMABLEHTTP, url: 'http://a/mcp?k=v', token: t}",
+            "plugins[0].mcp.token: ",
+            "on its way to http://a/mcp: use https",
+        ),
+        (
+            "grpc: {target: 'a:1', timeout: 1, connect_timeout: 2}",
+            "plugins[0].grpc.connect_timeout: ",
+            "no more seconds than timeout",
+        ),
+        (
+            "mcp: {proto: STDIO, cmd: [a], connect_timeout: 2}",
+            "plugins[0].mcp.connect_timeout: ",
+            "only valid if proto is STREAMABLEHTTP",
+        ),
         (
             "grpc: {target: 'a:1', tls: {keyfile: /etc/hosts}}",
             "plugins[0].grpc.tls.keyfile: ",

@@ -11,7 +11,9 @@ use cpex_remote::End;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 
-use crate::world::{NAME, PATIENCE, Place, Transport, ask, context, failure, host, merged, tool};
+use crate::world::{
+    NAME, PATIENCE, Place, Transport, ask, context, documented, failure, host, merged, names, tool,
+};
 
 /// What is wrong, for programs.
 fn code(failure: &Failure) -> &'static str {
@@ -175,6 +177,23 @@ async fn a_breaker_leaves_a_dead_server_alone() {
 }
 
 #[tokio::test]
+async fn a_server_that_hangs_is_left_alone_though_only_the_plugin_has_a_limit() {
+    for transport in Transport::ALL {
+        let place = Place::new(transport);
+        let _server = place.serve().await;
+        let section = place.section();
+        let (name, _) = section.as_object().unwrap().iter().next().unwrap();
+        let breaker = json!({"failures": 2, "wait": 600, "longest_wait": 600});
+        let manager = place.host(json!({"timeout_ms": 500, (name): {"breaker": breaker}})).await.unwrap();
+        let hangs = async || failure(ask(&manager, "sleep", json!({"seconds": 120})).await);
+        for _ in 0..2 {
+            assert!(matches!(hangs().await, Failure::TimedOut(_)), "{transport:?}");
+        }
+        assert_eq!(code(&hangs().await), "BREAKER_OPEN", "{transport:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_breaker_is_seen_in_records_and_metrics() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
@@ -201,8 +220,16 @@ async fn a_breaker_is_seen_in_records_and_metrics() {
         details.extend(outcome.report.lines().filter_map(|line| line.detail.map(Into::into)));
     }
     let counted = handle.render();
-    let opened = r#"cpex_external_events_total{plugin="ProbePlugin",event="breaker_opened"} 2"#;
-    assert!(counted.contains(opened), "{counted}");
+    for server in [&place, &other] {
+        let server = server.socket();
+        let opened = format!(
+            "cpex_external_breaker_changes_total{{plugin=\"ProbePlugin\",server=\"{}\",to=\"open\"}} 1",
+            server.display()
+        );
+        assert!(counted.contains(&opened), "{opened}: {counted}");
+    }
+    let guide = documented("external.md", "cpex_external_");
+    assert!(names(&counted, "cpex_external_").is_subset(&guide), "{counted}");
 }
 
 #[tokio::test]

@@ -117,20 +117,23 @@ async fn the_environment_stands_in_for_what_an_entry_does_not_say() {
     let identity = authority.encrypted_identity("client");
     let path = |path: &Path| path.display().to_string();
     for (name, section) in guarded(&authority).await {
-        let (tls, token) = match name {
-            "mcp" => ("PLUGINS_CLIENT_MTLS_", "PLUGINS_CLIENT_TOKEN"),
-            _ => ("PLUGINS_GRPC_CLIENT_MTLS_", "PLUGINS_GRPC_CLIENT_TOKEN"),
+        let tls = match name {
+            "mcp" => "PLUGINS_CLIENT_MTLS_",
+            _ => "PLUGINS_GRPC_CLIENT_MTLS_",
         };
         let all = vec![
             (format!("{tls}CERTFILE"), path(&identity.certfile)),
             (format!("{tls}KEYFILE"), path(identity.keyfile.as_ref().unwrap())),
             (format!("{tls}KEYFILE_PASSWORD"), PASSWORD.to_owned()),
             (format!("{tls}CA_BUNDLE"), path(&authority.bundle())),
-            (token.to_owned(), TOKEN.to_owned()),
         ];
-        let reached = said(&section, all.clone()).await;
+        let with_token = merged(section.clone(), json!({ (name): {"token": TOKEN} }));
+        let reached = said(&with_token, all.clone()).await;
         assert!(reached.contains("said: Ok(true)"), "{name}: {reached}");
-        let refused = said(&section, all[..4].to_vec()).await;
+        // One token for the servers of all plugins would be told to each of them.
+        let tokens = ["PLUGINS_CLIENT_TOKEN", "PLUGINS_GRPC_CLIENT_TOKEN"]
+            .map(|name| (name.to_owned(), TOKEN.to_owned()));
+        let refused = said(&section, all.into_iter().chain(tokens).collect()).await;
         assert!(refused.contains("said: Err("), "{name}: {refused}");
         let missing = said(&section, vec![(format!("{tls}CA_BUNDLE"), "/no/such".to_owned())]).await;
         assert!(missing.contains(&format!("{tls}CA_BUNDLE: there is no such file")), "{name}: {missing}");
@@ -168,7 +171,7 @@ async fn the_addresses_of_names_are_checked_if_that_is_asked_for() {
         let url = format!("http://{host}:{port}/mcp");
         json!({"mcp": {"proto": "STREAMABLEHTTP", "url": url, "reconnect_attempts": 0}})
     };
-    let named = std::process::Command::new("hostname").output().unwrap().stdout;
+    let named = Command::new("hostname").output().unwrap().stdout;
     let section = at(String::from_utf8(named).unwrap().trim());
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let checked = variable("PLUGINS_SSRF_CHECK_ADDRESSES", "true");

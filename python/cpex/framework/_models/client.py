@@ -19,6 +19,11 @@ def _is_unset(value: Any) -> bool:
     return value is None
 
 
+def _check_times(connect_timeout: float | None, timeout: float | None) -> None:
+    if connect_timeout is not None and timeout is not None and connect_timeout > timeout:
+        raise ValueError(f"connect_timeout ({connect_timeout} s) is more than timeout ({timeout} s)")
+
+
 class BreakerConfig(BaseModel, defer_build=True):
     """When a server that keeps failing is left alone, and for how long."""
 
@@ -105,7 +110,10 @@ class MCPClientConfig(RemoteOptions, defer_build=True):
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, repr=False, exclude_if=_is_unset)
     """Seconds to wait for an answer; absent: `PLUGINS_HTTPX_READ_TIMEOUT`."""
     token: SecretStr | None = Field(default=None, repr=False, exclude_if=_is_unset)
-    """Shown to the server with every request; absent: `PLUGINS_CLIENT_TOKEN`."""
+    """Shown to the server with every request. Without TLS it is refused, unless the server is on this machine."""
+    connect_timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, repr=False, exclude_if=_is_unset)
+    """Seconds for a connection to be made, at most `timeout`; absent: `PLUGINS_HTTPX_CONNECT_TIMEOUT` (2 if it is not
+    set), but at most half of `timeout` and of the plugin's own."""
 
     @model_validator(mode="before")
     @classmethod
@@ -270,8 +278,9 @@ class MCPClientConfig(RemoteOptions, defer_build=True):
             raise ValueError("script/cmd/env/cwd are only valid for STDIO transport")
         if self.uds and self.proto is not TransportType.STREAMABLEHTTP:
             raise ValueError("uds is only valid for STREAMABLEHTTP transport")
-        if stdio and (self.endpoints or self.token):
-            raise ValueError("endpoints and token are only valid for STREAMABLEHTTP transport")
+        if stdio and (self.endpoints or self.token or self.connect_timeout):
+            raise ValueError("endpoints, token and connect_timeout are only valid for STREAMABLEHTTP transport")
+        _check_times(self.connect_timeout, self.timeout)
         if self.uds and self.endpoints and self.endpoints != [self.url]:
             raise ValueError("endpoints: uds is one server, and its url one address")
         return self
@@ -293,7 +302,10 @@ class GRPCClientConfig(RemoteOptions, defer_build=True):
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, repr=False, exclude_if=_is_unset)
     """Seconds to wait for an answer; absent: as long as the plugin may take."""
     token: SecretStr | None = Field(default=None, repr=False, exclude_if=_is_unset)
-    """Shown to the server with every call; absent: `PLUGINS_GRPC_CLIENT_TOKEN`."""
+    """Shown to the server with every call. Without TLS it is refused, unless the server is on this machine."""
+    connect_timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, repr=False, exclude_if=_is_unset)
+    """Seconds for a connection to be made, at most `timeout`; absent: 2, but at most half of `timeout` and of the
+    plugin's own."""
 
     @model_validator(mode="before")
     @classmethod
@@ -360,6 +372,7 @@ class GRPCClientConfig(RemoteOptions, defer_build=True):
             raise ValueError(UDS_TLS_ERROR)
         if self.uds and self.endpoints:
             raise ValueError("gRPC client cannot have both 'uds' and 'endpoints' configured")
+        _check_times(self.connect_timeout, self.timeout)
         return self
 
     def get_target(self) -> str:

@@ -14,7 +14,7 @@ from cpex import _core
 from cpex.framework._signature import plugin_error
 from cpex.framework.base import Plugin
 from cpex.framework.constants import IGNORE_CONFIG_EXTERNAL
-from cpex.framework.errors import sanitize_denial_metadata
+from cpex.framework.errors import PluginError, sanitize_denial_metadata
 from cpex.framework.extensions.extensions import Extensions
 from cpex.framework.external._json import dumped, problems_of, write_back
 from cpex.framework.external._status import ServerStatus, watched
@@ -89,6 +89,11 @@ class RemotePlugin(Plugin):
         try:
             remote, self._takes_extensions = await _outcome(client.connect())
             self._config = self._completed(remote)
+            if self._config.capabilities and not self._takes_extensions:
+                text = (
+                    "External plugin '%s': its server does not understand extensions, so its capabilities grant nothing"
+                )
+                logger.warning(text, self.name)
         except BaseException:
             await _outcome(client.close())
             raise
@@ -129,7 +134,7 @@ class RemotePlugin(Plugin):
             except ValueError as error:
                 # A denial stays one, whatever is wrong beside it.
                 if result.continue_processing:
-                    raise plugin_error(f"Received invalid response. {error}", self.name) from None
+                    raise self._invalid(str(error)) from None
         return result
 
     async def shutdown(self) -> None:
@@ -149,12 +154,15 @@ class RemotePlugin(Plugin):
         try:
             result = result_type.model_validate_json(text)
         except ValidationError as error:
-            raise plugin_error(f"Received invalid response. {problems_of(error, 'result')}", self.name) from None
+            raise self._invalid(problems_of(error, "result")) from None
         if "continue_processing" not in result.model_fields_set:
-            raise plugin_error("Received invalid response. result: continue_processing is missing", self.name)
+            raise self._invalid("result: continue_processing is missing")
         if result.denial_metadata is not None:
             result.denial_metadata = sanitize_denial_metadata(result.denial_metadata)
         return result
+
+    def _invalid(self, problem: str) -> PluginError:
+        return plugin_error(f"Received invalid response. {problem}", self.name, "INVALID_RESPONSE")
 
     def _shown(self, extensions: Extensions) -> bytes | None:
         """Write what the plugin may see; None if that is nothing."""
@@ -166,7 +174,7 @@ class RemotePlugin(Plugin):
         if blind and result.continue_processing:
             # The host takes it for written in sight of what was shown, which this server, of several, was not sent.
             text = "its server writes extensions without understanding those that it is shown"
-            raise plugin_error(f"Received invalid response. modified_extensions: {text}", self.name)
+            raise self._invalid(f"modified_extensions: {text}")
         slots = {} if blind or result.modified_extensions is None else dict(result.modified_extensions)
         return Extensions.model_construct(**{name: slot for name, slot in slots.items() if slot is not None})
 

@@ -9,7 +9,10 @@ use serde::Deserialize as _;
 use serde::de::{Deserializer, Error};
 
 use super::Section;
-use crate::config::{ConfigError, environment};
+use crate::config::ConfigError;
+
+/// For a connection to be made over some distance when the plugin is loaded, however short its calls are.
+const LEAST: Duration = Duration::from_millis(250);
 
 /// Seconds, more than none.
 pub(super) fn above_zero<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Duration>, D::Error> {
@@ -32,18 +35,39 @@ impl Section<'_> {
         written.unwrap_or_else(|| self.entry.timeout.map_or(usual, |limit| limit.max(usual)))
     }
 
-    /// What is shown to the server: the token of the section, or of this variable.
-    pub(super) fn token(
+    /// For a connection, if the section says nothing: so much of a call's time that it can still be made to another server.
+    pub(super) fn connect_timeout(
         self,
-        written: Option<String>,
-        variable: &str,
-    ) -> Result<Option<Secret>, ConfigError> {
+        written: Option<Duration>,
+        usual: Duration,
+        timeout: Option<Duration>,
+    ) -> Result<Duration, ConfigError> {
+        match written {
+            Some(longer) if timeout.is_some_and(|timeout| longer > timeout) => {
+                Err(self.problem("connect_timeout", "expected no more seconds than timeout has"))
+            }
+            Some(written) => Ok(written),
+            None => {
+                let limits = [timeout, self.entry.timeout].into_iter().flatten();
+                Ok(limits.map(|limit| (limit / 2).max(LEAST)).fold(usual, Duration::min))
+            }
+        }
+    }
+
+    /// What is shown to the server.
+    pub(super) fn token(self, written: Option<String>) -> Result<Option<Secret>, ConfigError> {
         match written {
             Some(token) if token.trim().is_empty() => {
                 Err(self.problem("token", "expected a token: leave it out if the server asks for none"))
             }
-            written => Ok(written.or_else(|| environment::text(variable)).map(Secret::new)),
+            written => Ok(written.map(Secret::new)),
         }
+    }
+
+    /// Others could read the token that goes there.
+    pub(super) fn token_is_shown(self, place: &str, remedy: &str) -> ConfigError {
+        let problem = format!("without TLS others can read it on its way to {place}: {remedy}");
+        self.problem("token", problem)
     }
 
     /// The address and those of `endpoints`, each once and with its path; there is at least one.

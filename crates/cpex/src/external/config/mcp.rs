@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cpex_config::Step;
-use cpex_remote::mcp::{ClientConfig, Endpoint, Http, Launch, Program};
+use cpex_remote::mcp::{ClientConfig, Connections, Endpoint, Http, Launch, Program};
 use cpex_remote::tls::{ClientTls, Verify};
 use cpex_remote::{Addresses, RemoteConfig, Secret};
 use serde::Deserialize;
@@ -31,6 +31,8 @@ pub(super) struct Mcp {
     cwd: Option<PathBuf>,
     #[serde(default, deserialize_with = "above_zero")]
     timeout: Option<Duration>,
+    #[serde(default, deserialize_with = "above_zero")]
+    connect_timeout: Option<Duration>,
     reconnect_attempts: Option<usize>,
     #[serde(default, deserialize_with = "not_negative")]
     reconnect_delay: Option<Duration>,
@@ -89,7 +91,7 @@ fn over_http(written: &mut Mcp, section: Section<'_>) -> Result<Vec<Endpoint>, C
         Some(written) => tls::read(written, section)?,
         None => of_environment()?,
     };
-    let token = section.token(written.token.take(), "PLUGINS_CLIENT_TOKEN")?;
+    let token = section.token(written.token.take())?;
     let urls = section.addresses(written.url.take(), "url", written.endpoints.take())?;
     let is_guarded = environment::flag("PLUGINS_SSRF_PROTECTION_ENABLED")?.unwrap_or(true);
     let are_names_guarded = is_guarded && environment::flag("PLUGINS_SSRF_CHECK_ADDRESSES")?.unwrap_or(false);
@@ -97,7 +99,22 @@ fn over_http(written: &mut Mcp, section: Section<'_>) -> Result<Vec<Endpoint>, C
     let endpoint = |(path, url): (Vec<Step<'_>>, String)| {
         url::check(&url, is_guarded).map_err(|problem| section.problem_at(&path, problem))?;
         let (socket, tls, token) = (socket.clone(), tls.clone(), token.clone());
-        Ok(Endpoint::Http(Http { socket, tls, token, addresses, ..Http::new(url) }))
+        let usual = Http::new(url);
+        let connections = Connections {
+            connect: section.connect_timeout(
+                written.connect_timeout,
+                usual.connections.connect,
+                written.timeout,
+            )?,
+            ..usual.connections
+        };
+        let http = Http { socket, tls, token, addresses, connections, ..usual };
+        let shows_token = http.shows_token();
+        let endpoint = Endpoint::Http(http);
+        match shows_token {
+            true => Err(section.token_is_shown(&endpoint.to_string(), "use https://…")),
+            false => Ok(endpoint),
+        }
     };
     urls.into_iter().map(endpoint).collect()
 }
@@ -121,6 +138,7 @@ fn program(written: &mut Mcp, section: Section<'_>) -> Result<Program, ConfigErr
         ("uds", written.uds.is_some()),
         ("tls", written.tls.is_some()),
         ("token", written.token.is_some()),
+        ("connect_timeout", written.connect_timeout.is_some()),
     ];
     only_for(&of_http, "STREAMABLEHTTP", section)?;
     if written.cwd.as_ref().is_some_and(|cwd| !cwd.is_dir()) {

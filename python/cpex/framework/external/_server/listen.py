@@ -116,7 +116,8 @@ def placed(listens: Iterable[Listen], host: str | None, port: int | None, option
         Where they listen now.
 
     Raises:
-        ValueError: If one port or one socket is to serve several of them.
+        ValueError: If one port or one socket is to serve several of them, or none of them can ask for a token or
+            speak TLS as it is told to.
     """
     places = list(listens)
     uds = options.get("uds")
@@ -124,6 +125,11 @@ def placed(listens: Iterable[Listen], host: str | None, port: int | None, option
         takers = [place for place in places if place.transport in transports]
         if wanted is not None and len(takers) != 1:
             raise ValueError(f"{name}: it is for one transport, not {len(takers)}: give each an address of its own")
+    if not any(place.transport in ("mcp", "grpc") for place in places):
+        if options.get("token"):
+            raise ValueError("token: a Unix socket and a started server ask for none: they are their owner's only")
+        if options.get("tls"):
+            raise ValueError("tls: it is spoken over TCP alone")
     return [_placed(place, host, port, uds, options) for place in places]
 
 
