@@ -341,16 +341,16 @@ async def test_what_cannot_be_asked_for_is_not_asked_for_in_vain(option: str, tm
     assert guard.events == []
 
 
-async def test_a_port_that_is_none_is_an_error() -> None:
-    with pytest.raises(ValueError, match="port: a number from 0 to 65535 is required, not 65536"):
-        await ExternalPluginServer(plugins=[Guard()]).serve(port=65536)
-
-
 async def test_a_taken_port_is_an_error() -> None:
     async with serving(Guard()) as (url, _):
         port = int(url.rpartition(":")[2])
         with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
             await ExternalPluginServer(plugins=[Guard()]).serve(port=port)
+
+
+async def test_a_port_that_is_none_is_an_error() -> None:
+    with pytest.raises(ValueError, match="port: a number from 0 to 65535 is required, not 65536"):
+        await ExternalPluginServer(plugins=[Guard()]).serve(port=65536)
 
 
 async def test_instances_are_managed_apart_from_the_process_wide_manager() -> None:
