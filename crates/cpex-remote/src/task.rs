@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::mem;
 use std::task::Poll;
+use std::thread;
 
 use async_task::{Builder, Runnable};
 use tokio::runtime::Handle;
@@ -21,6 +22,8 @@ thread_local! {
     static WOKEN: RefCell<Option<VecDeque<Runnable<Handle>>>> = const { RefCell::new(None) };
     /// The task that is about to be scheduled leaves.
     static LEAVES: Cell<bool> = const { Cell::new(false) };
+    /// This thread hands a task over.
+    static HANDS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// How many tasks a thread that lends itself runs before the runtime has its turn.
@@ -80,7 +83,31 @@ fn schedule(runnable: Runnable<Handle>) {
 
 fn hand_over(runnable: Runnable<Handle>) {
     let runtime = runnable.metadata().clone();
-    runtime.spawn(async move { runnable.run() });
+    let handed = Handed(Some(runnable));
+    HANDS.set(true);
+    runtime.spawn(async move { handed.run() });
+    HANDS.set(false);
+}
+
+/// A task on its way to the runtime.
+struct Handed(Option<Runnable<Handle>>);
+
+impl Handed {
+    fn run(mut self) {
+        self.0.take().map(Runnable::run);
+    }
+}
+
+impl Drop for Handed {
+    /// A runtime that has ended drops at once what it is given. Whoever wakes a task may hold a lock that the task takes
+    /// when it is dropped, as HTTP/2 does: it is dropped elsewhere.
+    fn drop(&mut self) {
+        let Some(runnable) = self.0.take() else { return };
+        if HANDS.get() {
+            // If there can be no thread any more, the process is about to end.
+            let _ = thread::Builder::new().spawn(move || drop(runnable));
+        }
+    }
 }
 
 /// This thread lends itself.

@@ -1,7 +1,11 @@
 //! Where tasks run: on the thread that wakes them if it lends itself, else in the runtime.
 
+use std::future::poll_fn;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use cpex_remote::task::{self, PATIENT, spawn};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -111,4 +115,38 @@ fn a_runtime_that_ends_takes_its_tasks_along() {
     });
     drop(runtime);
     assert!(dropped.recv().is_err(), "what it holds is dropped");
+}
+
+/// Dropped, it takes the lock under which its task is woken.
+struct Locks(Arc<Mutex<Option<Waker>>>, Sender<()>);
+
+impl Drop for Locks {
+    fn drop(&mut self) {
+        drop(self.0.lock());
+        self.1.send(()).expect("a listener");
+    }
+}
+
+#[test]
+fn a_task_that_is_woken_under_a_lock_of_its_own_after_the_runtime_ended_blocks_nobody() {
+    let (runtime, waker) = (runtime(), Arc::new(Mutex::new(None)));
+    let (said, heard) = channel();
+    let locks = Locks(waker.clone(), said);
+    let (sleeps, asleep) = channel();
+    let sleeping = async move {
+        poll_fn(|context| {
+            *locks.0.lock().expect("a lock") = Some(context.waker().clone());
+            sleeps.send(()).expect("a listener");
+            Poll::<()>::Pending
+        })
+        .await;
+    };
+    lend(runtime.handle(), || spawn(sleeping).detach());
+    asleep.recv().expect("a task that sleeps");
+    drop(runtime);
+    thread::spawn(move || {
+        let mut waker = waker.lock().expect("a lock");
+        waker.take().map(Waker::wake);
+    });
+    assert_eq!(heard.recv_timeout(Duration::from_secs(60)), Ok(()));
 }
