@@ -50,10 +50,10 @@ async def count(manager: TenantPluginManager, calls: int) -> int:
 def threads() -> list[str]:
     """The names of the threads of this process, those of Rust too."""
     names = []
-    for task in Path("/proc/self/task").iterdir():
+    for thread in Path("/proc/self/task").iterdir():
         # One may end meanwhile.
-        with suppress(FileNotFoundError):
-            names.append((task / "comm").read_text().strip())
+        with suppress(FileNotFoundError, ProcessLookupError):
+            names.append((thread / "comm").read_text().strip())
     return names
 
 
