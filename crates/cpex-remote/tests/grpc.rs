@@ -4,6 +4,7 @@
 mod certificates;
 #[path = "../examples/probe_server/probe.rs"]
 mod probe;
+mod side_by_side;
 mod words;
 mod world;
 
@@ -26,7 +27,7 @@ use cpex_remote::wire::{
     Features, GetPluginConfigRequest, GetPluginConfigResponse, GetPluginConfigsRequest,
     GetPluginConfigsResponse, HealthCheckRequest, HealthCheckResponse, InvokeHookRequest, InvokeHookResponse,
 };
-use cpex_remote::{Backend, Call, End, Failure, Json, Outcome, Refusal, RemoteError, Reply, Secret};
+use cpex_remote::{Backend, Call, End, Failure, Json, Outcome, Refusal, Remote, RemoteError, Reply, Secret};
 use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Bytes, Frame};
@@ -155,17 +156,7 @@ async fn a_call_given_up_is_given_up_on_the_server() {
 #[tokio::test]
 async fn calls_run_side_by_side() {
     let world = World::start().await;
-    let client = Arc::new(world.client().await);
-    let calls: Vec<_> = (0..500)
-        .map(|n| {
-            let client = client.clone();
-            tokio::spawn(async move { (n, client.invoke(&call("echo", json!({"n": n}))).await.unwrap()) })
-        })
-        .collect();
-    for done in calls {
-        let (n, reply) = done.await.unwrap();
-        assert_eq!(result(&reply)["modified_payload"]["args"]["n"], n);
-    }
+    side_by_side::check(Remote::Grpc(Box::new(world.client().await)), 500).await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod certificates;
 #[path = "../examples/probe_server/probe.rs"]
 mod probe;
+mod side_by_side;
 mod words;
 mod world;
 
@@ -18,7 +19,7 @@ use cpex_remote::mcp::{
     Sessions, StartError, Target,
 };
 use cpex_remote::tls::{ClientAuth, ClientTls, ServerTls};
-use cpex_remote::{Delivery, End, Json, Outcome, Refusal, RemoteError, Secret};
+use cpex_remote::{Delivery, End, Json, Outcome, Refusal, Remote, RemoteError, Secret};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -182,17 +183,7 @@ async fn a_socket_is_its_owners_alone() {
 #[tokio::test]
 async fn calls_run_side_by_side() {
     let world = World::start().await;
-    let client = Arc::new(world.client().await);
-    let calls: Vec<_> = (0..500)
-        .map(|n| {
-            let client = client.clone();
-            tokio::spawn(async move { (n, client.invoke(&call("echo", json!({"n": n}))).await.unwrap()) })
-        })
-        .collect();
-    for done in calls {
-        let (n, reply) = done.await.unwrap();
-        assert_eq!(result(&reply)["modified_payload"]["args"]["n"], n);
-    }
+    side_by_side::check(Remote::Mcp(Box::new(world.client().await)), 500).await;
 }
 
 #[tokio::test]

@@ -3,10 +3,12 @@
 
 #[path = "../examples/probe_server/probe.rs"]
 mod probe;
+mod side_by_side;
 mod words;
 mod world;
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,11 +17,11 @@ use std::time::Duration;
 
 use cpex_remote::unix::{Client, ClientConfig, Limits, MAX_FRAME, Server, ServerConfig};
 use cpex_remote::wire::{Features, InvokeHookRequest, InvokeHookResponse};
-use cpex_remote::{BindError, Call, End, Outcome, Refusal, RemoteError};
+use cpex_remote::{BindError, Call, End, Outcome, Refusal, Remote, RemoteError};
 use prost::Message;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use words::{call, error, result, value};
@@ -182,17 +184,7 @@ async fn calls_take_turns_until_their_replies_are_taken() {
 #[tokio::test]
 async fn calls_run_side_by_side_and_get_their_own_replies() {
     let world = World::start().await;
-    let client = Arc::new(world.client().await);
-    let calls: Vec<_> = (0..200)
-        .map(|n| {
-            let client = client.clone();
-            tokio::spawn(async move { (n, client.invoke(&call("echo", json!({"n": n}))).await.unwrap()) })
-        })
-        .collect();
-    for done in calls {
-        let (n, reply) = done.await.unwrap();
-        assert_eq!(result(&reply)["modified_payload"]["args"]["n"], n);
-    }
+    side_by_side::check(Remote::Unix(world.client().await), 200).await;
 }
 
 #[tokio::test]
@@ -491,4 +483,36 @@ async fn requests_share_the_memory_set_aside() {
     client.invoke(&call("allow", json!({}))).await.unwrap();
     world.backend.wait_for(|seen| seen.complaints.len() == 3).await;
     assert_eq!(world.backend.seen().open, 1, "the client's own");
+}
+
+#[tokio::test]
+async fn a_client_waits_in_a_full_queue() {
+    let world = World::start().await;
+    let path = world.path().with_extension("queue");
+    let socket = UnixSocket::new_stream().unwrap();
+    socket.bind(&path).unwrap();
+    let queue = socket.listen(1).unwrap();
+    let mut first = Vec::new();
+    let full = loop {
+        match UnixStream::connect(&path).await {
+            Ok(stream) => first.push(stream),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+    let serving = async {
+        loop {
+            let (mut caller, _) = queue.accept().await.unwrap();
+            let mut server = UnixStream::connect(world.path()).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut caller, &mut server).await });
+        }
+    };
+    // The client is polled first: nobody has left the queue when it comes.
+    tokio::select! {
+        biased;
+        client = Client::connect(words::NAME, ClientConfig::new(&path)) => {
+            client.unwrap();
+        }
+        () = serving => {}
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prost::Message;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
@@ -21,7 +21,7 @@ use crate::error::{RemoteError, root_cause, shown};
 use crate::http::{Connector, MAX_MESSAGE, NotConnected};
 use crate::json::Json;
 use crate::message::{Call, LATE, Reply};
-use crate::reconnect;
+use crate::reconnect::{Failed, until_reached};
 use crate::secret::Secret;
 use crate::task::Executor;
 use crate::tls::Trust;
@@ -161,27 +161,21 @@ impl Client {
         patience: Duration,
         ask: impl Fn(Channel) -> F,
     ) -> Result<A, RemoteError> {
-        let mut delays = reconnect::delays(self.config.reconnect_attempts, self.config.reconnect_delay);
-        let asking = async {
-            loop {
+        let ClientConfig { reconnect_attempts, reconnect_delay, .. } = self.config;
+        let asking = until_reached(
+            reconnect_attempts,
+            reconnect_delay,
+            || self.config.place(),
+            || async {
                 let waiting = self.line.wait(patience.mul_f64(LATE));
                 let ended = ask(waiting.channel()).await;
                 waiting.answered();
-                let status = match ended {
-                    Ok(answer) => return Ok(answer.into_inner()),
-                    Err(status) => status,
-                };
-                let Some(source) = not_taken(&status) else { return Err(self.failed(status)) };
-                match delays.next() {
-                    Some(delay) => sleep(delay).await,
-                    None => {
-                        let attempts = self.config.reconnect_attempts + 1;
-                        let target = self.config.place();
-                        return Err(RemoteError::Reconnect { target, attempts, source });
-                    }
-                }
-            }
-        };
+                ended.map(Response::into_inner).map_err(|status| match not_taken(&status) {
+                    Some(source) => Failed::Unreached(source),
+                    None => Failed::Ended(self.failed(status)),
+                })
+            },
+        );
         timeout(self.config.timeout, asking).await.unwrap_or(Err(RemoteError::TimedOut(self.config.timeout)))
     }
 

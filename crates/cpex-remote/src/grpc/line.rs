@@ -1,7 +1,6 @@
 //! The connection that the calls of a client share, and whether it is alive.
 
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use hyper::http::Uri;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::InspectReader;
 use tonic::transport::{Channel, Endpoint};
 use tower_service::Service;
 
@@ -37,6 +36,10 @@ struct Pulse(Arc<AtomicUsize>);
 impl Pulse {
     fn beats(&self) -> usize {
         self.0.load(Ordering::Relaxed)
+    }
+
+    fn beat(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -101,6 +104,9 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// Told of all that is read.
+type Hear = Box<dyn FnMut(&[u8]) + Send>;
+
 /// Makes connections that are listened to.
 #[derive(Clone)]
 struct Dial {
@@ -109,7 +115,7 @@ struct Dial {
 }
 
 impl Service<Uri> for Dial {
-    type Response = TokioIo<Heard>;
+    type Response = TokioIo<InspectReader<Gathered, Hear>>;
     type Error = NotConnected;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, NotConnected>> + Send>>;
 
@@ -121,57 +127,8 @@ impl Service<Uri> for Dial {
         let Self { connector, pulse } = self.clone();
         Box::pin(async move {
             let stream = Gathered::new(connector.connect().await?);
-            Ok(TokioIo::new(Heard { stream, pulse }))
+            let hear: Hear = Box::new(move |_| pulse.beat());
+            Ok(TokioIo::new(InspectReader::new(stream, hear)))
         })
-    }
-}
-
-/// A connection that is listened to.
-struct Heard {
-    stream: Gathered,
-    pulse: Pulse,
-}
-
-impl AsyncRead for Heard {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if read.is_ready() {
-            self.pulse.0.fetch_add(1, Ordering::Relaxed);
-        }
-        read
-    }
-}
-
-impl AsyncWrite for Heard {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{UnixStream, lookup_host};
+use tokio::net::lookup_host;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -14,6 +14,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::config::Target;
 use crate::addresses::{Addresses, connect_to_any};
+use crate::reconnect::connect_unix;
 use crate::tls::{ClientTls, Trust};
 
 /// A connection could not be made, so no call is on its way.
@@ -51,7 +52,7 @@ impl Connector {
 
     async fn connect_at_all(&self) -> io::Result<Box<dyn Stream>> {
         let name = match &self.target {
-            Target::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
+            Target::Unix(path) => return Ok(Box::new(connect_unix(path).await?)),
             Target::Tcp(name) => name,
         };
         let stream = match self.address {

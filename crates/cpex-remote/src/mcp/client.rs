@@ -2,9 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::child::Offspring;
 use super::config::{ClientConfig, Endpoint};
@@ -15,7 +16,7 @@ use super::text::{Greeting, Said, read_reply};
 use crate::error::{RemoteError, shown};
 use crate::json::Json;
 use crate::message::{Call, PluginError, Reply};
-use crate::reconnect;
+use crate::reconnect::{self, until_reached};
 use crate::wire::{Features, NotEncodable};
 
 /// What `initialize` tells the server.
@@ -53,6 +54,16 @@ pub(super) enum Failed {
     Gone,
     /// It is, and what came of it may not be tried again.
     Remote(RemoteError),
+}
+
+impl From<Failed> for reconnect::Failed {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Unsent(source) => Self::Unreached(source),
+            Failed::Gone => Self::Unreached(io::Error::other("the server does not know the session")),
+            Failed::Remote(error) => Self::Ended(error),
+        }
+    }
 }
 
 impl Failed {
@@ -171,29 +182,22 @@ impl Client {
     }
 
     async fn ask_now(&self, question: Question<'_>) -> Result<Vec<u8>, RemoteError> {
-        let mut delays = reconnect::delays(self.config.reconnect_attempts, self.config.reconnect_delay);
-        let mut begun_again = false;
-        loop {
-            let asked = match &self.server {
-                Server::Http(link) => link.ask(question).await,
-                Server::Stdio(offspring) => offspring.ask(question).await,
-            };
-            let source = match asked {
-                Ok(answer) => return Ok(answer),
-                Err(Failed::Remote(error)) => return Err(error),
-                Err(Failed::Unsent(source)) => source,
-                Err(Failed::Gone) if !std::mem::replace(&mut begun_again, true) => continue,
-                Err(Failed::Gone) => io::Error::other("the server does not know the session"),
-            };
-            match delays.next() {
-                Some(delay) => sleep(delay).await,
-                None => {
-                    let attempts = self.config.reconnect_attempts + 1;
-                    let target = self.config.endpoint.to_string();
-                    return Err(RemoteError::Reconnect { target, attempts, source });
-                }
+        let ClientConfig { reconnect_attempts, reconnect_delay, .. } = self.config;
+        let target = || self.config.endpoint.to_string();
+        let begun_again = AtomicBool::new(false);
+        until_reached(reconnect_attempts, reconnect_delay, target, || async {
+            loop {
+                let asked = match &self.server {
+                    Server::Http(link) => link.ask(question).await,
+                    Server::Stdio(offspring) => offspring.ask(question).await,
+                };
+                return match asked {
+                    Err(Failed::Gone) if !begun_again.swap(true, Ordering::Relaxed) => continue,
+                    asked => asked.map_err(reconnect::Failed::from),
+                };
             }
-        }
+        })
+        .await
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {

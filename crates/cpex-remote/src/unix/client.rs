@@ -9,7 +9,7 @@ use prost::bytes::Bytes;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::config::ClientConfig;
 use super::error::FrameError;
@@ -18,7 +18,7 @@ use super::request::TOO_LARGE;
 use crate::error::RemoteError;
 use crate::json::Json;
 use crate::message::{Call, Reply};
-use crate::reconnect;
+use crate::reconnect::{Failed, connect_unix, until_reached};
 use crate::wire::{
     Features, GetPluginConfigRequest, GetPluginConfigResponse, InvokeHookRequest, InvokeHookResponse,
 };
@@ -164,24 +164,26 @@ impl Client {
 
     /// A connection, however long the server takes to come back.
     async fn reopen(&self) -> Result<Connection, RemoteError> {
-        let mut delays = reconnect::delays(self.config.reconnect_attempts, self.config.reconnect_delay);
-        loop {
-            match (self.open().await, delays.next()) {
-                (Err(RemoteError::Connect { .. }), Some(delay)) => sleep(delay).await,
-                (Err(RemoteError::Connect { target, source }), None) => {
-                    let attempts = self.config.reconnect_attempts + 1;
-                    return Err(RemoteError::Reconnect { target, attempts, source });
-                }
-                (opened, _) => return opened,
-            }
-        }
+        let ClientConfig { reconnect_attempts, reconnect_delay, ref path, .. } = self.config;
+        until_reached(
+            reconnect_attempts,
+            reconnect_delay,
+            || target(path),
+            || async {
+                self.open().await.map_err(|error| match error {
+                    RemoteError::Connect { source, .. } => Failed::Unreached(source),
+                    error => Failed::Ended(error),
+                })
+            },
+        )
+        .await
     }
 
     /// A connection, and what its server understands.
     async fn open(&self) -> Result<Connection, RemoteError> {
         let path = &self.config.path;
         let failed = |source| RemoteError::Connect { target: target(path), source };
-        let stream = UnixStream::connect(path).await.map_err(failed)?;
+        let stream = connect_unix(path).await.map_err(failed)?;
         let mut connection = Connection { stream: BufReader::new(stream), server: Features::default() };
         let request = GetPluginConfigRequest { name: self.plugin.clone() };
         let hello =
