@@ -1,5 +1,5 @@
-//! What built-in and isolated plugins have to say to who runs them, such as that a Redis does not answer, in Python's
-//! logs.
+//! What built-in plugins, the clients of external ones and the workers of isolated ones have to say to who runs them, such
+//! as that a Redis or a server does not answer, in Python's logs.
 
 use std::fmt::{self, Write};
 use std::sync::Once;
@@ -12,18 +12,20 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use crate::log;
 
 /// Who is listened to, from which level on, and under which name: the built-in plugins, what sends their OpenTelemetry
-/// logs, and isolated plugins. The modules are no concern of a reader of logs.
-const SPEAKERS: [(&str, Level, &str); 3] = [
-    ("cpex_builtin", Level::INFO, "cpex.framework.builtin"),
-    ("opentelemetry", Level::WARN, "cpex.framework.builtin"),
+/// logs, and what looks after the servers of external plugins and the workers of isolated ones. The modules are no concern
+/// of a reader of logs.
+const SPEAKERS: [(&str, Level, &str); 4] = [
+    ("cpex_builtin", Level::INFO, BUILTIN),
+    ("opentelemetry", Level::WARN, BUILTIN),
+    ("cpex_remote::balance", Level::INFO, "cpex.framework.external"),
     ("cpex_isolated", Level::INFO, "cpex.framework.isolated"),
 ];
 
-fn logger(metadata: &Metadata<'_>) -> Option<&'static str> {
-    let heard = |(speaker, least, _): &&(&str, Level, &str)| {
-        metadata.target().starts_with(*speaker) && metadata.level() <= least
-    };
-    SPEAKERS.iter().find(heard).map(|(_, _, logger)| *logger)
+const BUILTIN: &str = "cpex.framework.builtin";
+
+/// How somebody is listened to.
+fn speaker(metadata: &Metadata<'_>) -> Option<&'static (&'static str, Level, &'static str)> {
+    SPEAKERS.iter().find(|(speaker, ..)| metadata.target().starts_with(speaker))
 }
 
 /// Listens from now on, for as long as the process lives.
@@ -37,16 +39,16 @@ struct Listener;
 
 impl Subscriber for Listener {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && logger(metadata).is_some()
+        metadata.is_event() && speaker(metadata).is_some_and(|(_, least, _)| metadata.level() <= least)
     }
 
     fn event(&self, event: &Event<'_>) {
-        let Some(logger) = logger(event.metadata()) else { return };
         let mut text = Text::default();
         event.record(&mut text);
         let level = if *event.metadata().level() == Level::INFO { "info" } else { "warning" };
         // Those of OpenTelemetry have a name, and a message only if the name does not say it.
         let message = if text.message.is_empty() { event.metadata().name() } else { &text.message };
+        let Some((.., logger)) = speaker(event.metadata()) else { return };
         Python::try_attach(|py| log::say(py, logger, level, &format!("{message}{}", text.fields)));
     }
 

@@ -5,5 +5,6 @@
 mod client;
 mod config;
 pub(crate) mod failure;
+mod tally;
 
 pub(crate) use client::ExternalClient;

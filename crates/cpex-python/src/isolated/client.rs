@@ -12,13 +12,13 @@ use cpex_isolated::worker::{
 use cpex_remote::balance::State;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::PyBytes;
 
 use super::config::Options;
 use super::failure::{no_answer, no_reply, plugin_failed};
 use super::reading::Home;
 use crate::events;
-use crate::remote::{Begun, Finish, Promised, Running, begin, promise};
+use crate::remote::{Begun, Finish, Running, begin, promise};
 
 /// A call that found its worker gone was not sent; it goes to the next one, so often.
 const TRIES: usize = 3;
@@ -80,12 +80,12 @@ impl IsolatedClient {
         worker: &Arc<Worker>,
         call: Call<'_>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let (promised, running): (Promised<'py>, Running) = promise(py)?;
+        let (promised, running) = promise(py)?;
         let home = self.here(|here| here.home.clone());
-        home.read(py, worker, running.event_loop())?;
+        home.read(py, worker, promised.event_loop())?;
         let waiter = Waiter { running, plugin: self.plugin.clone() };
         match worker.call(call, Box::new(waiter)) {
-            Ok(asked) => promised.awaitable(asked).map(Some),
+            Ok(asked) => promised.awaitable(py, asked).map(Some),
             Err((_, WorkerError::Died(_))) => Ok(None),
             Err((_, error)) => Err(no_answer(py, &self.plugin, &error)),
         }
@@ -117,7 +117,8 @@ impl IsolatedClient {
         awaitable(py, starting)
     }
 
-    /// Runs a hook: its result and, if it is not as it was, the context, both as JSON.
+    /// Runs a hook: its result and, if it is not as it was, the context, both as JSON; and that the worker understands
+    /// extensions.
     #[pyo3(signature = (hook, payload, context, extensions=None, deadline=None))]
     fn invoke<'py>(
         &self,
@@ -251,7 +252,7 @@ fn finished(py: Python<'_>, plugin: &str, answer: Result<Answer, WorkerError>) -
     match answer.message() {
         Message::Reply { result, context } => {
             let context = context.map(|context| PyBytes::new(py, context));
-            Ok(PyTuple::new(py, [Some(PyBytes::new(py, result)), context])?.into_any().unbind())
+            Ok((PyBytes::new(py, result), context, true).into_pyobject(py)?.into_any().unbind())
         }
         Message::Failed(error) => Err(plugin_failed(py, plugin, error)),
         _ => Err(no_reply(py, plugin)),

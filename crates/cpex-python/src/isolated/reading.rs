@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::group::running_loop;
-use crate::remote::LoopId;
+use crate::remote::{LoopId, Mailbox};
 
 /// The event loop that reads for a plugin.
 #[derive(Default)]
@@ -22,15 +22,15 @@ pub(super) struct Home {
 
 impl Home {
     /// Sees to it that the answers to calls of the running event loop are read.
-    pub(super) fn read(&self, py: Python<'_>, worker: &Arc<Worker>, caller: Option<LoopId>) -> PyResult<()> {
+    pub(super) fn read(&self, py: Python<'_>, worker: &Arc<Worker>, caller: LoopId) -> PyResult<()> {
         let reader = worker.reader();
-        match caller {
-            Some(caller) if caller == reader => return Ok(()),
-            Some(caller) if !self.shared.load(Ordering::Relaxed) && self.is(py, caller)? => {
-                return Self::read_on(py, worker, caller);
-            }
-            Some(_) | None => self.shared.store(true, Ordering::Relaxed),
+        if caller == reader {
+            return Ok(());
         }
+        if !self.shared.load(Ordering::Relaxed) && self.is(py, caller)? {
+            return Self::read_on(py, worker, caller);
+        }
+        self.shared.store(true, Ordering::Relaxed);
         if reader != NETWORK {
             worker.read_here();
         }
@@ -62,8 +62,10 @@ impl Home {
     }
 
     fn read_on(py: Python<'_>, worker: &Arc<Worker>, caller: LoopId) -> PyResult<()> {
-        let turn = Py::new(py, Turn { worker: worker.clone(), reader: caller })?;
-        match running_loop(py)?.call_method1(intern!(py, "add_reader"), (worker.fd(), turn)) {
+        let event_loop = running_loop(py)?;
+        let mailbox = Mailbox::of(&event_loop)?.unbind();
+        let turn = Py::new(py, Turn { worker: worker.clone(), reader: caller, mailbox })?;
+        match event_loop.call_method1(intern!(py, "add_reader"), (worker.fd(), turn)) {
             Ok(_) => worker.read_there(caller),
             // Not every event loop watches sockets.
             Err(_) if worker.reader() == NETWORK => {}
@@ -78,13 +80,15 @@ impl Home {
 struct Turn {
     worker: Arc<Worker>,
     reader: LoopId,
+    mailbox: Py<Mailbox>,
 }
 
 #[pymethods]
 impl Turn {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
-        let is_reader = self.worker.reader() == self.reader;
-        if !is_reader || self.worker.turn(self.reader) == Turned::Over {
+        let is_over = self.worker.reader() != self.reader || self.worker.turn(self.reader) == Turned::Over;
+        self.mailbox.get().deliver(py);
+        if is_over {
             running_loop(py)?.call_method1(intern!(py, "remove_reader"), (self.worker.fd(),))?;
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::server::Server;
-use super::{reply, request};
+use super::{Unanswered, reply, request};
 use crate::context::PluginContext;
 use crate::extensions::Extensions;
 use crate::handler::Handler;
@@ -52,7 +52,7 @@ impl Handler for Attached {
             };
             let answered = match server.balanced.invoke(&call).await {
                 Ok(answered) => answered,
-                Err(error) => return Answer::failed(error),
+                Err(error) => return Answer::failed(Unanswered::from(error)),
             };
             match reply::read(answered, types, context, server.absent) {
                 Ok(reply) => Answer::said(reply, |payload| payload),

@@ -112,14 +112,16 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
         options = self._settings.options(environment, self._config.max_content_size)
         return _core.IsolatedClient(self.name, said, options)
 
-    def _ask(self, hook_type: str, payload: bytes, context: bytes) -> Answer | Awaitable[Answer]:
+    def _ask(
+        self, hook_type: str, payload: bytes, context: bytes, extensions: bytes | None
+    ) -> Answer | Awaitable[Answer]:
         assert self._client is not None
-        size, limit = len(payload) + len(context), self._config.max_content_size
+        size, limit = len(payload) + len(context) + len(extensions or b""), self._config.max_content_size
         if size > limit:
             raise plugin_error(f"task_data exceeds max_content_size.  {size}", self.name)
         milliseconds = self._config.timeout_ms
         deadline = None if milliseconds is None else milliseconds / 1000
-        return self._client.invoke(hook_type, payload, context, None, deadline)
+        return self._client.invoke(hook_type, payload, context, extensions, deadline)
 
     def status(self) -> list[dict[str, Any]]:
         """Tell of each process its number, calls under way, how often it was started, and what the breaker does.
