@@ -180,9 +180,9 @@ def facts() -> str:
     return f"{datetime.now(UTC).date().isoformat()}, CPython {platform.python_version()}, {system}"
 
 
-def put_results(document: Path, figures: str) -> None:
-    """Replaces what stands between the document's `isolated` and `/isolated` marks."""
-    opening, closing = "<!-- isolated -->\n", "<!-- /isolated -->"
+def put_results(document: Path, mark: str, figures: str) -> None:
+    """Replaces what stands between the document's marks of this name."""
+    opening, closing = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
     head, found, rest = document.read_text(encoding="utf-8").partition(opening)
     _, _, tail = rest.partition(closing)
     if not found:
@@ -204,7 +204,9 @@ def main() -> None:
         lines = rows(measure(pythons, Path(folder), args.rounds, args.seconds))
     print(table(lines))
     if args.document:
-        put_results(args.document, f"{facts()}; load average {before:.1f} before the run\n\n{markdown(lines)}\n")
+        put_results(
+            args.document, "isolated", f"{facts()}; load average {before:.1f} before the run\n\n{markdown(lines)}\n"
+        )
 
 
 if __name__ == "__main__":
