@@ -358,11 +358,13 @@ class IsolatedClient:
         context: bytes,
         extensions: bytes | None = None,
         deadline: float | None = None,
-    ) -> Awaitable[tuple[bytes, bytes | None]] | tuple[bytes, bytes | None]:
-        """Runs a hook: its result and, if it is not as it was, the context, both as JSON."""
+    ) -> Awaitable[tuple[bytes, bytes | None, bool]] | tuple[bytes, bytes | None, bool]:
+        """Runs a hook: its result and, if it is not as it was, the context, both as JSON; and True: workers understand
+        extensions.
+        """
 
     def status(self) -> list[dict[str, Any]]:
-        """Of each worker: `process` (None if none runs), `breaker`, calls `outstanding`, and how often it `starts`."""
+        """The fields of a `cpex.framework.isolated.WorkerStatus` for each worker."""
 
     def kill(self) -> None:
         """Ends the workers, and does not wait for that."""

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from cpex.framework import Plugin, PluginContext, PluginError, PluginErrorModel, PluginResult, PluginViolation
+from cpex.framework.extensions import Extensions, MetaExtension
 from cpex.framework.hooks.tools import ToolPreInvokePayload
 
 Result = PluginResult[ToolPreInvokePayload]
@@ -101,3 +102,21 @@ class Probe(Plugin):
 
     async def _large(self, payload: ToolPreInvokePayload, context: PluginContext, size: int) -> Result:
         return PluginResult(metadata={"text": "x" * size})
+
+
+class Marker(Plugin):
+    """Looks at the extensions of a request, and writes to them."""
+
+    async def tool_pre_invoke(
+        self, payload: ToolPreInvokePayload, context: PluginContext, extensions: Extensions | None
+    ) -> Result:
+        if payload.name == "look":
+            seen = None if extensions is None else extensions.model_dump(mode="json", exclude_none=True)
+            return PluginResult(metadata={"seen": seen})
+        assert extensions is not None
+        if payload.name == "label":
+            assert extensions.security is not None
+            security = extensions.security.model_copy(update={"labels": extensions.security.labels | {"new"}})
+            return PluginResult(modified_extensions=extensions.model_copy(update={"security": security}))
+        forged = MetaExtension(tags=frozenset({"forged"}))
+        return PluginResult(modified_extensions=extensions.model_copy(update={"meta": forged}))

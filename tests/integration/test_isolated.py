@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ import pytest
 import pytest_asyncio
 
 from cpex.framework import GlobalContext, PluginError, PluginResult, TenantPluginManager
+from cpex.framework.extensions import Extensions, HttpExtension, MetaExtension, SecurityExtension
 from cpex.framework.hooks.tools import ToolPreInvokePayload
+from cpex.framework.isolated import metrics
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="isolated plugins need Unix")
 
@@ -48,8 +51,7 @@ class Guard:
     @property
     def status(self) -> list[dict[str, Any]]:
         plugin: Any = self.manager.get_plugin("Probe")
-        status: list[dict[str, Any]] = plugin.status()
-        return status
+        return [asdict(worker) for worker in plugin.workers]
 
 
 @pytest.fixture(scope="session")
@@ -179,6 +181,31 @@ class TestCalls:
             await guard.call("print", text="a word of the plugin")
             await until(lambda: "a word of the plugin" in caplog.text)
 
+    async def test_extensions_go_there_and_back(self, host: Host) -> None:
+        """B9: what its capabilities grant, both ways."""
+        sent = Extensions(
+            http=HttpExtension(headers={"authorization": "secret"}),
+            security=SecurityExtension(labels=frozenset({"old"})),
+            meta=MetaExtension(tags=frozenset({"t"})),
+        )
+        guard = await host({"class_name": "probe.plugin.Marker"}, capabilities=["read_labels", "append_labels"])
+
+        async def ask(name: str, extensions: Extensions | None) -> PluginResult[Any]:
+            payload, context = ToolPreInvokePayload(name=name), GlobalContext(request_id="r")
+            result, _ = await guard.manager.invoke_hook("tool_pre_invoke", payload, context, extensions=extensions)
+            return result
+
+        seen = ((await ask("look", sent)).metadata or {})["seen"]
+        assert set(seen) == {"security", "meta"}
+        assert (seen["security"]["labels"], seen["meta"]["tags"]) == (["old"], ["t"])
+        assert (await ask("look", Extensions())).metadata == {"seen": {}}
+        assert (await ask("look", None)).metadata == {"seen": None}
+        written = (await ask("label", sent)).modified_extensions
+        assert written is not None and written.security is not None
+        assert written.security.labels == {"old", "new"}
+        assert (written.http, written.meta) == (sent.http, sent.meta)
+        assert (await ask("forge", sent)).modified_extensions is None
+
     async def test_workers_side_by_side(self, host: Host) -> None:
         guard = await host({"workers": 2})
         results = await asyncio.gather(*(guard.told("spin", seconds=0.05) for _ in range(4)))
@@ -266,13 +293,23 @@ class TestSupervision:
             await guard.call("echo")
         assert raised.value.error.code == "BREAKER_OPEN"
         assert guard.status[0]["breaker"] == "open"
+        told = dict(line.rsplit(" ", 1) for line in metrics().splitlines() if 'plugin="Probe"' in line)
+        assert told['cpex_isolated_breakers{plugin="Probe",state="open"}'] == "1"
+        assert told['cpex_isolated_breakers{plugin="Probe",state="closed"}'] == "0"
+        assert told['cpex_isolated_breaker_changes_total{plugin="Probe",to="open"}'] == "1"
+        assert told['cpex_isolated_workers{plugin="Probe"}'] == "0"
+        assert told['cpex_isolated_calls_total{plugin="Probe"}'] == "2"
+        assert told['cpex_isolated_calls_in_flight{plugin="Probe"}'] == "0"
+        assert told['cpex_isolated_restarts_total{plugin="Probe"}'] == "1"
+        assert told['cpex_isolated_faults_total{plugin="Probe"}'] == "2"
 
     async def test_a_killed_host_leaves_nothing(self, host: Host, project: Path) -> None:
         write_config(project, {})
         program = (
             "import asyncio, sys\n"
             "from cpex.framework import GlobalContext, PluginManager\n"
-            "from cpex.framework.hooks.tools import ToolPreInvokePayload\n"
+            "from cpex.framework.extensions import Extensions, HttpExtension, MetaExtension, SecurityExtension
+from cpex.framework.hooks.tools import ToolPreInvokePayload\n"
             "async def main():\n"
             "    manager = PluginManager('config.yaml')\n"
             "    await manager.initialize()\n"

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,8 @@ pub struct Worker {
     started: Instant,
     ready: Box<[u8]>,
     finish: AtomicBool,
+    /// Of all workers in its place.
+    calls: Arc<AtomicU64>,
 }
 
 /// A call under way. Dropping it gives the call up, and the worker is told.
@@ -67,6 +69,7 @@ impl Worker {
     pub(super) async fn start(
         config: &WorkersConfig,
         contained: Option<Arc<Contained>>,
+        calls: Arc<AtomicU64>,
     ) -> Result<(Arc<Self>, Process), WorkerError> {
         let WorkersConfig { launch, bounds, .. } = config;
         let failed = |source: std::io::Error| WorkerError::Start {
@@ -126,6 +129,7 @@ impl Worker {
             started: Instant::now(),
             ready,
             finish: AtomicBool::new(false),
+            calls,
         };
         Ok((Arc::new(worker), process))
     }
@@ -178,6 +182,7 @@ impl Worker {
         caller: Box<dyn Caller>,
     ) -> Result<Asked, (Box<dyn Caller>, WorkerError)> {
         let id = self.connection.ask(&Message::Call(call), Kind::Reply, caller)?;
+        self.calls.fetch_add(1, Ordering::Relaxed);
         Ok(Asked { connection: self.connection.clone(), id })
     }
 

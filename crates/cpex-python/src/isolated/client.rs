@@ -9,7 +9,6 @@ use std::time::Duration;
 use cpex_isolated::worker::{
     Answer, Call, Caller, Message, NETWORK, Reader, Worker, WorkerError, Workers, WorkersConfig, caller,
 };
-use cpex_remote::balance::State;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -156,21 +155,21 @@ impl IsolatedClient {
         })
     }
 
-    /// Of each worker: the process, what is done when it has to be started, calls under way, and how often it was started.
+    /// Of each worker: the process, what is done when it has to be started, calls under way, and what has happened so far.
     fn status(&self) -> Vec<HashMap<&'static str, Value>> {
-        let state = |state| match state {
-            State::Closed => "closed",
-            State::Open { .. } => "open",
-            State::HalfOpen => "half_open",
-        };
         let workers = self.workers().status().into_iter();
         workers
             .map(|worker| {
                 HashMap::from([
                     ("process", Value::Process(worker.process)),
-                    ("breaker", Value::Text(state(worker.breaker))),
-                    ("outstanding", Value::Count(worker.outstanding)),
-                    ("starts", Value::Starts(worker.starts)),
+                    ("breaker", Value::Text(worker.breaker.to_string())),
+                    ("outstanding", Value::Count(worker.outstanding as u64)),
+                    ("calls", Value::Count(worker.calls)),
+                    ("starts", Value::Count(worker.starts)),
+                    ("faults", Value::Count(worker.faults)),
+                    ("opened", Value::Count(worker.changes.opened)),
+                    ("half_opened", Value::Count(worker.changes.half_opened)),
+                    ("closed", Value::Count(worker.changes.closed)),
                 ])
             })
             .collect()
@@ -240,9 +239,8 @@ fn gone() -> WorkerError {
 
 #[derive(IntoPyObject)]
 enum Value {
-    Text(&'static str),
-    Count(usize),
-    Starts(u64),
+    Text(String),
+    Count(u64),
     Process(Option<u32>),
 }
 

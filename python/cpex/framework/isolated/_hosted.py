@@ -50,7 +50,13 @@ async def _serve(line: _core.WorkerLine, number: int, hello: dict[str, Any]) -> 
         return
     try:
         bench = Bench(line, name, registry)
-        about = {"protocol": PROTOCOL, "features": FEATURES, "version": _core.__version__, "python": sys.version}
+        about = {
+            "protocol": PROTOCOL,
+            "features": FEATURES,
+            "takes_extensions": _takes_extensions(plugin, registry),
+            "version": _core.__version__,
+            "python": sys.version,
+        }
         line.ready(number, pydantic_core.to_json(about))
         await bench.closed()
     finally:
@@ -68,6 +74,11 @@ async def _load(hello: dict[str, Any]) -> tuple[Plugin, PluginInstanceRegistry]:
     registry = PluginInstanceRegistry()
     registry.register(plugin)
     return plugin, registry
+
+
+def _takes_extensions(plugin: Plugin, registry: PluginInstanceRegistry) -> bool:
+    refs = (registry.get_plugin_hook_by_name(plugin.name, hook) for hook in plugin.hooks)
+    return any(ref is not None and ref.accepts_extensions for ref in refs)
 
 
 class Bench:
@@ -199,9 +210,11 @@ class Bench:
 
 
 def _extensions(text: bytes | None) -> Any:
+    if text is None:
+        return None
     from cpex.framework.extensions.extensions import Extensions
 
-    return Extensions() if text is None else Extensions.model_validate_json(text)
+    return Extensions.model_validate_json(text)
 
 
 def _described(error: BaseException, plugin_name: str) -> bytes:
