@@ -192,6 +192,7 @@ class TestCalls:
 
         async def ask(name: str, extensions: Extensions | None) -> PluginResult[Any]:
             payload, context = ToolPreInvokePayload(name=name), GlobalContext(request_id="r")
+            result: PluginResult[Any]
             result, _ = await guard.manager.invoke_hook("tool_pre_invoke", payload, context, extensions=extensions)
             return result
 
@@ -308,8 +309,7 @@ class TestSupervision:
         program = (
             "import asyncio, sys\n"
             "from cpex.framework import GlobalContext, PluginManager\n"
-            "from cpex.framework.extensions import Extensions, HttpExtension, MetaExtension, SecurityExtension
-from cpex.framework.hooks.tools import ToolPreInvokePayload\n"
+            "from cpex.framework.hooks.tools import ToolPreInvokePayload\n"
             "async def main():\n"
             "    manager = PluginManager('config.yaml')\n"
             "    await manager.initialize()\n"

@@ -287,7 +287,8 @@ impl Watch {
     fn pause(&self, connection: &Connection, bounds: &Bounds) -> Duration {
         let busy = connection.outstanding() > 0;
         let given_up = connection.longest_given_up().map(|since| bounds.give_up.saturating_sub(since));
-        let idle = bounds.idle.filter(|_| !busy).map(|idle| idle.saturating_sub(connection.unused_for()));
+        let unused = if busy { Duration::ZERO } else { connection.unused_for() };
+        let idle = bounds.idle.map(|idle| idle.saturating_sub(unused));
         let look = bounds.memory.map(|_| LOOK.saturating_sub(self.looked.elapsed()));
         let all = [Some(bounds.hang / 3), given_up, idle, look];
         all.into_iter().flatten().min().unwrap_or(bounds.hang).max(Duration::from_millis(1))

@@ -11,7 +11,8 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec, PathFinder, all_suffixes
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
@@ -48,7 +49,15 @@ class BorrowedFinder(importlib.metadata.DistributionFinder):
             Where it is; None if it is not borrowed.
         """
         folder = self.modules.get(fullname)
-        return PathFinder.find_spec(fullname, [folder], target) if folder is not None else None
+        if folder is None:
+            return None
+        # In a sandbox the module can be read, but not the list of what is beside it, which `PathFinder` asks for.
+        for suffix in all_suffixes():
+            package = os.path.join(folder, fullname)
+            for file, inside in ((os.path.join(package, f"__init__{suffix}"), [package]), (package + suffix, None)):
+                if os.path.isfile(file):
+                    return spec_from_file_location(fullname, file, submodule_search_locations=inside)
+        return PathFinder.find_spec(fullname, [folder], target)
 
     def find_distributions(
         self,
