@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -81,9 +82,16 @@ class Probe(Plugin):
     async def _exit(self, payload: ToolPreInvokePayload, context: PluginContext, status: int) -> Result:
         os._exit(status)
 
+    async def _crash(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        os.kill(os.getpid(), signal.SIGSEGV)
+        return PluginResult()
+
     async def _fork(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
         child = subprocess.Popen(["sleep", "600"])
-        return PluginResult(metadata={"child": child.pid, "pid": os.getpid()})
+        # Leaves the group and the session, and loses its parent.
+        script = "setsid sleep 600 & echo $!"
+        daemon = subprocess.run(["sh", "-c", script], check=True, stdout=subprocess.PIPE, text=True).stdout
+        return PluginResult(metadata={"child": child.pid, "daemon": int(daemon), "pid": os.getpid()})
 
     async def _print(self, payload: ToolPreInvokePayload, context: PluginContext, text: str) -> Result:
         print(text, flush=True)

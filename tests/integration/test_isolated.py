@@ -274,9 +274,16 @@ class TestSupervision:
     async def test_shutdown_leaves_nothing(self, host: Host) -> None:
         guard = await host()
         forked = await guard.told("fork")
+        assert all(runs(process) for process in started(forked))
         await guard.manager.shutdown()
-        assert not runs(forked["pid"])
-        await until(lambda: not runs(forked["child"]))
+        assert not any(runs(process) for process in started(forked))
+
+    async def test_a_worker_that_ends_leaves_nothing(self, host: Host) -> None:
+        guard = await host()
+        forked = await guard.told("fork")
+        with pytest.raises(PluginError, match="signal 11"):
+            await guard.call("crash")
+        await until(lambda: not any(runs(process) for process in started(forked)))
 
     async def test_an_idle_worker_is_ended(self, host: Host) -> None:
         guard = await host({"idle_timeout": 0.2})
@@ -304,27 +311,87 @@ class TestSupervision:
         assert told['cpex_isolated_restarts_total{plugin="Probe"}'] == "1"
         assert told['cpex_isolated_faults_total{plugin="Probe"}'] == "2"
 
-    async def test_a_killed_host_leaves_nothing(self, host: Host, project: Path) -> None:
+    @pytest.mark.parametrize("tool", ["fork", "block"])
+    async def test_a_killed_host_leaves_nothing(self, host: Host, project: Path, tool: str) -> None:
         write_config(project, {})
-        program = (
-            "import asyncio, sys\n"
-            "from cpex.framework import GlobalContext, PluginManager\n"
-            "from cpex.framework.hooks.tools import ToolPreInvokePayload\n"
-            "async def main():\n"
-            "    manager = PluginManager('config.yaml')\n"
-            "    await manager.initialize()\n"
-            "    call = manager.invoke_hook('tool_pre_invoke', ToolPreInvokePayload(name='tell', args={}),"
-            " GlobalContext(request_id='r'))\n"
-            "    print((await call)[0].metadata['pid'], flush=True)\n"
-            "    await asyncio.sleep(600)\n"
-            "asyncio.run(main())\n"
-        )
-        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            pid = int(await asyncio.to_thread(process.stdout.readline))
-            assert runs(pid)
-            process.kill()
-        await until(lambda: not runs(pid))
+        with KilledHost() as killed:
+            told = await killed.told()
+            forked = await killed.told("fork") if tool == "fork" else told
+            if tool == "block":
+                await killed.ask("block", seconds=600)
+            assert all(runs(process) for process in started(forked))
+        await until(lambda: not any(runs(process) for process in started(forked)))
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
+    async def test_nor_a_file(self, host: Host, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a killed host has left is removed by the next one; a host that lives keeps what it has."""
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        settings = {"sandbox": {"profile": "default", "network": ["localhost:1"]}}
+        write_config(project, settings)
+        with KilledHost() as killed:
+            await killed.told()
+            (left,) = tmp_path.iterdir()
+            with KilledHost() as other:
+                await other.told()
+                assert left in tmp_path.iterdir()
+        with KilledHost() as third:
+            await third.told()
+            (there,) = tmp_path.iterdir()
+            assert there != left
+            third.end()
+        assert list(tmp_path.iterdir()) == []
+
+
+class KilledHost:
+    """A host that is a process, and is killed."""
+
+    PROGRAM = """
+import asyncio, json, sys
+from cpex.framework import GlobalContext, PluginManager
+from cpex.framework.hooks.tools import ToolPreInvokePayload
+
+async def main():
+    manager = PluginManager("config.yaml")
+    await manager.initialize()
+    for line in sys.stdin:
+        name, args = json.loads(line)
+        payload = ToolPreInvokePayload(name=name, args=args)
+        result, _ = await manager.invoke_hook("tool_pre_invoke", payload, GlobalContext(request_id="r"))
+        print(json.dumps(result.metadata), flush=True)
+    await manager.shutdown()
+
+asyncio.run(main())
+"""
+
+    def __enter__(self) -> KilledHost:
+        command = [sys.executable, "-c", self.PROGRAM]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.process:
+            self.process.kill()
+
+    async def ask(self, name: str, **args: Any) -> None:
+        assert self.process.stdin is not None
+        print(json.dumps([name, args]), file=self.process.stdin, flush=True)
+
+    async def told(self, name: str = "tell") -> dict[str, Any]:
+        await self.ask(name)
+        assert self.process.stdout is not None
+        told: dict[str, Any] = json.loads(await asyncio.to_thread(self.process.stdout.readline))
+        return told
+
+    def end(self) -> None:
+        """In good order."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        assert self.process.wait(timeout=30) == 0
+
+
+def started(told: dict[str, Any]) -> list[int]:
+    """A worker, and what it has started."""
+    return [told[name] for name in ("pid", "child", "daemon") if name in told]
 
 
 class TestLoading:

@@ -1,4 +1,6 @@
 //! Workers as real processes: whatever one does, its calls end, and the next one has its own answer.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::env;
 use std::time::{Duration, Instant};

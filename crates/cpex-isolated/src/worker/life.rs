@@ -15,7 +15,7 @@ use tokio::time::{sleep_until, timeout};
 use super::config::{Bounds, WorkersConfig};
 use super::connection::{Connection, Turned};
 use super::contained::Contained;
-use super::ended::Ended;
+use super::ended::{Breach, Ended};
 use super::error::WorkerError;
 use super::frame::Kind;
 use super::message::{Call, Message, PROTOCOL};
@@ -35,6 +35,14 @@ pub struct Worker {
     finish: AtomicBool,
     /// Of all workers in its place.
     calls: Arc<AtomicU64>,
+}
+
+/// What a worker says of itself when it is ready.
+#[derive(Deserialize)]
+struct Said {
+    protocol: u32,
+    /// Its own number.
+    pid: Option<u32>,
 }
 
 /// A call under way. Dropping it gives the call up, and the worker is told.
@@ -71,7 +79,7 @@ impl Worker {
         contained: Option<Arc<Contained>>,
         calls: Arc<AtomicU64>,
     ) -> Result<(Arc<Self>, Process), WorkerError> {
-        let WorkersConfig { launch, bounds, .. } = config;
+        let launch = &config.launch;
         let failed = |source: std::io::Error| WorkerError::Start {
             program: launch.program.display().to_string(),
             source: Arc::new(source),
@@ -80,10 +88,38 @@ impl Worker {
         let (near, far) = UnixStream::pair().map_err(failed)?;
         let mut process = Process::start(launch, contained, far, &output).await?;
         let connection = Connection::new(near, config.limit).map_err(failed)?;
-        let greeting = greet(&connection, &config.hello);
+        match Self::load(config, &connection, &mut process, &output).await {
+            Ok((said, ready)) => {
+                let process_id = process.worker(said.pid);
+                let worker = Self {
+                    process: process_id,
+                    connection,
+                    started: Instant::now(),
+                    ready,
+                    finish: AtomicBool::new(false),
+                    calls,
+                };
+                Ok((Arc::new(worker), process))
+            }
+            Err(error) => {
+                connection.end(&Ended::Asked);
+                let _ = process.end().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Has it load the plugin; what it says of itself then.
+    async fn load(
+        config: &WorkersConfig,
+        connection: &Arc<Connection>,
+        process: &mut Process,
+        output: &Output,
+    ) -> Result<(Said, Box<[u8]>), WorkerError> {
+        let bounds = &config.bounds;
         let greeted = tokio::select! {
             biased;
-            greeted = timeout(bounds.start, greeting) => greeted,
+            greeted = timeout(bounds.start, greet(connection, &config.hello)) => greeted,
             () = process.ended() => Ok(Err(WorkerError::Died(Ended::Asked))),
         };
         let answer = match greeted {
@@ -91,47 +127,24 @@ impl Worker {
             // It ends, or has closed its end of the socket, which is as good.
             Ok(Err(WorkerError::Died(_))) => {
                 let _ = timeout(bounds.give_up, process.ended()).await;
-                let why = process.end().map(Ended::Exited).map_err(failed)?;
-                connection.end(&why);
+                let why = process.end().await.map(Ended::Exited).unwrap_or(Ended::Protocol(Breach::Closed));
                 return Err(WorkerError::NotReady { why, said: output.whole().await });
             }
-            Ok(Err(error)) => {
-                connection.end(&Ended::Asked);
-                return Err(error);
-            }
-            Err(_) => {
-                connection.end(&Ended::Asked);
-                return Err(WorkerError::Slow { after: bounds.start, said: output.last_lines() });
-            }
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Err(WorkerError::Slow { after: bounds.start, said: output.last_lines() }),
         };
-        let ready = match answer.message() {
+        match answer.message() {
             Message::Ready(text) => {
-                #[derive(Deserialize)]
-                struct Ready {
-                    protocol: u32,
+                let said = serde_json::from_slice(text).unwrap_or(Said { protocol: 0, pid: None });
+                if said.protocol == PROTOCOL {
+                    Ok((said, text.into()))
+                } else {
+                    Err(WorkerError::Version(said.protocol))
                 }
-                let spoken = serde_json::from_slice::<Ready>(text).map_or(0, |ready| ready.protocol);
-                if spoken != PROTOCOL {
-                    connection.end(&Ended::Asked);
-                    return Err(WorkerError::Version(spoken));
-                }
-                text.into()
             }
-            Message::Failed(text) => {
-                connection.end(&Ended::Asked);
-                return Err(WorkerError::Load(text.into()));
-            }
-            _ => return Err(WorkerError::Version(0)),
-        };
-        let worker = Self {
-            process: process.id(),
-            connection,
-            started: Instant::now(),
-            ready,
-            finish: AtomicBool::new(false),
-            calls,
-        };
-        Ok((Arc::new(worker), process))
+            Message::Failed(text) => Err(WorkerError::Load(text.into())),
+            _ => Err(WorkerError::Version(0)),
+        }
     }
 
     /// Looks after it until it ends.
@@ -150,7 +163,7 @@ impl Worker {
             }
             if let Some(ended) = watch.judge(self, bounds) {
                 // One that is closing the connection is ending: how says more.
-                let is_closing = matches!(&ended, Ended::Protocol(super::ended::Breach::Closed));
+                let is_closing = matches!(&ended, Ended::Protocol(Breach::Closed));
                 if is_closing && timeout(bounds.give_up, process.ended()).await.is_ok() {
                     break None;
                 }
@@ -161,11 +174,11 @@ impl Worker {
             self.connection.tell(&Message::Shutdown, 0);
             let _ = timeout(bounds.shutdown, process.ended()).await;
         }
-        let status = process.end();
+        let status = process.end().await;
         let ended = match (ended, status) {
             (Some(ended), _) => ended,
             (None, Ok(status)) => Ended::Exited(status),
-            (None, Err(_)) => Ended::Protocol(super::ended::Breach::Closed),
+            (None, Err(_)) => Ended::Protocol(Breach::Closed),
         };
         self.connection.end(&ended);
         ended

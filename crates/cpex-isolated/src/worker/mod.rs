@@ -29,6 +29,7 @@ mod connection;
 mod contained;
 mod output;
 mod process;
+mod scratch;
 mod waiting;
 
 mod life;

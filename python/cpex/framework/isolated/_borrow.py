@@ -12,12 +12,15 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, all_suffixes
-from importlib.util import spec_from_file_location
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 VARIABLE = "CPEX_BORROWED"
 """Holds what is borrowed: JSON, `modules` by name with the folder they are in, `distributions` with their metadata."""
+
+GUARDED = "--guarded"
+"""First argument of a program that is to be looked after."""
 
 _ANY = importlib.metadata.DistributionFinder.Context()
 
@@ -89,10 +92,22 @@ def install() -> None:
         sys.meta_path.insert(0, BorrowedFinder(borrowed["modules"], borrowed["distributions"]))
 
 
+def guard() -> None:
+    """Has this process looked after, as `_guardian`, which is beside this file, says."""
+    spec = spec_from_file_location("_cpex_guardian", os.path.join(os.path.dirname(__file__), "_guardian.py"))
+    assert spec is not None and spec.loader is not None
+    guardian = module_from_spec(spec)
+    spec.loader.exec_module(guardian)
+    guardian.guard()
+
+
 # Not only as the main program: a process that the plugin starts imports its main module, which is this one.
 if __name__ in ("__main__", "__mp_main__"):
     install()
 
 if __name__ == "__main__":
     del sys.argv[0]
+    if sys.argv[0] == GUARDED:
+        del sys.argv[0]
+        guard()
     importlib.import_module(sys.argv[0]).main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from typing import Any
 
@@ -56,6 +57,7 @@ async def _serve(line: _core.WorkerLine, number: int, hello: dict[str, Any]) -> 
             "takes_extensions": _takes_extensions(plugin, registry),
             "version": _core.__version__,
             "python": sys.version,
+            "pid": os.getpid(),
         }
         line.ready(number, pydantic_core.to_json(about))
         await bench.closed()
