@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from cpex.framework._lazy import names_from
 
 if TYPE_CHECKING:
+    from cpex.framework.isolated._metrics import metrics as metrics
     from cpex.framework.isolated._status import WorkerStatus as WorkerStatus
-    from cpex.framework.isolated._status import metrics as metrics
 else:
-    __getattr__ = names_from(__name__, {"cpex.framework.isolated._status": ("WorkerStatus", "metrics")})
+    __getattr__ = names_from(
+        __name__,
+        {"cpex.framework.isolated._metrics": ("metrics",), "cpex.framework.isolated._status": ("WorkerStatus",)},
+    )

@@ -13,10 +13,10 @@ from typing import NoReturn
 
 _DEATH_SIGNAL = 1
 _CHILD_SUBREAPER = 36
-"""Of `prctl`, which see."""
+"""What `prctl` is asked for."""
 
 _PATIENCE = 0.5
-"""Seconds for what was killed to end. Whoever starts processes faster than they can be killed loses them all at once."""
+"""Seconds for what was killed to end; then all of them go at once, with the guardian."""
 
 
 def guard() -> None:
