@@ -89,7 +89,7 @@ class Probe(Plugin):
     async def _fork(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
         child = subprocess.Popen(["sleep", "600"])
         # Leaves the group and the session, and loses its parent.
-        script = "setsid sleep 600 & echo $!"
+        script = "setsid sleep 600 >/dev/null 2>&1 & echo $!"
         daemon = subprocess.run(["sh", "-c", script], check=True, stdout=subprocess.PIPE, text=True).stdout
         return PluginResult(metadata={"child": child.pid, "daemon": int(daemon), "pid": os.getpid()})
 
