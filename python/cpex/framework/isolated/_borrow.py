@@ -5,16 +5,14 @@ a module is borrowed only if it is listed. What the plugin starts with the same 
 environment variable, and this file as the main module.
 """
 
+from __future__ import annotations
+
 import importlib
-import importlib.metadata
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, all_suffixes
 from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
 
 VARIABLE = "CPEX_BORROWED"
 """Holds what is borrowed: JSON, `modules` by name with the folder they are in, `distributions` with their metadata."""
@@ -22,10 +20,14 @@ VARIABLE = "CPEX_BORROWED"
 GUARDED = "--guarded"
 """First argument of a program that is to be looked after."""
 
-_ANY = importlib.metadata.DistributionFinder.Context()
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from importlib.metadata import Distribution, DistributionFinder
+    from types import ModuleType
 
 
-class BorrowedFinder(importlib.metadata.DistributionFinder):
+class BorrowedFinder:
     """Finds top-level modules, and the metadata of distributions, where the host has them."""
 
     def __init__(self, modules: dict[str, str], distributions: dict[str, str]) -> None:
@@ -62,10 +64,7 @@ class BorrowedFinder(importlib.metadata.DistributionFinder):
                     return spec_from_file_location(fullname, file, submodule_search_locations=inside)
         return PathFinder.find_spec(fullname, [folder], target)
 
-    def find_distributions(
-        self,
-        context: importlib.metadata.DistributionFinder.Context = _ANY,
-    ) -> Iterable[importlib.metadata.Distribution]:
+    def find_distributions(self, context: DistributionFinder.Context | None = None) -> Iterable[Distribution]:
         """Finds the metadata of borrowed distributions.
 
         Args:
@@ -74,15 +73,15 @@ class BorrowedFinder(importlib.metadata.DistributionFinder):
         Returns:
             Those that are borrowed; none where only certain folders are looked into.
         """
-        if "path" in vars(context):
+        # Takes as long as all else here, and few programs ask.
+        from importlib.metadata import PathDistribution
+        from pathlib import Path
+
+        if context is not None and "path" in vars(context):
             return []
-        name = context.name
+        name = None if context is None else context.name
         wanted = self.distributions if name is None else [name.lower().replace("_", "-").replace(".", "-")]
-        return [
-            importlib.metadata.PathDistribution(Path(self.distributions[each]))
-            for each in wanted
-            if each in self.distributions
-        ]
+        return [PathDistribution(Path(self.distributions[each])) for each in wanted if each in self.distributions]
 
 
 def install() -> None:
