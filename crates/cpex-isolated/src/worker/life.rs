@@ -26,6 +26,9 @@ use super::waiting::{Answer, Caller, NETWORK, Reader};
 /// How often a worker's memory is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How often a sign of life is looked for before a worker counts as hung.
+const LOOKS: u32 = 3;
+
 /// A worker that runs, or did.
 pub struct Worker {
     connection: Arc<Connection>,
@@ -149,7 +152,7 @@ impl Worker {
 
     /// Looks after it until it ends.
     pub(super) async fn supervise(self: &Arc<Self>, mut process: Process, bounds: &Bounds) -> Ended {
-        let mut watch = Watch { pinged: None, looked: Instant::now() };
+        let mut watch = Watch { pinged: None, looks: 0, looked: Instant::now() };
         let ended = loop {
             let next = tokio::time::Instant::from_std(Instant::now() + watch.pause(&self.connection, bounds));
             tokio::select! {
@@ -292,6 +295,8 @@ pub fn caller() -> (Box<dyn Caller>, oneshot::Receiver<Result<Answer, WorkerErro
 struct Watch {
     /// When the event loop was asked for a sign of life, and gave none yet.
     pinged: Option<Instant>,
+    /// How often it was looked for since.
+    looks: u32,
     looked: Instant,
 }
 
@@ -303,17 +308,15 @@ impl Watch {
         let unused = if busy { Duration::ZERO } else { connection.unused_for() };
         let idle = bounds.idle.map(|idle| idle.saturating_sub(unused));
         let look = bounds.memory.map(|_| LOOK.saturating_sub(self.looked.elapsed()));
-        let all = [Some(bounds.hang / 3), given_up, idle, look];
+        let all = [Some(bounds.hang / LOOKS), given_up, idle, look];
         all.into_iter().flatten().min().unwrap_or(bounds.hang).max(Duration::from_millis(1))
     }
 
     /// Is it to be ended?
     fn judge(&mut self, worker: &Worker, bounds: &Bounds) -> Option<Ended> {
         let connection = &worker.connection;
-        if connection.reader() != NETWORK {
-            // Whoever reads may be busy with something else.
-            while connection.turn(NETWORK) == Turned::More {}
-        }
+        // Whoever reads may be busy with something else.
+        while connection.turn(NETWORK) == Turned::More {}
         if let Some(breach) = connection.breach() {
             return Some(Ended::Protocol(breach));
         }
@@ -333,10 +336,14 @@ impl Watch {
         }
         match self.pinged {
             Some(since) if connection.silent_for() >= since.elapsed() => {
-                (since.elapsed() >= bounds.hang).then_some(Ended::Hung(bounds.hang))
+                self.looks += 1;
+                // Where all stood still, the host as well, the worker may have had no time, either.
+                let is_hung = since.elapsed() >= bounds.hang && self.looks >= LOOKS;
+                is_hung.then_some(Ended::Hung(bounds.hang))
             }
             _ => {
                 self.pinged = Some(Instant::now());
+                self.looks = 0;
                 connection.tell(&Message::Ping, 0);
                 None
             }

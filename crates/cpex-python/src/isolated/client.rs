@@ -137,7 +137,7 @@ impl IsolatedClient {
             hook,
             payload: payload.as_bytes(),
             context: context.as_bytes(),
-            extensions: extensions.map(|extensions| extensions.as_bytes()),
+            extensions: extensions.map(PyBytesMethods::as_bytes),
             deadline,
         };
         let workers = self.workers();
