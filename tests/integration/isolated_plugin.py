@@ -102,6 +102,11 @@ class Probe(Plugin):
             file.write("here")
         return PluginResult()
 
+    async def _hoard(self, payload: ToolPreInvokePayload, context: PluginContext, size: int) -> Result:
+        self.hoard = b"x" * size
+        await asyncio.sleep(600)
+        return PluginResult()
+
     async def _garbage(self, payload: ToolPreInvokePayload, context: PluginContext) -> Any:
         return "allow"
 

@@ -530,12 +530,12 @@ def test_a_variable_that_is_nearly_one_of_ours_is_a_warning(write: Write, monkey
 
 @pytest.mark.parametrize("loading", [Loading.NOTHING, Loading.CLASSES])
 def test_a_kind_that_cannot_be_run_is_an_error(write: Write, monkeypatch: pytest.MonkeyPatch, loading: Loading) -> None:
-    """The loader decides: a release that can run the kind has nothing to say."""
+    """The loader decides: where the kind can be run there is nothing to say."""
     path = write(EXTERNAL % ("http://example.com", ", required: true"))
-    monkeypatch.setattr(_special, "_TRANSPORTS", (("mcp", "cpex.nowhere", "Client"),))
+    monkeypatch.setattr(_special, "_TRANSPORTS", (("mcp", "not_installed.client", "Client"),))
     (finding,) = check(str(path), loading).findings
     assert (finding.code, finding.line) == (Code.KIND_UNAVAILABLE, 2)
-    assert "'mcp' is not part of this release" in finding.message
+    assert "'mcp' needs the package 'not_installed', which is not installed" in finding.message
     assert "does not start" in finding.message
     monkeypatch.setattr(_special, "_TRANSPORTS", (("mcp", "mcp_nowhere.client", "Client"),))
     (finding,) = check(str(path), loading).findings

@@ -270,10 +270,10 @@ def test_a_misspelt_policy_is_said(config: Path, module: str, tmp_path: Path) ->
 
 
 def test_a_kind_that_cannot_be_run_is_not_loaded(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_special, "_TRANSPORTS", (("grpc", "cpex.nowhere", "Client"),))
+    monkeypatch.setattr(_special, "_TRANSPORTS", (("grpc", "not_installed.client", "Client"),))
     remote = next(plugin for plugin in report(config)["plugins"] if plugin["name"] == "remote")
     assert remote["status"] == "not loaded"
-    assert "not part of this release" in remote["problem"]
+    assert "needs the package 'not_installed', which is not installed" in remote["problem"]
 
 
 def test_an_unknown_hook_is_a_usage_error(config: Path) -> None:

@@ -77,10 +77,10 @@ impl IsolatedClient {
         &self,
         py: Python<'py>,
         worker: &Arc<Worker>,
+        home: &Home,
         call: Call<'_>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (promised, running) = promise(py)?;
-        let home = self.here(|here| here.home.clone());
         home.read(py, worker, promised.event_loop())?;
         let waiter = Waiter { running, plugin: self.plugin.clone() };
         match worker.call(call, Box::new(waiter)) {
@@ -140,9 +140,9 @@ impl IsolatedClient {
             extensions: extensions.map(PyBytesMethods::as_bytes),
             deadline,
         };
-        let workers = self.workers();
+        let (workers, home) = self.here(|here| (here.workers.clone(), here.home.clone()));
         if let Some(worker) = workers.running()
-            && let Some(awaitable) = self.ask(py, &worker, call)?
+            && let Some(awaitable) = self.ask(py, &worker, &home, call)?
         {
             return Ok(awaitable);
         }

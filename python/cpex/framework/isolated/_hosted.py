@@ -12,6 +12,7 @@ from typing import Any
 import pydantic_core
 
 from cpex import _core
+from cpex.framework._preparation import prepare_hooks
 from cpex.framework.base import HookRef, Plugin
 from cpex.framework.errors import PluginError
 from cpex.framework.models import PluginConfig, PluginContext, PluginErrorModel, PluginResult
@@ -61,6 +62,8 @@ async def _serve(line: _core.WorkerLine, number: int, hello: dict[str, Any]) -> 
             "pid": os.getpid(),
         }
         line.ready(number, pydantic_core.to_json(about))
+        # Meanwhile the host does the same.
+        prepare_hooks(plugin.hooks)
         await bench.closed()
     finally:
         await plugin.shutdown()
