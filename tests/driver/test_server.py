@@ -33,7 +33,7 @@ from cpex.framework import (
     external,
 )
 from cpex.framework.extensions import Extensions
-from cpex.framework.external._server.listen import Tls
+from cpex.framework.external import Tls
 from cpex.framework.models import Config
 
 from .mcp_host import HOOK, McpHost
