@@ -71,6 +71,11 @@ class Guard(Plugin):
             case "error":
                 error = PluginErrorModel(message="m", plugin_name=self.name, code="C", details={"k": 1})
                 raise PluginError(error=error)
+            case "exit":
+                sys.exit("at once")
+            case "exit later":
+                await asyncio.sleep(0.001)
+                sys.exit(3)
             case "hold":
                 self.hold()
             case "task":
@@ -141,6 +146,15 @@ async def test_what_a_host_is_told() -> None:
         assert answer["error"]["message"] == missing.format("tool_post_invoke", "Guard")
         broken = await host.invoke("Guard", "t", global_context={})
         assert "global_context.request_id" in broken["error"]["message"]
+
+
+async def test_a_plugin_that_exits_fails_its_call_and_the_server_goes_on() -> None:
+    # P16 is for the host's own process.
+    async with serving(Guard()) as (url, _), McpHost(f"{url}/mcp") as host:
+        waiting = asyncio.create_task(host.invoke("Guard", "exit later"))
+        assert (await host.invoke("Guard", "exit"))["error"]["message"] == "SystemExit('at once')"
+        assert (await waiting)["error"]["message"] == "SystemExit(3)"
+        assert (await host.invoke("Guard", "t"))["result"]["continue_processing"] is True
 
 
 async def test_configurations_are_served() -> None:

@@ -77,7 +77,8 @@ class Desk:
             text = result.__pydantic_serializer__.to_json(result)
             kept = None if context.is_empty() else context.__pydantic_serializer__.to_json(context)
             call.answer(text, kept, result.continue_processing)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            # A plugin that exits must not take those of others with it.
             _fail(call, error_model(error, name))
         finally:
             self._tasks.pop(call.id, None)
@@ -99,7 +100,7 @@ class Desk:
         return result
 
 
-def error_model(error: Exception, plugin_name: str) -> PluginErrorModel:
+def error_model(error: Exception | SystemExit, plugin_name: str) -> PluginErrorModel:
     """Describe to a peer why a call failed.
 
     Args:
