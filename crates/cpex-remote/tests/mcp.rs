@@ -8,6 +8,7 @@ mod side_by_side;
 mod words;
 mod world;
 
+use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -599,6 +600,45 @@ async fn tls_lets_in_whom_it_should() {
 }
 
 #[tokio::test]
+async fn renewed_files_of_tls_are_taken_up_and_no_connection_is_lost() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let identity = old.identity("localhost");
+    let files = ServerTls { identity: identity.clone(), clients: ClientAuth::Required(old.bundle()) };
+    let world = World::start_with(|config| config.tls = Some(files)).await;
+    let url = format!("https://localhost:{}/mcp", world.address().port());
+    let connect = async |trusted: &Authority, shown: &Authority| {
+        let identity = Some(shown.identity("client"));
+        let tls = ClientTls { identity, ca_bundle: Some(trusted.bundle()), ..ClientTls::default() };
+        let config = ClientConfig { reconnect_attempts: 0, ..quick(Http { tls, ..Http::new(&url) }) };
+        Client::connect(words::NAME, config).await
+    };
+    let early = connect(&old, &old).await.unwrap();
+    assert!(world.backend.seen().renewals.is_empty());
+
+    let renewed = new.identity("localhost");
+    fs::write(&identity.certfile, "half a certi").unwrap();
+    for _ in 0..2 {
+        connect(&old, &old).await.unwrap();
+    }
+    fs::copy(&renewed.certfile, &identity.certfile).unwrap();
+    connect(&old, &old).await.expect("the key is another one's");
+    let told = world.backend.seen().renewals;
+    assert!(
+        matches!(&*told, [Some(first), Some(second)] if first.contains("no certificate") && second.contains("cannot use")),
+        "{told:?}"
+    );
+
+    fs::copy(renewed.keyfile.unwrap(), identity.keyfile.unwrap()).unwrap();
+    connect(&new, &old).await.unwrap();
+    assert!(connect(&old, &old).await.unwrap_err().to_string().contains("UnknownIssuer"));
+    fs::copy(new.bundle(), old.bundle()).unwrap();
+    connect(&new, &new).await.unwrap();
+    connect(&new, &old).await.unwrap_err();
+    assert_eq!(world.backend.seen().renewals[2..], [None, None]);
+    early.invoke(&call("allow", json!({}))).await.expect("over the connection that it has");
+}
+
+#[tokio::test]
 async fn clients_are_let_in_by_the_names_in_their_certificates() {
     let authority = Authority::new();
     let tls = ServerTls {
@@ -801,7 +841,7 @@ async fn a_child_that_does_not_speak_is_an_error_and_does_not_outlive_it() {
     let directory = tempfile::tempdir().unwrap();
     let script = directory.path().join("silent.sh");
     // What it starts holds the pipe open as long as it lives.
-    std::fs::write(&script, "sleep 600 & echo $! > grandchild; exec sleep 600").unwrap();
+    fs::write(&script, "sleep 600 & echo $! > grandchild; exec sleep 600").unwrap();
     let program = Program {
         cwd: Some(directory.path().to_owned()),
         ..Program::new(Launch::Script("silent.sh".into()))
@@ -810,9 +850,9 @@ async fn a_child_that_does_not_speak_is_an_error_and_does_not_outlive_it() {
         ClientConfig { timeout: Duration::from_millis(500), ..ClientConfig::new(Endpoint::Stdio(program)) };
     let silent = Client::connect(words::NAME, config).await.unwrap_err();
     assert!(matches!(silent, RemoteError::TimedOut(_)), "{silent}");
-    let grandchild = std::fs::read_to_string(directory.path().join("grandchild")).unwrap();
+    let grandchild = fs::read_to_string(directory.path().join("grandchild")).unwrap();
     let status = format!("/proc/{}/stat", grandchild.trim());
-    let gone = || std::fs::read_to_string(&status).map_or(true, |stat| stat.contains(") Z "));
+    let gone = || fs::read_to_string(&status).map_or(true, |stat| stat.contains(") Z "));
     for _ in 0..600 {
         if gone() {
             return;
