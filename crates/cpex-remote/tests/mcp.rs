@@ -20,7 +20,7 @@ use cpex_remote::mcp::{
     Sessions, StartError, Target,
 };
 use cpex_remote::tls::{ClientAuth, ClientTls, ServerTls};
-use cpex_remote::{Delivery, End, Json, Outcome, Refusal, Remote, RemoteError, Secret};
+use cpex_remote::{Call, Delivery, End, Json, Outcome, Refusal, Remote, RemoteError, Secret};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -238,16 +238,21 @@ async fn a_call_given_up_is_given_up_on_the_server() {
     client.invoke(&call("allow", json!({}))).await.unwrap();
 }
 
+/// A call as it is posted.
+fn posted(id: &str, call: &Call) -> String {
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "invoke_hook", "arguments": {
+        "hook_type": call.hook, "plugin_name": call.plugin, "payload": value(&call.payload), "context": {},
+    }}})
+    .to_string()
+}
+
 #[tokio::test]
 async fn a_notice_gives_a_call_up_and_nobody_elses() {
     // W86
     let world = World::start().await;
     let (mine, theirs) = (world.session().await, world.session().await);
     let slow = call("sleep", json!({"seconds": 60}));
-    let body = json!({"jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": {"name": "invoke_hook", "arguments": {
-        "hook_type": slow.hook, "plugin_name": slow.plugin, "payload": value(&slow.payload), "context": {},
-    }}})
-    .to_string();
+    let body = posted("a", &slow);
     let notice = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a"}}"#;
     let (my_header, their_header) =
         (format!("mcp-session-id: {mine}\r\n"), format!("mcp-session-id: {theirs}\r\n"));
@@ -300,6 +305,50 @@ async fn a_forgotten_session_is_begun_again() {
     stateless.client().await.invoke(&call("allow", json!({}))).await.unwrap();
     let (_, listed) = stateless.post("", r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
     assert_eq!(event(&listed)["result"]["tools"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_session_with_a_call_under_way_is_not_forgotten() {
+    let world = World::start_with(|config| {
+        config.sessions = Sessions::Kept { most: 2, idle: Duration::from_secs(60) };
+    })
+    .await;
+    let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let slow = call("sleep", json!({"seconds": 60}));
+    let header = |session: &str| format!("mcp-session-id: {session}\r\n");
+    let busy = header(&world.session().await);
+    let idle = header(&world.session().await);
+    let body = posted("7", &slow);
+    let calling = world.post(&busy, &body);
+    let others = async {
+        world.backend.wait_for(|seen| seen.running == 1).await;
+        assert_eq!(world.post(&idle, ping).await.0, 200, "it is the one that was used last");
+        let second = header(&world.session().await);
+        assert_eq!(world.post(&idle, ping).await.0, 404, "but it is idle");
+        let body = posted("8", &slow);
+        let calling = world.post(&second, &body);
+        let last = async {
+            world.backend.wait_for(|seen| seen.running == 2).await;
+            let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#;
+            let length = initialize.len();
+            let head = format!("{HOST}{USUAL}connection: close\r\ncontent-length: {length}");
+            let request = format!("POST /mcp HTTP/1.1\r\n{head}\r\n\r\n{initialize}");
+            let refused = world.converse(request.as_bytes()).await;
+            assert!(
+                refused.starts_with("HTTP/1.1 503 ") && refused.contains("retry-after: 1\r\n"),
+                "{refused}"
+            );
+            assert_eq!(world.backend.seen().refusals, [Refusal::Sessions]);
+            for (header, id) in [(&busy, "7"), (&second, "8")] {
+                let notice = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
+                assert_eq!(world.post(header, &notice.to_string()).await.0, 202);
+            }
+        };
+        tokio::join!(calling, last).0.0
+    };
+    let ((status, _), second) = tokio::join!(calling, others);
+    assert_eq!((status, second), (200, 200));
+    world.session().await;
 }
 
 #[tokio::test]

@@ -72,6 +72,7 @@ pub(crate) fn served(event: &cpex_remote::Event<'_>, is_known: impl FnOnce(&str,
             let reason = match refusal {
                 Refusal::Connections => "connections",
                 Refusal::Size => "size",
+                Refusal::Sessions => "sessions",
                 _ => "memory",
             };
             counter!("cpex_server_refused_total", "reason" => reason).increment(1);
