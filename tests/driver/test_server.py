@@ -80,6 +80,13 @@ class Guard(Plugin):
                 self.hold()
             case "task":
                 self.tasks.add(asyncio.current_task())
+            case "nan":
+                return PluginResult(metadata={"a": [1.5, {"b": float("nan")}], "c": None})
+            case "state":
+                context.state["x"] = float("inf")
+            case "deny with nan":
+                denied = PluginViolation(reason="no", code="NO", details={"n": float("nan")})
+                return PluginResult(continue_processing=False, violation=denied)
             case "object":
                 return PluginResult(metadata={"what": object()})
             case "echo":
@@ -139,6 +146,13 @@ async def test_what_a_host_is_told() -> None:
         }
         assert (await host.invoke("Guard", "error"))["error"]["details"] == {"k": 1}
         assert "Unable to serialize unknown type" in (await host.invoke("Guard", "object"))["error"]["message"]
+
+        problem = "ValueError('result.metadata.a[1].b: NaN and Infinity have no JSON')"
+        assert (await host.invoke("Guard", "nan"))["error"]["message"] == problem
+        problem = "ValueError('context.state.x: NaN and Infinity have no JSON')"
+        assert (await host.invoke("Guard", "state"))["error"]["message"] == problem
+        denied = (await host.invoke("Guard", "deny with nan"))["result"]
+        assert denied["continue_processing"] is False and denied["violation"]["details"] == {"n": None}
 
         missing = "Unable to find {} for plugin {}.  Make sure the plugin is registered."
         assert (await host.invoke("Nobody", "t"))["error"]["message"] == missing.format(HOOK, "Nobody")

@@ -147,7 +147,7 @@ async fn a_call_brings_a_reply() {
     // 2^64 + 1, and a float that is whole: as they were written.
     let payload = r#"{"name":"echo","args":{"n":18446744073709551617,
         "f":5.0,"ünï":"✓\r\n"}}"#;
-    let exact = cpex_remote::Call { payload: Json::new(payload).unwrap(), ..call("echo", json!({})) };
+    let exact = Call { payload: Json::new(payload).unwrap(), ..call("echo", json!({})) };
     client.invoke(&exact).await.unwrap();
     let args = json!({"n": u64::MAX, "f": 5.0, "text": "line\nline"});
     let reply = client.invoke(&call("echo", args.clone())).await.unwrap();
@@ -170,7 +170,7 @@ async fn a_socket_is_its_owners_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s");
     let mut world = World::serve(ServerConfig::new(Target::Unix(path.clone()))).await;
-    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let http = Http { socket: Some(path.clone()), ..Http::new("http://localhost/mcp") };
     let client = Client::connect(words::NAME, quick(http)).await.unwrap();
     client.invoke(&call("allow", json!({}))).await.unwrap();
