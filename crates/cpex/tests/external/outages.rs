@@ -123,8 +123,7 @@ async fn a_server_that_dies_under_a_call_leaves_a_failure_and_one_that_is_back_a
             drop(server);
         };
         let calling = manager.invoke(&TOOL_PRE_INVOKE, &slow, &context);
-        let (ended, ()) =
-            tokio::time::timeout(PATIENCE, async { tokio::join!(calling, dies) }).await.unwrap();
+        let (ended, ()) = timeout(PATIENCE, async { tokio::join!(calling, dies) }).await.unwrap();
         assert!(matches!(failure(ended), Failure::Error(_)), "{transport:?}");
 
         let server = place.serve().await;
