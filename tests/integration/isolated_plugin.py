@@ -102,6 +102,12 @@ class Probe(Plugin):
             file.write("here")
         return PluginResult()
 
+    async def _quit(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        sys.exit(3)
+
+    async def _infinite(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        return PluginResult(metadata={"n": float("inf")})
+
     async def _hoard(self, payload: ToolPreInvokePayload, context: PluginContext, size: int) -> Result:
         self.hoard = b"x" * size
         await asyncio.sleep(600)

@@ -148,6 +148,10 @@ class TestCalls:
             await guard.call("garbage")
         with pytest.raises(PluginError, match="Unable to serialize"):
             await guard.call("unsendable")
+        with pytest.raises(PluginError, match=r"result\.metadata\.n: NaN and Infinity have no JSON"):
+            await guard.call("infinite")
+        with pytest.raises(PluginError, match=r"SystemExit\(3\)"):
+            await guard.call("quit")
         assert guard.status[0]["starts"] == 1
 
     async def test_sizes(self, host: Host) -> None:
@@ -217,7 +221,7 @@ class TestTime:
     async def test_a_call_that_takes_too_long_is_cancelled_there(self, host: Host, tmp_path: Path) -> None:
         guard = await host(timeout_ms=1000)
         before = await guard.pid()
-        with pytest.raises(PluginError, match=r"1s timeout|deadline"):
+        with pytest.raises(PluginError, match=r"1\.0s timeout|deadline"):
             await guard.call("sleep", seconds=60, note=str(tmp_path / "note"))
         await until((tmp_path / "note").exists)
         assert await guard.pid() == before

@@ -15,6 +15,7 @@ from cpex import _core
 from cpex.framework._preparation import prepare_hooks
 from cpex.framework.base import HookRef, Plugin
 from cpex.framework.errors import PluginError
+from cpex.framework.external._json import check_numbers
 from cpex.framework.models import PluginConfig, PluginContext, PluginErrorModel, PluginResult
 from cpex.framework.registry import PluginInstanceRegistry
 from cpex.framework.utils import import_module, parse_class_name
@@ -170,11 +171,16 @@ class Bench:
             result = await self._run(call, context)
             text = result.__pydantic_serializer__.to_json(result)
             left = context.__pydantic_serializer__.to_json(context)
+            # A denial stays one, whatever is beside it.
+            if result.continue_processing:
+                check_numbers(result, "result", text)
+                check_numbers(context, "context", left if left != sent else b"")
             if not self._line.reply(number, text, left if left != sent else None):
                 raise ValueError("the reply exceeds the limit of messages (max_content_size)")
         except asyncio.CancelledError as error:
             self._cancelled(number, error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            # A plugin that exits in one call must not take the others with it.
             self._fail(number, error)
         finally:
             if expiry is not None:
