@@ -37,6 +37,7 @@ __all__ = [
     "filter_extensions",
     "get_matchable_value",
     "hold_environments",
+    "is_finite",
     "load_config",
     "matches",
     "merge_extensions",
@@ -119,6 +120,9 @@ def get_matchable_value(payload: Any, hook_type: str) -> str | None: ...
 def normalize_content_type(content_type: Any) -> str: ...
 def complete(instance: BaseModel) -> None:
     """Makes an instance whole that the engine handed out unfinished; see `cpex.framework._pending`."""
+
+def is_finite(value: Any) -> bool:
+    """Tells whether no number in a value is NaN or infinite. Pydantic writes `null` in its place, without a word."""
 
 def touch() -> None:
     """Says that a plugin or hook reference changed: compiled line-ups are made again."""
@@ -358,11 +362,13 @@ class IsolatedClient:
         context: bytes,
         extensions: bytes | None = None,
         deadline: float | None = None,
-    ) -> Awaitable[tuple[bytes, bytes | None]] | tuple[bytes, bytes | None]:
-        """Runs a hook: its result and, if it is not as it was, the context, both as JSON."""
+    ) -> Awaitable[tuple[bytes, bytes | None, bool]] | tuple[bytes, bytes | None, bool]:
+        """Runs a hook: its result and, if it is not as it was, the context, both as JSON; and True: workers understand
+        extensions.
+        """
 
     def status(self) -> list[dict[str, Any]]:
-        """Of each worker: `process` (None if none runs), `breaker`, calls `outstanding`, and how often it `starts`."""
+        """The fields of a `cpex.framework.isolated.WorkerStatus` for each worker."""
 
     def kill(self) -> None:
         """Ends the workers, and does not wait for that."""

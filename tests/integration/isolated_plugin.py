@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
 from typing import Any
 
 from cpex.framework import Plugin, PluginContext, PluginError, PluginErrorModel, PluginResult, PluginViolation
+from cpex.framework.extensions import Extensions, MetaExtension
 from cpex.framework.hooks.tools import ToolPreInvokePayload
 
 Result = PluginResult[ToolPreInvokePayload]
@@ -80,9 +82,16 @@ class Probe(Plugin):
     async def _exit(self, payload: ToolPreInvokePayload, context: PluginContext, status: int) -> Result:
         os._exit(status)
 
+    async def _crash(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        os.kill(os.getpid(), signal.SIGSEGV)
+        return PluginResult()
+
     async def _fork(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
         child = subprocess.Popen(["sleep", "600"])
-        return PluginResult(metadata={"child": child.pid, "pid": os.getpid()})
+        # Leaves the group and the session, and loses its parent.
+        script = "setsid sleep 600 >/dev/null 2>&1 & echo $!"
+        daemon = subprocess.run(["sh", "-c", script], check=True, stdout=subprocess.PIPE, text=True).stdout
+        return PluginResult(metadata={"child": child.pid, "daemon": int(daemon), "pid": os.getpid()})
 
     async def _print(self, payload: ToolPreInvokePayload, context: PluginContext, text: str) -> Result:
         print(text, flush=True)
@@ -93,6 +102,17 @@ class Probe(Plugin):
             file.write("here")
         return PluginResult()
 
+    async def _quit(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        sys.exit(3)
+
+    async def _infinite(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        return PluginResult(metadata={"n": float("inf")})
+
+    async def _hoard(self, payload: ToolPreInvokePayload, context: PluginContext, size: int) -> Result:
+        self.hoard = b"x" * size
+        await asyncio.sleep(600)
+        return PluginResult()
+
     async def _garbage(self, payload: ToolPreInvokePayload, context: PluginContext) -> Any:
         return "allow"
 
@@ -101,3 +121,21 @@ class Probe(Plugin):
 
     async def _large(self, payload: ToolPreInvokePayload, context: PluginContext, size: int) -> Result:
         return PluginResult(metadata={"text": "x" * size})
+
+
+class Marker(Plugin):
+    """Looks at the extensions of a request, and writes to them."""
+
+    async def tool_pre_invoke(
+        self, payload: ToolPreInvokePayload, context: PluginContext, extensions: Extensions | None
+    ) -> Result:
+        if payload.name == "look":
+            seen = None if extensions is None else extensions.model_dump(mode="json", exclude_none=True)
+            return PluginResult(metadata={"seen": seen})
+        assert extensions is not None
+        if payload.name == "label":
+            assert extensions.security is not None
+            security = extensions.security.model_copy(update={"labels": extensions.security.labels | {"new"}})
+            return PluginResult(modified_extensions=extensions.model_copy(update={"security": security}))
+        forged = MetaExtension(tags=frozenset({"forged"}))
+        return PluginResult(modified_extensions=extensions.model_copy(update={"meta": forged}))

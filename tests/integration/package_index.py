@@ -80,6 +80,12 @@ class PackageIndex:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                self.wfile.write(self.answer())
+
+            def do_HEAD(self) -> None:
+                self.answer()
+
+            def answer(self) -> bytes:
                 index.requests.append(self.path)
                 answer = index.answer(self.path)
                 kind, body = answer or ("text/plain", b"not found")
@@ -87,7 +93,7 @@ class PackageIndex:
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                return body
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

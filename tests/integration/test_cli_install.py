@@ -102,6 +102,9 @@ def machine(tmp_path: Path, python: Path, index: PackageIndex) -> Iterator[Machi
         **inherited,
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_INDEX_URL": index.url,
+        # Environments are built by uv, which takes a tenth of the time; `test_isolated_environment` has both.
+        "UV_DEFAULT_INDEX": index.url,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_RETRIES": "0",
         "PIP_NO_BUILD_ISOLATION": "0",  # which means: without

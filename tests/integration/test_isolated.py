@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ import pytest
 import pytest_asyncio
 
 from cpex.framework import GlobalContext, PluginError, PluginResult, TenantPluginManager
+from cpex.framework.extensions import Extensions, HttpExtension, MetaExtension, SecurityExtension
 from cpex.framework.hooks.tools import ToolPreInvokePayload
+from cpex.framework.isolated import metrics
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="isolated plugins need Unix")
 
@@ -48,8 +51,7 @@ class Guard:
     @property
     def status(self) -> list[dict[str, Any]]:
         plugin: Any = self.manager.get_plugin("Probe")
-        status: list[dict[str, Any]] = plugin.status()
-        return status
+        return [asdict(worker) for worker in plugin.workers]
 
 
 @pytest.fixture(scope="session")
@@ -146,6 +148,10 @@ class TestCalls:
             await guard.call("garbage")
         with pytest.raises(PluginError, match="Unable to serialize"):
             await guard.call("unsendable")
+        with pytest.raises(PluginError, match=r"result\.metadata\.n: NaN and Infinity have no JSON"):
+            await guard.call("infinite")
+        with pytest.raises(PluginError, match=r"SystemExit\(3\)"):
+            await guard.call("quit")
         assert guard.status[0]["starts"] == 1
 
     async def test_sizes(self, host: Host) -> None:
@@ -179,6 +185,32 @@ class TestCalls:
             await guard.call("print", text="a word of the plugin")
             await until(lambda: "a word of the plugin" in caplog.text)
 
+    async def test_extensions_go_there_and_back(self, host: Host) -> None:
+        """B9: what its capabilities grant, both ways."""
+        sent = Extensions(
+            http=HttpExtension(headers={"authorization": "secret"}),
+            security=SecurityExtension(labels=frozenset({"old"})),
+            meta=MetaExtension(tags=frozenset({"t"})),
+        )
+        guard = await host({"class_name": "probe.plugin.Marker"}, capabilities=["read_labels", "append_labels"])
+
+        async def ask(name: str, extensions: Extensions | None) -> PluginResult[Any]:
+            payload, context = ToolPreInvokePayload(name=name), GlobalContext(request_id="r")
+            result: PluginResult[Any]
+            result, _ = await guard.manager.invoke_hook("tool_pre_invoke", payload, context, extensions=extensions)
+            return result
+
+        seen = ((await ask("look", sent)).metadata or {})["seen"]
+        assert set(seen) == {"security", "meta"}
+        assert (seen["security"]["labels"], seen["meta"]["tags"]) == (["old"], ["t"])
+        assert (await ask("look", Extensions())).metadata == {"seen": {}}
+        assert (await ask("look", None)).metadata == {"seen": None}
+        written = (await ask("label", sent)).modified_extensions
+        assert written is not None and written.security is not None
+        assert written.security.labels == {"old", "new"}
+        assert (written.http, written.meta) == (sent.http, sent.meta)
+        assert (await ask("forge", sent)).modified_extensions is None
+
     async def test_workers_side_by_side(self, host: Host) -> None:
         guard = await host({"workers": 2})
         results = await asyncio.gather(*(guard.told("spin", seconds=0.05) for _ in range(4)))
@@ -187,9 +219,9 @@ class TestCalls:
 
 class TestTime:
     async def test_a_call_that_takes_too_long_is_cancelled_there(self, host: Host, tmp_path: Path) -> None:
-        guard = await host(timeout_ms=100)
+        guard = await host(timeout_ms=1000)
         before = await guard.pid()
-        with pytest.raises(PluginError, match=r"0\.1s timeout|deadline"):
+        with pytest.raises(PluginError, match=r"1\.0s timeout|deadline"):
             await guard.call("sleep", seconds=60, note=str(tmp_path / "note"))
         await until((tmp_path / "note").exists)
         assert await guard.pid() == before
@@ -246,9 +278,22 @@ class TestSupervision:
     async def test_shutdown_leaves_nothing(self, host: Host) -> None:
         guard = await host()
         forked = await guard.told("fork")
+        assert all(runs(process) for process in started(forked))
         await guard.manager.shutdown()
-        assert not runs(forked["pid"])
-        await until(lambda: not runs(forked["child"]))
+        assert not any(runs(process) for process in started(forked))
+
+    async def test_a_worker_that_ends_leaves_nothing(self, host: Host) -> None:
+        guard = await host()
+        forked = await guard.told("fork")
+        with pytest.raises(PluginError, match="signal 11"):
+            await guard.call("crash")
+        await until(lambda: not any(runs(process) for process in started(forked)))
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how much memory a process has")
+    async def test_a_worker_that_takes_too_much_memory_is_killed(self, host: Host) -> None:
+        guard = await host({"memory_limit": 300_000_000})
+        with pytest.raises(PluginError, match=r"bytes of memory, more than 300000000"):
+            await guard.call("hoard", size=400_000_000)
 
     async def test_an_idle_worker_is_ended(self, host: Host) -> None:
         guard = await host({"idle_timeout": 0.2})
@@ -266,28 +311,97 @@ class TestSupervision:
             await guard.call("echo")
         assert raised.value.error.code == "BREAKER_OPEN"
         assert guard.status[0]["breaker"] == "open"
+        told = dict(line.rsplit(" ", 1) for line in metrics().splitlines() if 'plugin="Probe"' in line)
+        assert told['cpex_isolated_breakers{plugin="Probe",state="open"}'] == "1"
+        assert told['cpex_isolated_breakers{plugin="Probe",state="closed"}'] == "0"
+        assert told['cpex_isolated_breaker_changes_total{plugin="Probe",to="open"}'] == "1"
+        assert told['cpex_isolated_workers{plugin="Probe"}'] == "0"
+        assert told['cpex_isolated_calls_total{plugin="Probe"}'] == "2"
+        assert told['cpex_isolated_calls_in_flight{plugin="Probe"}'] == "0"
+        assert told['cpex_isolated_restarts_total{plugin="Probe"}'] == "1"
+        assert told['cpex_isolated_faults_total{plugin="Probe"}'] == "2"
 
-    async def test_a_killed_host_leaves_nothing(self, host: Host, project: Path) -> None:
+    @pytest.mark.parametrize("tool", ["fork", "block"])
+    async def test_a_killed_host_leaves_nothing(self, host: Host, project: Path, tool: str) -> None:
         write_config(project, {})
-        program = (
-            "import asyncio, sys\n"
-            "from cpex.framework import GlobalContext, PluginManager\n"
-            "from cpex.framework.hooks.tools import ToolPreInvokePayload\n"
-            "async def main():\n"
-            "    manager = PluginManager('config.yaml')\n"
-            "    await manager.initialize()\n"
-            "    call = manager.invoke_hook('tool_pre_invoke', ToolPreInvokePayload(name='tell', args={}),"
-            " GlobalContext(request_id='r'))\n"
-            "    print((await call)[0].metadata['pid'], flush=True)\n"
-            "    await asyncio.sleep(600)\n"
-            "asyncio.run(main())\n"
-        )
-        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            pid = int(await asyncio.to_thread(process.stdout.readline))
-            assert runs(pid)
-            process.kill()
-        await until(lambda: not runs(pid))
+        with KilledHost() as killed:
+            told = await killed.told()
+            forked = await killed.told("fork") if tool == "fork" else told
+            if tool == "block":
+                await killed.ask("block", seconds=600)
+            assert all(runs(process) for process in started(forked))
+        await until(lambda: not any(runs(process) for process in started(forked)))
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
+    async def test_nor_a_file(self, host: Host, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a killed host has left is removed by the next one; a host that lives keeps what it has."""
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        settings = {"sandbox": {"profile": "default", "network": ["localhost:1"]}}
+        write_config(project, settings)
+        with KilledHost() as killed:
+            await killed.told()
+            (left,) = tmp_path.iterdir()
+            with KilledHost() as other:
+                await other.told()
+                assert left in tmp_path.iterdir()
+        with KilledHost() as third:
+            await third.told()
+            (there,) = tmp_path.iterdir()
+            assert there != left
+            third.end()
+        assert list(tmp_path.iterdir()) == []
+
+
+class KilledHost:
+    """A host that is a process, and is killed."""
+
+    PROGRAM = """
+import asyncio, json, sys
+from cpex.framework import GlobalContext, PluginManager
+from cpex.framework.hooks.tools import ToolPreInvokePayload
+
+async def main():
+    manager = PluginManager("config.yaml")
+    await manager.initialize()
+    for line in sys.stdin:
+        name, args = json.loads(line)
+        payload = ToolPreInvokePayload(name=name, args=args)
+        result, _ = await manager.invoke_hook("tool_pre_invoke", payload, GlobalContext(request_id="r"))
+        print(json.dumps(result.metadata), flush=True)
+    await manager.shutdown()
+
+asyncio.run(main())
+"""
+
+    def __enter__(self) -> KilledHost:
+        command = [sys.executable, "-c", self.PROGRAM]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.process:
+            self.process.kill()
+
+    async def ask(self, name: str, **args: Any) -> None:
+        assert self.process.stdin is not None
+        print(json.dumps([name, args]), file=self.process.stdin, flush=True)
+
+    async def told(self, name: str = "tell") -> dict[str, Any]:
+        await self.ask(name)
+        assert self.process.stdout is not None
+        told: dict[str, Any] = json.loads(await asyncio.to_thread(self.process.stdout.readline))
+        return told
+
+    def end(self) -> None:
+        """In good order."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        assert self.process.wait(timeout=30) == 0
+
+
+def started(told: dict[str, Any]) -> list[int]:
+    """A worker, and what it has started."""
+    return [told[name] for name in ("pid", "child", "daemon") if name in told]
 
 
 class TestLoading:

@@ -277,15 +277,13 @@ def test_installing(run: Callable[..., Result], catalog: MagicMock, way: str, ca
     assert record.editable is (way == "local")
 
 
-def test_installing_what_this_release_does_not_run(run: Callable[..., Result], catalog: MagicMock) -> None:
-    """L7: the conversion is kept, and its consequence told."""
+def test_installing_an_isolated_plugin(run: Callable[..., Result], catalog: MagicMock) -> None:
+    """L7: the conversion is kept."""
     isolated = manifest(kind="isolated_venv", default_config={"class_name": "guard.plugin.Guard"})
     catalog.install_from_pypi.return_value = (isolated, Path("where"))
     result = run("install", "x", "-t", "pypi")
     assert result.exit_code == 0
     assert "✅ guard installation complete." in result.output
-    assert "This release does not run plugins of kind isolated_venv" in result.output
-    assert "--no-convert" in result.output
     assert entries()[0]["kind"] == "isolated_venv"
 
 

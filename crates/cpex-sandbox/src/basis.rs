@@ -14,12 +14,22 @@ pub struct Basis {
     /// A folder of the child's own, which it may write to: its `HOME`, `TMPDIR` and, unless the program says otherwise, its
     /// working folder. It must exist; who made it removes it.
     pub scratch: PathBuf,
+    /// Where files are made that the child reads and does not write; the system's folder for temporary files, unless another is
+    /// named.
+    pub files: PathBuf,
 }
 
 impl Basis {
     /// A program that needs nothing but the system.
     pub fn new(root: impl Into<PathBuf>, scratch: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), read: Vec::new(), scratch: scratch.into() }
+        Self { root: root.into(), read: Vec::new(), scratch: scratch.into(), files: std::env::temp_dir() }
+    }
+
+    /// Makes files for the child in this folder, which must be beside what it may write to.
+    #[must_use]
+    pub fn files(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.files = folder.into();
+        self
     }
 
     /// Also reads this file, or this folder and all in it.

@@ -57,8 +57,9 @@ struct Incoming {
 
 #[derive(Default)]
 struct Outgoing {
-    /// What the socket has not taken yet.
+    /// What the socket has not taken yet, after so many bytes that it has.
     left: Vec<u8>,
+    taken: usize,
     flushes: bool,
 }
 
@@ -158,9 +159,12 @@ impl Connection {
         }
         let most = self.limit.saturating_mul(UNREAD).max(CHUNK);
         // A message that was begun has to go on.
-        if left.len() == frame.len() && outgoing.left.len().saturating_add(left.len()) > most {
-            return Err(WorkerError::Full(outgoing.left.len()));
+        let waiting = outgoing.left.len() - outgoing.taken;
+        if left.len() == frame.len() && waiting.saturating_add(left.len()) > most {
+            return Err(WorkerError::Full(waiting));
         }
+        let taken = std::mem::take(&mut outgoing.taken);
+        outgoing.left.drain(..taken);
         outgoing.left.extend_from_slice(left);
         if !std::mem::replace(&mut outgoing.flushes, true) {
             drop(outgoing);
@@ -180,12 +184,12 @@ impl Connection {
         loop {
             ready.writable().await?;
             let mut outgoing = lock(&self.outgoing);
-            match ready.try_io(Interest::WRITABLE, || (&self.socket).write(&outgoing.left)) {
+            match ready.try_io(Interest::WRITABLE, || (&self.socket).write(&outgoing.left[outgoing.taken..]))
+            {
                 Ok(written) => {
-                    outgoing.left.drain(..written);
-                    if outgoing.left.is_empty() {
-                        outgoing.left.shrink_to(CHUNK);
-                        outgoing.flushes = false;
+                    outgoing.taken += written;
+                    if outgoing.taken == outgoing.left.len() {
+                        *outgoing = Outgoing::default();
                         return Ok(());
                     }
                 }

@@ -6,16 +6,16 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use cpex_sandbox::{Basis, Child, Prepared, Profile, Program};
-use tempfile::TempDir;
 
 use super::config::{Launch, Sandbox};
 use super::error::WorkerError;
+use super::scratch::Scratch;
 
 /// A sandbox made ready, and the folder that workers in it may write to.
 #[derive(Debug)]
 pub(super) struct Contained {
     prepared: Prepared,
-    _scratch: TempDir,
+    _scratch: Scratch,
 }
 
 impl Sandbox {
@@ -25,8 +25,8 @@ impl Sandbox {
             return Ok(None);
         }
         let refused = |why: &dyn std::fmt::Display| WorkerError::Sandbox(why.to_string().into());
-        let scratch = tempfile::Builder::new().prefix("cpex-").tempdir().map_err(|error| refused(&error))?;
-        let basis = Basis::new(&self.root, scratch.path());
+        let scratch = Scratch::new(&std::env::temp_dir()).map_err(|error| refused(&error))?;
+        let basis = Basis::new(&self.root, scratch.home()).files(scratch.path());
         let basis = self.readable.iter().fold(basis, Basis::read);
         let prepared = self.policy.prepare(&basis).map_err(|refusal| refused(&refusal))?;
         for missing in prepared.missing() {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use tokio::time::{sleep_until, timeout};
 use super::config::{Bounds, WorkersConfig};
 use super::connection::{Connection, Turned};
 use super::contained::Contained;
-use super::ended::Ended;
+use super::ended::{Breach, Ended};
 use super::error::WorkerError;
 use super::frame::Kind;
 use super::message::{Call, Message, PROTOCOL};
@@ -26,6 +26,9 @@ use super::waiting::{Answer, Caller, NETWORK, Reader};
 /// How often a worker's memory is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How often a sign of life is looked for before a worker counts as hung.
+const LOOKS: u32 = 3;
+
 /// A worker that runs, or did.
 pub struct Worker {
     connection: Arc<Connection>,
@@ -33,6 +36,16 @@ pub struct Worker {
     started: Instant,
     ready: Box<[u8]>,
     finish: AtomicBool,
+    /// Of all workers in its place.
+    calls: Arc<AtomicU64>,
+}
+
+/// What a worker says of itself when it is ready.
+#[derive(Deserialize)]
+struct Said {
+    protocol: u32,
+    /// Its own number.
+    pid: Option<u32>,
 }
 
 /// A call under way. Dropping it gives the call up, and the worker is told.
@@ -67,8 +80,9 @@ impl Worker {
     pub(super) async fn start(
         config: &WorkersConfig,
         contained: Option<Arc<Contained>>,
+        calls: Arc<AtomicU64>,
     ) -> Result<(Arc<Self>, Process), WorkerError> {
-        let WorkersConfig { launch, bounds, .. } = config;
+        let launch = &config.launch;
         let failed = |source: std::io::Error| WorkerError::Start {
             program: launch.program.display().to_string(),
             source: Arc::new(source),
@@ -77,10 +91,38 @@ impl Worker {
         let (near, far) = UnixStream::pair().map_err(failed)?;
         let mut process = Process::start(launch, contained, far, &output).await?;
         let connection = Connection::new(near, config.limit).map_err(failed)?;
-        let greeting = greet(&connection, &config.hello);
+        match Self::load(config, &connection, &mut process, &output).await {
+            Ok((said, ready)) => {
+                let process_id = process.worker(said.pid);
+                let worker = Self {
+                    process: process_id,
+                    connection,
+                    started: Instant::now(),
+                    ready,
+                    finish: AtomicBool::new(false),
+                    calls,
+                };
+                Ok((Arc::new(worker), process))
+            }
+            Err(error) => {
+                connection.end(&Ended::Asked);
+                let _ = process.end().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Has it load the plugin; what it says of itself then.
+    async fn load(
+        config: &WorkersConfig,
+        connection: &Arc<Connection>,
+        process: &mut Process,
+        output: &Output,
+    ) -> Result<(Said, Box<[u8]>), WorkerError> {
+        let bounds = &config.bounds;
         let greeted = tokio::select! {
             biased;
-            greeted = timeout(bounds.start, greeting) => greeted,
+            greeted = timeout(bounds.start, greet(connection, &config.hello)) => greeted,
             () = process.ended() => Ok(Err(WorkerError::Died(Ended::Asked))),
         };
         let answer = match greeted {
@@ -88,51 +130,29 @@ impl Worker {
             // It ends, or has closed its end of the socket, which is as good.
             Ok(Err(WorkerError::Died(_))) => {
                 let _ = timeout(bounds.give_up, process.ended()).await;
-                let why = process.end().map(Ended::Exited).map_err(failed)?;
-                connection.end(&why);
+                let why = process.end().await.map(Ended::Exited).unwrap_or(Ended::Protocol(Breach::Closed));
                 return Err(WorkerError::NotReady { why, said: output.whole().await });
             }
-            Ok(Err(error)) => {
-                connection.end(&Ended::Asked);
-                return Err(error);
-            }
-            Err(_) => {
-                connection.end(&Ended::Asked);
-                return Err(WorkerError::Slow { after: bounds.start, said: output.last_lines() });
-            }
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Err(WorkerError::Slow { after: bounds.start, said: output.last_lines() }),
         };
-        let ready = match answer.message() {
+        match answer.message() {
             Message::Ready(text) => {
-                #[derive(Deserialize)]
-                struct Ready {
-                    protocol: u32,
+                let said = serde_json::from_slice(text).unwrap_or(Said { protocol: 0, pid: None });
+                if said.protocol == PROTOCOL {
+                    Ok((said, text.into()))
+                } else {
+                    Err(WorkerError::Version(said.protocol))
                 }
-                let spoken = serde_json::from_slice::<Ready>(text).map_or(0, |ready| ready.protocol);
-                if spoken != PROTOCOL {
-                    connection.end(&Ended::Asked);
-                    return Err(WorkerError::Version(spoken));
-                }
-                text.into()
             }
-            Message::Failed(text) => {
-                connection.end(&Ended::Asked);
-                return Err(WorkerError::Load(text.into()));
-            }
-            _ => return Err(WorkerError::Version(0)),
-        };
-        let worker = Self {
-            process: process.id(),
-            connection,
-            started: Instant::now(),
-            ready,
-            finish: AtomicBool::new(false),
-        };
-        Ok((Arc::new(worker), process))
+            Message::Failed(text) => Err(WorkerError::Load(text.into())),
+            _ => Err(WorkerError::Version(0)),
+        }
     }
 
     /// Looks after it until it ends.
     pub(super) async fn supervise(self: &Arc<Self>, mut process: Process, bounds: &Bounds) -> Ended {
-        let mut watch = Watch { pinged: None, looked: Instant::now() };
+        let mut watch = Watch { pinged: None, looks: 0, looked: Instant::now() };
         let ended = loop {
             let next = tokio::time::Instant::from_std(Instant::now() + watch.pause(&self.connection, bounds));
             tokio::select! {
@@ -146,7 +166,7 @@ impl Worker {
             }
             if let Some(ended) = watch.judge(self, bounds) {
                 // One that is closing the connection is ending: how says more.
-                let is_closing = matches!(&ended, Ended::Protocol(super::ended::Breach::Closed));
+                let is_closing = matches!(&ended, Ended::Protocol(Breach::Closed));
                 if is_closing && timeout(bounds.give_up, process.ended()).await.is_ok() {
                     break None;
                 }
@@ -157,11 +177,11 @@ impl Worker {
             self.connection.tell(&Message::Shutdown, 0);
             let _ = timeout(bounds.shutdown, process.ended()).await;
         }
-        let status = process.end();
+        let status = process.end().await;
         let ended = match (ended, status) {
             (Some(ended), _) => ended,
             (None, Ok(status)) => Ended::Exited(status),
-            (None, Err(_)) => Ended::Protocol(super::ended::Breach::Closed),
+            (None, Err(_)) => Ended::Protocol(Breach::Closed),
         };
         self.connection.end(&ended);
         ended
@@ -178,6 +198,7 @@ impl Worker {
         caller: Box<dyn Caller>,
     ) -> Result<Asked, (Box<dyn Caller>, WorkerError)> {
         let id = self.connection.ask(&Message::Call(call), Kind::Reply, caller)?;
+        self.calls.fetch_add(1, Ordering::Relaxed);
         Ok(Asked { connection: self.connection.clone(), id })
     }
 
@@ -274,6 +295,8 @@ pub fn caller() -> (Box<dyn Caller>, oneshot::Receiver<Result<Answer, WorkerErro
 struct Watch {
     /// When the event loop was asked for a sign of life, and gave none yet.
     pinged: Option<Instant>,
+    /// How often it was looked for since.
+    looks: u32,
     looked: Instant,
 }
 
@@ -282,19 +305,18 @@ impl Watch {
     fn pause(&self, connection: &Connection, bounds: &Bounds) -> Duration {
         let busy = connection.outstanding() > 0;
         let given_up = connection.longest_given_up().map(|since| bounds.give_up.saturating_sub(since));
-        let idle = bounds.idle.filter(|_| !busy).map(|idle| idle.saturating_sub(connection.unused_for()));
+        let unused = if busy { Duration::ZERO } else { connection.unused_for() };
+        let idle = bounds.idle.map(|idle| idle.saturating_sub(unused));
         let look = bounds.memory.map(|_| LOOK.saturating_sub(self.looked.elapsed()));
-        let all = [Some(bounds.hang / 3), given_up, idle, look];
+        let all = [Some(bounds.hang / LOOKS), given_up, idle, look];
         all.into_iter().flatten().min().unwrap_or(bounds.hang).max(Duration::from_millis(1))
     }
 
     /// Is it to be ended?
     fn judge(&mut self, worker: &Worker, bounds: &Bounds) -> Option<Ended> {
         let connection = &worker.connection;
-        if connection.reader() != NETWORK {
-            // Whoever reads may be busy with something else.
-            while connection.turn(NETWORK) == Turned::More {}
-        }
+        // Whoever reads may be busy with something else.
+        while connection.turn(NETWORK) == Turned::More {}
         if let Some(breach) = connection.breach() {
             return Some(Ended::Protocol(breach));
         }
@@ -314,10 +336,14 @@ impl Watch {
         }
         match self.pinged {
             Some(since) if connection.silent_for() >= since.elapsed() => {
-                (since.elapsed() >= bounds.hang).then_some(Ended::Hung(bounds.hang))
+                self.looks += 1;
+                // Where all stood still, the host as well, the worker may have had no time, either.
+                let is_hung = since.elapsed() >= bounds.hang && self.looks >= LOOKS;
+                is_hung.then_some(Ended::Hung(bounds.hang))
             }
             _ => {
                 self.pinged = Some(Instant::now());
+                self.looks = 0;
                 connection.tell(&Message::Ping, 0);
                 None
             }

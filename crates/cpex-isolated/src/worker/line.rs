@@ -14,6 +14,9 @@ use super::message::Message;
 
 const CHUNK: usize = 64 * 1024;
 
+/// What is read at once at most, so that the event loop gets to something else.
+const CHUNKS: usize = 16;
+
 /// The first descriptor that is not one of the standard streams.
 const FIRST: RawFd = 3;
 
@@ -117,11 +120,21 @@ impl Line {
     pub fn receive(&self) -> Result<Vec<Received>, LineError> {
         let mut received = Vec::new();
         let Incoming { decoder, chunk } = &mut *self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
-        match (&self.socket).read(chunk) {
-            Ok(0) => received.push(Received::Finish),
-            Ok(read) => decoder.feed(&chunk[..read]),
-            Err(error) if is_passing(&error) => {}
-            Err(_) => received.push(Received::Finish),
+        for _ in 0..CHUNKS {
+            match (&self.socket).read(chunk) {
+                Ok(read @ 1..) => {
+                    decoder.feed(&chunk[..read]);
+                    // What fills no chunk was all there was.
+                    if read < CHUNK {
+                        break;
+                    }
+                }
+                Err(error) if is_passing(&error) => break,
+                Ok(_) | Err(_) => {
+                    received.push(Received::Finish);
+                    break;
+                }
+            }
         }
         while let Some(frame) = decoder.next_frame()? {
             match Message::read(&frame)? {

@@ -29,10 +29,12 @@ mod connection;
 mod contained;
 mod output;
 mod process;
+mod scratch;
 mod waiting;
 
 mod life;
 mod line;
+mod slot;
 mod workers;
 
 pub use config::{Bounds, Launch, Sandbox, Usual, WorkersConfig, environment};
@@ -43,5 +45,6 @@ pub use frame::{Decoder, Frame, FrameError, Kind};
 pub use life::{Asked, Worker, caller};
 pub use line::{Line, LineError, Received};
 pub use message::{Call, Message, PROTOCOL};
+pub use slot::{Changes, WorkerStatus};
 pub use waiting::{Answer, Caller, NETWORK, Reader};
-pub use workers::{WorkerStatus, Workers};
+pub use workers::Workers;

@@ -8,19 +8,24 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::thread;
+use std::time::Duration;
 
 use cpex_sandbox::Child;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::config::Launch;
 use super::contained::Contained;
 use super::error::WorkerError;
 use super::output::Output;
 
-/// A process in a group of its own. Dropping it ends the whole group.
+/// For what looks after a worker to end all that the worker has started.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A process in a group of its own. Dropping it has it end, and what it has started.
 #[derive(Debug)]
 pub(super) struct Process {
     id: u32,
@@ -42,7 +47,7 @@ struct Free {
     ended: watch::Receiver<bool>,
     /// Has it reaped, and say how the process ended.
     reap: Sender<()>,
-    reaper: JoinHandle<io::Result<ExitStatus>>,
+    status: oneshot::Receiver<io::Result<ExitStatus>>,
 }
 
 impl Process {
@@ -80,16 +85,23 @@ impl Process {
         let (started, starting) = oneshot::channel();
         let (tell, ended) = watch::channel(false);
         let (reap, reaping) = channel();
-        let reaper = thread::Builder::new()
-            .name("cpex-worker".to_owned())
-            .spawn(move || look_after(command, started, &tell, &reaping))?;
+        let (reaped, status) = oneshot::channel();
+        thread::Builder::new().name("cpex-worker".to_owned()).spawn(move || {
+            // Whoever wants to know how it ended may be gone.
+            let _ = reaped.send(look_after(command, started, &tell, &reaping));
+        })?;
         let (id, streams) = starting.await.map_err(|_| lost())??;
         let group = i32::try_from(id).ok().and_then(Pid::from_raw);
-        Ok((Self { id, child: Offspring::Free(Free { group, ended, reap, reaper }) }, streams))
+        Ok((Self { id, child: Offspring::Free(Free { group, ended, reap, status }) }, streams))
     }
 
-    pub(super) fn id(&self) -> u32 {
-        self.id
+    /// The number of the worker, which says another than that of the process if somebody looks after it.
+    pub(super) fn worker(&self, said: Option<u32>) -> u32 {
+        match &self.child {
+            Offspring::Free(_) => said.unwrap_or(self.id),
+            // What it sees is the number in a namespace of its own.
+            Offspring::Contained(_) | Offspring::Gone => self.id,
+        }
     }
 
     /// Returns when it has ended.
@@ -103,9 +115,9 @@ impl Process {
     }
 
     /// Ends it and what it has started, and says how it ended.
-    pub(super) fn end(&mut self) -> io::Result<ExitStatus> {
+    pub(super) async fn end(&mut self) -> io::Result<ExitStatus> {
         match mem::replace(&mut self.child, Offspring::Gone) {
-            Offspring::Free(free) => free.end(),
+            Offspring::Free(free) => free.end().await,
             Offspring::Contained(child) => child.end(),
             Offspring::Gone => Err(io::Error::other("the process was ended before")),
         }
@@ -114,19 +126,35 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.end();
+        if let Offspring::Free(free) = &self.child {
+            free.tell();
+        }
     }
 }
 
 impl Free {
-    fn end(self) -> io::Result<ExitStatus> {
-        // Until it is reaped, nobody else has its number. It fails if all of them have ended.
+    /// Until it is reaped, nobody else has its number.
+    async fn end(mut self) -> io::Result<ExitStatus> {
+        if !*self.ended.borrow() {
+            self.tell();
+            let _ = timeout(GRACE, self.ended.wait_for(|ended| *ended)).await;
+        }
+        // It fails if all of them have ended.
         if let Some(group) = self.group {
             let _ = kill_process_group(group, Signal::KILL);
         }
-        // Killed processes end at once.
         drop(self.reap);
-        self.reaper.join().unwrap_or_else(|_| Err(lost()))
+        self.status.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    /// Tells it to end. On Linux, what looks after a worker also finds what has left the group.
+    fn tell(&self) {
+        let Some(process) = self.group else { return };
+        let _ = if cfg!(target_os = "linux") && !*self.ended.borrow() {
+            kill_process(process, Signal::TERM)
+        } else {
+            kill_process_group(process, Signal::KILL)
+        };
     }
 }
 

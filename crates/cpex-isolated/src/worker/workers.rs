@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use cpex_remote::balance::{Breaker, Pass, State};
+use cpex_remote::balance::{Breaker, Pass};
 use tokio::sync::{OnceCell, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -14,6 +14,7 @@ use super::contained::Contained;
 use super::ended::Ended;
 use super::error::WorkerError;
 use super::life::Worker;
+use super::slot::{Change, Now, Slot, Started, WorkerStatus};
 
 /// Before a worker is started again whose forerunner ended early; longer each time, up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -37,55 +38,11 @@ struct Shared {
     began: Instant,
 }
 
-/// The place of a worker.
-#[derive(Debug)]
-struct Slot {
-    now: Now,
-    breaker: Breaker,
-    /// Workers in a row that ended early, or did not start.
-    short_lived: usize,
-    starts: u64,
-    closed: bool,
-}
-
-#[derive(Debug)]
-enum Now {
-    Vacant,
-    Starting(Starting),
-    Running(Arc<Worker>),
-}
-
-type Started = Result<Arc<Worker>, WorkerError>;
-type Starting = watch::Receiver<Option<Started>>;
-
-/// What is known of a worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WorkerStatus {
-    /// The number of its process, if it runs.
-    pub process: Option<u32>,
-    /// What is done when it has to be started.
-    pub breaker: State,
-    /// Calls under way.
-    pub outstanding: usize,
-    /// How often it was started.
-    pub starts: u64,
-}
-
 impl Workers {
     /// Nothing is started yet.
     #[must_use]
     pub fn new(config: WorkersConfig) -> Self {
-        let slot = || {
-            Mutex::new(Slot {
-                now: Now::Vacant,
-                breaker: Breaker::new(config.breaker),
-                short_lived: 0,
-                starts: 0,
-                closed: false,
-            })
-        };
-        let slots = (0..config.count.max(1)).map(|_| slot()).collect();
+        let slots = (0..config.count.max(1)).map(|_| Mutex::new(Slot::new(config.breaker))).collect();
         let alive = watch::Sender::new(0);
         Self {
             shared: Arc::new(Shared {
@@ -149,17 +106,7 @@ impl Workers {
     /// What is known of each.
     #[must_use]
     pub fn status(&self) -> Vec<WorkerStatus> {
-        let status = |slot: &Mutex<Slot>| {
-            let slot = lock(slot);
-            let running = slot.running();
-            WorkerStatus {
-                process: running.map(|worker| worker.process()),
-                outstanding: running.map_or(0, |worker| worker.outstanding()),
-                breaker: slot.breaker.state(),
-                starts: slot.starts,
-            }
-        };
-        self.shared.slots.iter().map(status).collect()
+        self.shared.slots.iter().map(|slot| lock(slot).status()).collect()
     }
 
     /// Ends them all, and starts none any more. Returns at once.
@@ -178,15 +125,6 @@ impl Workers {
         self.finish();
         // The sender is here.
         let _ = self.shared.alive.subscribe().wait_for(|alive| *alive == 0).await;
-    }
-}
-
-impl Slot {
-    fn running(&self) -> Option<&Arc<Worker>> {
-        match &self.now {
-            Now::Running(worker) if !worker.is_over() => Some(worker),
-            Now::Running(_) | Now::Vacant | Now::Starting(_) => None,
-        }
     }
 }
 
@@ -227,19 +165,14 @@ impl Shared {
         if slot.closed {
             return Err(WorkerError::Died(Ended::Asked));
         }
-        let now = self.began.elapsed();
-        let Some(pass) = slot.breaker.admit(now) else {
-            let wait = match slot.breaker.state() {
-                State::Open { until } => until.saturating_sub(now),
-                State::Closed | State::HalfOpen => Duration::ZERO,
-            };
-            return Err(WorkerError::Open(wait));
-        };
+        let (pass, change) = slot.admit(self.began.elapsed());
+        let pass = pass.map_err(WorkerError::Open)?;
         let (tell, starting) = watch::channel(None);
         slot.now = Now::Starting(starting.clone());
         slot.starts += 1;
         let wait = wait_before(slot.short_lived);
         drop(slot);
+        self.tell(change);
         self.alive.send_modify(|alive| *alive += 1);
         let shared = self.clone();
         tokio::spawn(async move {
@@ -260,7 +193,10 @@ impl Shared {
         sleep(wait).await;
         let plugin = &*self.config.plugin;
         let started = match self.contained().await {
-            Ok(contained) => Worker::start(&self.config, contained).await,
+            Ok(contained) => {
+                let calls = lock(&self.slots[at]).calls.clone();
+                Worker::start(&self.config, contained, calls).await
+            }
             Err(refused) => Err(refused),
         };
         let (worker, process) = match started {
@@ -331,7 +267,11 @@ impl Shared {
     }
 
     fn failed(&self, at: usize, pass: Option<Pass>) {
-        lock(&self.slots[at]).short_lived += 1;
+        {
+            let mut slot = lock(&self.slots[at]);
+            slot.short_lived += 1;
+            slot.faults += 1;
+        }
         self.judge(at, pass, Breaker::failed);
     }
 
@@ -339,19 +279,14 @@ impl Shared {
     fn judge(&self, at: usize, pass: Option<Pass>, judge: impl FnOnce(&mut Breaker, Pass, Duration)) {
         let Some(pass) = pass else { return };
         let now = self.began.elapsed();
-        let (from, to) = {
-            let mut slot = lock(&self.slots[at]);
-            let from = slot.breaker.state();
-            judge(&mut slot.breaker, pass, now);
-            (from, slot.breaker.state())
-        };
-        if from != to {
-            tracing::warn!(
-                plugin = &*self.config.plugin,
-                ?from,
-                ?to,
-                "the breaker of an isolated plugin changed"
-            );
+        let ((), change) = lock(&self.slots[at]).with_breaker(|breaker| judge(breaker, pass, now));
+        self.tell(change);
+    }
+
+    fn tell(&self, change: Option<Change>) {
+        if let Some((from, to)) = change {
+            let plugin = &*self.config.plugin;
+            tracing::warn!(plugin, %from, %to, "the breaker of an isolated plugin changed");
         }
     }
 }

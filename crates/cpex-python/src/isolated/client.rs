@@ -9,7 +9,6 @@ use std::time::Duration;
 use cpex_isolated::worker::{
     Answer, Call, Caller, Message, NETWORK, Reader, Worker, WorkerError, Workers, WorkersConfig, caller,
 };
-use cpex_remote::balance::State;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -78,10 +77,10 @@ impl IsolatedClient {
         &self,
         py: Python<'py>,
         worker: &Arc<Worker>,
+        home: &Home,
         call: Call<'_>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (promised, running) = promise(py)?;
-        let home = self.here(|here| here.home.clone());
         home.read(py, worker, promised.event_loop())?;
         let waiter = Waiter { running, plugin: self.plugin.clone() };
         match worker.call(call, Box::new(waiter)) {
@@ -138,12 +137,12 @@ impl IsolatedClient {
             hook,
             payload: payload.as_bytes(),
             context: context.as_bytes(),
-            extensions: extensions.map(|extensions| extensions.as_bytes()),
+            extensions: extensions.map(PyBytesMethods::as_bytes),
             deadline,
         };
-        let workers = self.workers();
+        let (workers, home) = self.here(|here| (here.workers.clone(), here.home.clone()));
         if let Some(worker) = workers.running()
-            && let Some(awaitable) = self.ask(py, &worker, call)?
+            && let Some(awaitable) = self.ask(py, &worker, &home, call)?
         {
             return Ok(awaitable);
         }
@@ -156,21 +155,21 @@ impl IsolatedClient {
         })
     }
 
-    /// Of each worker: the process, what is done when it has to be started, calls under way, and how often it was started.
+    /// Of each worker: the process, what is done when it has to be started, calls under way, and what has happened so far.
     fn status(&self) -> Vec<HashMap<&'static str, Value>> {
-        let state = |state| match state {
-            State::Closed => "closed",
-            State::Open { .. } => "open",
-            State::HalfOpen => "half_open",
-        };
         let workers = self.workers().status().into_iter();
         workers
             .map(|worker| {
                 HashMap::from([
                     ("process", Value::Process(worker.process)),
-                    ("breaker", Value::Text(state(worker.breaker))),
-                    ("outstanding", Value::Count(worker.outstanding)),
-                    ("starts", Value::Starts(worker.starts)),
+                    ("breaker", Value::Text(worker.breaker.to_string())),
+                    ("outstanding", Value::Count(worker.outstanding as u64)),
+                    ("calls", Value::Count(worker.calls)),
+                    ("starts", Value::Count(worker.starts)),
+                    ("faults", Value::Count(worker.faults)),
+                    ("opened", Value::Count(worker.changes.opened)),
+                    ("half_opened", Value::Count(worker.changes.half_opened)),
+                    ("closed", Value::Count(worker.changes.closed)),
                 ])
             })
             .collect()
@@ -240,9 +239,8 @@ fn gone() -> WorkerError {
 
 #[derive(IntoPyObject)]
 enum Value {
-    Text(&'static str),
-    Count(usize),
-    Starts(u64),
+    Text(String),
+    Count(u64),
     Process(Option<u32>),
 }
 

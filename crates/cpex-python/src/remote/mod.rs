@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 use call::{RemoteCall, UnderWay};
 
 pub(crate) use bell::Bell;
-pub(crate) use call::{Promised, Running, promise};
+pub(crate) use call::{Running, promise};
 pub(crate) use mailbox::{LoopId, Mailbox};
 
 /// Makes a Python object of what a future has come to. Called with the interpreter, on the thread that waits.

@@ -79,8 +79,11 @@ impl Sandbox {
         let system = |error: io::Error| Refusal::System(error.to_string());
         parts.namespaces = namespaces(policy, support);
         parts.allowed = Allowed::new(&policy.network).filter(|_| support.broker).map(Arc::new);
-        let hosts =
-            parts.allowed.as_ref().map_or(Ok(None), |allowed| allowed.hosts_file()).map_err(system)?;
+        let hosts = parts
+            .allowed
+            .as_ref()
+            .map_or(Ok(None), |allowed| allowed.hosts_file(&basis.files))
+            .map_err(system)?;
         if support.mount_namespace {
             parts.mounts =
                 Some(Mounts::new(&paths.written, hosts.as_ref().map(NamedTempFile::path)).map_err(system)?);

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::path::Path;
 
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
@@ -37,7 +38,7 @@ impl Allowed {
     }
 
     /// The hosts file of the child, if it needs one.
-    pub(super) fn hosts_file(&self) -> io::Result<Option<NamedTempFile>> {
+    pub(super) fn hosts_file(&self, folder: &Path) -> io::Result<Option<NamedTempFile>> {
         if self.names.is_empty() {
             return Ok(None);
         }
@@ -46,7 +47,7 @@ impl Allowed {
             let (four, six) = stand_ins(number);
             let _ = write!(text, "{four} {name}\n{six} {name}\n");
         }
-        let file = tempfile::Builder::new().prefix("cpex-hosts-").tempfile()?;
+        let file = tempfile::Builder::new().prefix("cpex-hosts-").tempfile_in(folder)?;
         std::fs::write(file.path(), text)?;
         Ok(Some(file))
     }

@@ -5,23 +5,29 @@ a module is borrowed only if it is listed. What the plugin starts with the same 
 environment variable, and this file as the main module.
 """
 
+from __future__ import annotations
+
 import importlib
-import importlib.metadata
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from importlib.machinery import ModuleSpec, PathFinder
-from pathlib import Path
-from types import ModuleType
+from importlib.machinery import ModuleSpec, PathFinder, all_suffixes
+from importlib.util import module_from_spec, spec_from_file_location
 
 VARIABLE = "CPEX_BORROWED"
 """Holds what is borrowed: JSON, `modules` by name with the folder they are in, `distributions` with their metadata."""
 
-_ANY = importlib.metadata.DistributionFinder.Context()
+GUARDED = "--guarded"
+"""First argument of a program that is to be looked after."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from importlib.metadata import Distribution, DistributionFinder
+    from types import ModuleType
 
 
-class BorrowedFinder(importlib.metadata.DistributionFinder):
+class BorrowedFinder:
     """Finds top-level modules, and the metadata of distributions, where the host has them."""
 
     def __init__(self, modules: dict[str, str], distributions: dict[str, str]) -> None:
@@ -48,12 +54,17 @@ class BorrowedFinder(importlib.metadata.DistributionFinder):
             Where it is; None if it is not borrowed.
         """
         folder = self.modules.get(fullname)
-        return PathFinder.find_spec(fullname, [folder], target) if folder is not None else None
+        if folder is None:
+            return None
+        # In a sandbox the module can be read, but not the list of what is beside it, which `PathFinder` asks for.
+        for suffix in all_suffixes():
+            package = os.path.join(folder, fullname)
+            for file, inside in ((os.path.join(package, f"__init__{suffix}"), [package]), (package + suffix, None)):
+                if os.path.isfile(file):
+                    return spec_from_file_location(fullname, file, submodule_search_locations=inside)
+        return PathFinder.find_spec(fullname, [folder], target)
 
-    def find_distributions(
-        self,
-        context: importlib.metadata.DistributionFinder.Context = _ANY,
-    ) -> Iterable[importlib.metadata.Distribution]:
+    def find_distributions(self, context: DistributionFinder.Context | None = None) -> Iterable[Distribution]:
         """Finds the metadata of borrowed distributions.
 
         Args:
@@ -62,15 +73,15 @@ class BorrowedFinder(importlib.metadata.DistributionFinder):
         Returns:
             Those that are borrowed; none where only certain folders are looked into.
         """
-        if "path" in vars(context):
+        # Takes as long as all else here, and few programs ask.
+        from importlib.metadata import PathDistribution
+        from pathlib import Path
+
+        if context is not None and "path" in vars(context):
             return []
-        name = context.name
+        name = None if context is None else context.name
         wanted = self.distributions if name is None else [name.lower().replace("_", "-").replace(".", "-")]
-        return [
-            importlib.metadata.PathDistribution(Path(self.distributions[each]))
-            for each in wanted
-            if each in self.distributions
-        ]
+        return [PathDistribution(Path(self.distributions[each])) for each in wanted if each in self.distributions]
 
 
 def install() -> None:
@@ -80,10 +91,22 @@ def install() -> None:
         sys.meta_path.insert(0, BorrowedFinder(borrowed["modules"], borrowed["distributions"]))
 
 
+def guard() -> None:
+    """Has this process looked after, as `_guardian`, which is beside this file, says."""
+    spec = spec_from_file_location("_cpex_guardian", os.path.join(os.path.dirname(__file__), "_guardian.py"))
+    assert spec is not None and spec.loader is not None
+    guardian = module_from_spec(spec)
+    spec.loader.exec_module(guardian)
+    guardian.guard()
+
+
 # Not only as the main program: a process that the plugin starts imports its main module, which is this one.
 if __name__ in ("__main__", "__mp_main__"):
     install()
 
 if __name__ == "__main__":
     del sys.argv[0]
+    if sys.argv[0] == GUARDED:
+        del sys.argv[0]
+        guard()
     importlib.import_module(sys.argv[0]).main()

@@ -68,17 +68,19 @@ class Environment:
     reused: bool
     _lease: object = field(repr=False)
 
-    def command(self, module: str = WORKER, *arguments: str) -> list[str]:
+    def command(self, module: str = WORKER, *arguments: str, guarded: bool = False) -> list[str]:
         """Say how a program is run in it that may import this package.
 
         Args:
             module: The module whose `main()` is the program.
-            arguments: What it finds in `sys.argv[1:]`.
+            *arguments: What it finds in `sys.argv[1:]`.
+            guarded: Whether what it starts is to end with it, and all with this process.
 
         Returns:
             The command; it needs the `variables`.
         """
-        return [str(self.python), "-P", _borrow.__file__, module, *arguments]
+        guard = [_borrow.GUARDED] if guarded else []
+        return [str(self.python), "-P", _borrow.__file__, *guard, module, *arguments]
 
     @property
     def variables(self) -> dict[str, str]:

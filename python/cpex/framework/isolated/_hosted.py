@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
+from collections.abc import Coroutine
 from typing import Any
 
 import pydantic_core
 
 from cpex import _core
+from cpex.framework._preparation import prepare_hooks
 from cpex.framework.base import HookRef, Plugin
 from cpex.framework.errors import PluginError
+from cpex.framework.external._json import check_numbers
 from cpex.framework.models import PluginConfig, PluginContext, PluginErrorModel, PluginResult
 from cpex.framework.registry import PluginInstanceRegistry
 from cpex.framework.utils import import_module, parse_class_name
@@ -50,8 +54,17 @@ async def _serve(line: _core.WorkerLine, number: int, hello: dict[str, Any]) -> 
         return
     try:
         bench = Bench(line, name, registry)
-        about = {"protocol": PROTOCOL, "features": FEATURES, "version": _core.__version__, "python": sys.version}
+        about = {
+            "protocol": PROTOCOL,
+            "features": FEATURES,
+            "takes_extensions": _takes_extensions(plugin, registry),
+            "version": _core.__version__,
+            "python": sys.version,
+            "pid": os.getpid(),
+        }
         line.ready(number, pydantic_core.to_json(about))
+        # Meanwhile the host does the same.
+        prepare_hooks(plugin.hooks)
         await bench.closed()
     finally:
         await plugin.shutdown()
@@ -68,6 +81,11 @@ async def _load(hello: dict[str, Any]) -> tuple[Plugin, PluginInstanceRegistry]:
     registry = PluginInstanceRegistry()
     registry.register(plugin)
     return plugin, registry
+
+
+def _takes_extensions(plugin: Plugin, registry: PluginInstanceRegistry) -> bool:
+    refs = (registry.get_plugin_hook_by_name(plugin.name, hook) for hook in plugin.hooks)
+    return any(ref is not None and ref.accepts_extensions for ref in refs)
 
 
 class Bench:
@@ -118,10 +136,10 @@ class Bench:
             if number in given_up:
                 self._line.dropped(number)
                 continue
-            self._tasks[number] = self._loop.create_task(self._answer(call))
-            deadline = call.deadline
-            if deadline is not None:
-                self._loop.call_later(deadline, self._expire, number)
+            task = _task(self._loop, self._answer(call))
+            # An eager one may have ended, and is not there to be removed.
+            if not task.done():
+                self._tasks[number] = task
         for number in given_up:
             self._stop(number, self._given_up)
         if not goes_on:
@@ -146,20 +164,28 @@ class Bench:
             self._over.set_exception(error)
 
     async def _answer(self, call: _core.WorkerCall) -> None:
-        number, sent = call.id, call.context
+        number, sent, deadline = call.id, call.context, call.deadline
+        expiry = None if deadline is None else self._loop.call_later(deadline, self._expire, number)
         try:
             context = PluginContext.model_validate_json(sent)
             result = await self._run(call, context)
             text = result.__pydantic_serializer__.to_json(result)
             left = context.__pydantic_serializer__.to_json(context)
+            # A denial stays one, whatever is beside it.
+            if result.continue_processing:
+                check_numbers(result, "result", text)
+                check_numbers(context, "context", left if left != sent else b"")
             if not self._line.reply(number, text, left if left != sent else None):
                 raise ValueError("the reply exceeds the limit of messages (max_content_size)")
         except asyncio.CancelledError as error:
             self._cancelled(number, error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            # A plugin that exits in one call must not take the others with it.
             self._fail(number, error)
         finally:
-            del self._tasks[number]
+            if expiry is not None:
+                expiry.cancel()
+            self._tasks.pop(number, None)
             self._given_up.discard(number)
             self._expired.discard(number)
 
@@ -198,10 +224,19 @@ class Bench:
         return HookRef(hook, plugin_ref)
 
 
+def _task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Begin at once, where that can be: most calls have ended before the event loop turns."""
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(work, loop=loop, eager_start=True)
+    return loop.create_task(work)
+
+
 def _extensions(text: bytes | None) -> Any:
+    if text is None:
+        return None
     from cpex.framework.extensions.extensions import Extensions
 
-    return Extensions() if text is None else Extensions.model_validate_json(text)
+    return Extensions.model_validate_json(text)
 
 
 def _described(error: BaseException, plugin_name: str) -> bytes:

@@ -109,6 +109,12 @@ class WorkerSettings(BaseModel):
             )
             raise ValueError(f"{config.name}: {faults}") from None
 
+    @property
+    def is_contained(self) -> bool:
+        """Whether workers are in a sandbox, which ends what they start."""
+        profile = self.sandbox.get("profile", "default") if isinstance(self.sandbox, dict) else self.sandbox
+        return profile not in (None, "none")
+
     def options(self, environment: Environment, max_content_size: int) -> WorkerOptions:
         """Say how workers are started.
 
@@ -120,7 +126,7 @@ class WorkerSettings(BaseModel):
             The options.
         """
         size = min(max_content_size * _ROOM_FOR_ESCAPES, 2**31)
-        program, *arguments = environment.command(PROGRAM, str(size))
+        program, *arguments = environment.command(PROGRAM, str(size), guarded=not self.is_contained)
         return {
             "program": program,
             "arguments": arguments,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pydantic_core
 
@@ -11,16 +11,21 @@ from cpex import _core
 from cpex.framework._lazy import names_from
 from cpex.framework._signature import plugin_error
 from cpex.framework.external._client import Answer, RemotePlugin, outcome
+from cpex.framework.external._json import dumped
+from cpex.framework.external._status import ServerStatus
 from cpex.framework.isolated._environment import Environment, prepare
 from cpex.framework.isolated._options import EnvironmentOptions
 from cpex.framework.isolated._place import package_of
 from cpex.framework.isolated._published import PublishedVenv
+from cpex.framework.isolated._status import WorkerStatus, watched
 from cpex.framework.isolated._workers import WorkerSettings, hello
 from cpex.framework.models import PluginConfig
 
 __all__ = ["IsolatedVenvPlugin"]
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    from cpex.framework.extensions.extensions import Extensions
+else:
     __getattr__ = names_from(
         __name__,
         {
@@ -67,6 +72,16 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
         """The processes, once they have started."""
         return self._client
 
+    @property
+    def workers(self) -> list[WorkerStatus]:
+        """What is known of each worker; nothing before `initialize()` and after `shutdown()`."""
+        return [] if self._client is None else [WorkerStatus(**status) for status in self._client.status()]
+
+    @property
+    def servers(self) -> list[ServerStatus]:
+        """None: an isolated plugin has `workers`."""
+        return []
+
     async def initialize(self, *, defer_cache_metadata: bool = False) -> None:
         """Make the environment unless there is one, start the processes, and have them load the plugin.
 
@@ -83,12 +98,14 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
         self._environment = await prepare(self._config, self.plugin_dirs)
         client = self._make_client()
         try:
-            await outcome(client.start())
+            ready = pydantic_core.from_json(await outcome(client.start()))
         except BaseException:
             await outcome(client.close())
             self._environment = None
             raise
+        self._takes_extensions = ready["takes_extensions"]
         self._client = client
+        watched.add(self)
 
     def commit_cache_metadata(self) -> None:
         """Do nothing: see `initialize`."""
@@ -123,10 +140,6 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
         deadline = None if milliseconds is None else milliseconds / 1000
         return self._client.invoke(hook_type, payload, context, extensions, deadline)
 
-    def status(self) -> list[dict[str, Any]]:
-        """Tell of each process its number, calls under way, how often it was started, and what the breaker does.
-
-        Returns:
-            One entry for each; none before `initialize()` and after `shutdown()`.
-        """
-        return self._client.status() if self._client is not None else []
+    def _shown(self, extensions: Extensions) -> bytes:
+        # Extensions of which it may see nothing are not the same as none.
+        return dumped(extensions, "extensions", self.name, drops_none=True)

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from cpex.framework._lazy import names_from
 from cpex.framework.constants import CONTEXT, ERROR, PLUGIN_NAME, RESULT
-from cpex.framework.errors import PluginError, convert_exception_to_error
+from cpex.framework.errors import PluginError
+from cpex.framework.errors import convert_exception_to_error as convert_exception_to_error
 from cpex.framework.external._server.listen import (
     Listen,
     ServeOptions,
@@ -27,6 +28,7 @@ from cpex.framework.models import (
     GRPCServerConfig,
     MCPServerConfig,
     PluginContext,
+    PluginErrorModel,
     UnixSocketServerConfig,
 )
 from cpex.framework.settings import settings
@@ -167,8 +169,8 @@ class ExternalPluginServer:
                 reply[CONTEXT] = known if known is context else known.model_dump()
         except PluginError as error:
             reply[ERROR] = error.error
-        except Exception as error:
-            reply[ERROR] = convert_exception_to_error(error, plugin_name).model_dump()
+        except (Exception, SystemExit) as error:
+            reply[ERROR] = PluginErrorModel(message=repr(error), plugin_name=plugin_name).model_dump()
         return reply
 
     def run(
