@@ -115,7 +115,9 @@ def error_model(error: Exception | SystemExit, plugin_name: str) -> PluginErrorM
     Returns:
         The plugin's own description if it gave one.
     """
-    return error.error if isinstance(error, PluginError) else convert_exception_to_error(error, plugin_name)
+    if isinstance(error, PluginError):
+        return error.error
+    return PluginErrorModel(message=repr(error), plugin_name=plugin_name)
 
 
 def _fail(call: _core.PluginCall, error: PluginErrorModel) -> None:

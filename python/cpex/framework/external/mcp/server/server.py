@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from cpex.framework._lazy import names_from
 from cpex.framework.constants import CONTEXT, ERROR, PLUGIN_NAME, RESULT
-from cpex.framework.errors import PluginError, convert_exception_to_error
+from cpex.framework.errors import PluginError
+from cpex.framework.errors import convert_exception_to_error as convert_exception_to_error
 from cpex.framework.external._server.listen import (
     Listen,
     ServeOptions,
@@ -27,6 +28,7 @@ from cpex.framework.models import (
     GRPCServerConfig,
     MCPServerConfig,
     PluginContext,
+    PluginErrorModel,
     UnixSocketServerConfig,
 )
 from cpex.framework.settings import settings
@@ -168,7 +170,7 @@ class ExternalPluginServer:
         except PluginError as error:
             reply[ERROR] = error.error
         except (Exception, SystemExit) as error:
-            reply[ERROR] = convert_exception_to_error(error, plugin_name).model_dump()
+            reply[ERROR] = PluginErrorModel(message=repr(error), plugin_name=plugin_name).model_dump()
         return reply
 
     def run(
