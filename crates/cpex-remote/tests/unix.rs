@@ -305,6 +305,14 @@ async fn nothing_that_is_not_the_reply_is_taken_for_one() {
     }
 }
 
+/// Passes a frame on.
+async fn pass(from: &mut UnixStream, to: &mut UnixStream) {
+    let mut frame = vec![0; from.read_u32().await.unwrap() as usize];
+    from.read_exact(&mut frame).await.unwrap();
+    to.write_u32(frame.len() as u32).await.unwrap();
+    to.write_all(&frame).await.unwrap();
+}
+
 /// Passes connections on to a server; closes the first instead of passing its second frame on, once it has that many
 /// bytes of it.
 async fn door(world: &World, read: usize) -> (ClientConfig, JoinHandle<()>) {
@@ -313,13 +321,8 @@ async fn door(world: &World, read: usize) -> (ClientConfig, JoinHandle<()>) {
     let standing = tokio::spawn(async move {
         let (mut caller, _) = listener.accept().await.unwrap();
         let mut behind = UnixStream::connect(&server).await.unwrap();
-        for (from, to) in [(&mut caller, &mut behind), (&mut behind, &mut caller)] {
-            let length = from.read_u32().await.unwrap();
-            let mut frame = vec![0; length as usize];
-            from.read_exact(&mut frame).await.unwrap();
-            to.write_u32(length).await.unwrap();
-            to.write_all(&frame).await.unwrap();
-        }
+        pass(&mut caller, &mut behind).await;
+        pass(&mut behind, &mut caller).await;
         caller.readable().await.unwrap();
         let mut begun = vec![0; read];
         let whole = caller.read(&mut begun).await.unwrap();
