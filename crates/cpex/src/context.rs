@@ -40,8 +40,8 @@ struct Memory {
     /// What built-in plugins keep of calls until they have ended.
     #[cfg(feature = "builtin")]
     kept: HashMap<u64, cpex_builtin::plugin::Keep>,
-    /// What external plugins keep beside their state: their contexts have metadata, too.
-    #[cfg(feature = "external")]
+    /// What foreign plugins keep beside their state: their contexts have metadata, too.
+    #[cfg(feature = "_foreign")]
     remote: HashMap<u64, Arc<Map<String, Value>>>,
 }
 
@@ -418,13 +418,13 @@ impl PluginContext {
         }
     }
 
-    /// What this external plugin keeps beside its state.
-    #[cfg(feature = "external")]
+    /// What this foreign plugin keeps beside its state.
+    #[cfg(feature = "_foreign")]
     pub(crate) fn remote_metadata(&self) -> Arc<Map<String, Value>> {
         self.request.memory().remote.get(&self.plugin).cloned().unwrap_or_default()
     }
 
-    #[cfg(feature = "external")]
+    #[cfg(feature = "_foreign")]
     pub(crate) fn keep_remote_metadata(&self, metadata: Map<String, Value>) {
         let mut memory = self.request.memory();
         if metadata.is_empty() {

@@ -49,14 +49,9 @@ mod written;
 
 mod config;
 
-mod attached;
 mod plugin;
-mod reply;
-mod request;
 mod server;
 
-mod failure;
-
-pub use failure::RemoteFailure;
+pub use crate::foreign::RemoteFailure;
 pub(crate) use plugin::make;
 pub(crate) use written::{Given, Written};

@@ -1,14 +1,18 @@
-//! How a plugin failed on its server.
+//! How a foreign plugin failed.
 
 use serde_json::{Map, Value};
 
-/// An external plugin failed on its server: what [`Failure::Error`](crate::Failure::Error) holds then.
+/// A plugin on a server or in WebAssembly says that it has failed: what [`Failure::Error`](crate::Failure::Error) holds
+/// then.
 ///
-/// If there is no answer at all, it holds another error: the server cannot be reached, is too slow, or answers with
-/// something that is no answer.
+/// If there is no answer at all, it holds another error: a server cannot be reached, a plugin is too slow, or what comes
+/// back is no answer.
 ///
 /// ```
+/// # #[cfg(feature = "external")]
 /// use cpex::external::RemoteFailure;
+/// # #[cfg(not(feature = "external"))]
+/// # use cpex::wasm::RemoteFailure;
 /// use cpex::{Failure, InvokeError};
 ///
 /// fn code(error: &InvokeError) -> Option<&str> {
