@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet
 LOCKED := $(if $(CI),--locked)
-FEATURES := --features cpex/builtin,cpex/external,cpex/metrics,cpex-builtin/otlp,cpex-builtin/schema,cpex-remote/grpc,cpex-remote/mcp,cpex-remote/unix
+FEATURES := --features cpex/builtin,cpex/external,cpex/metrics,cpex/wasm,cpex-builtin/otlp,cpex-builtin/schema,cpex-remote/grpc,cpex-remote/mcp,cpex-remote/unix
 LOGS := .bench/test
 QUALITY := .bench/quality
 
@@ -157,9 +157,9 @@ $(VENV)/.tools: requirements/dev.txt
 	$(INSTALL) --python $(BIN)/python -r requirements/dev.txt
 	touch $@
 
-$(VENV)/.installed: dist/fast/.built requirements/plugins.txt
+$(VENV)/.installed: dist/fast/.built dist/wasm/.built requirements/plugins.txt
 	$(INSTALL) --python $(BIN)/python --no-deps -r requirements/plugins.txt
-	$(INSTALL) --python $(BIN)/python --no-deps --reinstall-package cpex dist/fast/*.whl
+	$(INSTALL) --python $(BIN)/python --no-deps --reinstall-package cpex --reinstall-package cpex-wasm dist/fast/*.whl dist/wasm/*.whl
 	touch $@
 
 .venv-demo/.installed: dist/fast/.built requirements/plugins.txt
@@ -215,6 +215,10 @@ MATURIN = rm -rf $(@D) && $(BIN)/maturin build --quiet $(LOCKED) --out $(@D)
 
 dist/fast/.built: $(SOURCES) | $(VENV)/.tools
 	$(MATURIN) --profile fast -i $(BIN)/python
+	touch $@
+
+dist/wasm/.built: $(RUST_SOURCES) $(wildcard wit/*.wit crates/cpex-wasm-python/*.*) | $(VENV)/.tools
+	$(MATURIN) --profile fast --manifest-path crates/cpex-wasm-python/Cargo.toml -i $(BIN)/python
 	touch $@
 
 dist/release/.built: $(SOURCES) | $(VENV)/.tools

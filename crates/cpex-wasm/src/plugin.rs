@@ -32,9 +32,17 @@ impl Plugin {
     /// # Errors
     /// If the file cannot be read, is not the expected one, is no plugin, or imports what no plugin gets.
     pub fn load(name: &str, settings: Settings, root: &Path) -> Result<Self, ConfigError> {
-        let Settings { module: path, sha256, fuel, memory, instances, reuse, config } = settings;
-        let bytes = module::read(&root.join(path), sha256)?;
-        let code = module::compile(engine::engine(fuel.is_some())?, &bytes)?;
+        let bytes = module::read(&root.join(&settings.module), settings.sha256)?;
+        Self::of_bytes(name, settings, &bytes)
+    }
+
+    /// The same of a file that was read before: where it is, and what its SHA-256 must be, is not looked at.
+    ///
+    /// # Errors
+    /// If it is no plugin, or imports what no plugin gets.
+    pub fn of_bytes(name: &str, settings: Settings, bytes: &[u8]) -> Result<Self, ConfigError> {
+        let Settings { fuel, memory, instances, reuse, config, .. } = settings;
+        let code = module::compile(engine::engine(fuel.is_some())?, bytes)?;
         Ok(Self {
             name: name.to_owned(),
             settings: Value::Object(config).to_string(),

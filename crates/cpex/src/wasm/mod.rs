@@ -12,7 +12,7 @@
 //! let yaml = "plugins: [{name: guard, kind: wasm, hooks: [tool_pre_invoke], config: {module: guard.wasm}}]";
 //! let manager = Manager::builder().config(Config::parse(yaml, "plugins.yaml")?).start().await?;
 //! // There is no such file.
-//! assert_eq!(manager.load_failures()[0].plugin, "guard");
+//! assert_eq!(manager.load_failures().await[0].name, "guard");
 //! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(()) }).map_err(|error| error.to_string())?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

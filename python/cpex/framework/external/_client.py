@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Awaitable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from cpex import _core
 from cpex.framework._signature import plugin_error
 from cpex.framework.base import Plugin
 from cpex.framework.constants import IGNORE_CONFIG_EXTERNAL
@@ -25,6 +24,21 @@ logger = logging.getLogger("cpex.framework.external")
 
 _OF_THE_HOST = frozenset({"kind", "mcp", "grpc", "unix_socket", "required", "on_missing", "timeout_ms"})
 """What a server has no say in."""
+
+
+class Client(Protocol):
+    """Whoever answers for a plugin that runs elsewhere. What is known at once need not be awaited."""
+
+    def connect(self) -> Awaitable[bytes | None] | bytes | None:
+        """Reach it for the first time: its configuration there as JSON, if it has one."""
+
+    def invoke(
+        self, hook: str, payload: bytes, context: bytes
+    ) -> Awaitable[tuple[bytes, bytes | None]] | tuple[bytes, bytes | None]:
+        """Run a hook: the result and, if one came back, the context, both as JSON."""
+
+    def close(self) -> Awaitable[None] | None:
+        """Say goodbye."""
 
 
 class RemotePlugin(Plugin):
@@ -49,10 +63,10 @@ class RemotePlugin(Plugin):
             config: The plugin's entry of the configuration.
         """
         super().__init__(config)
-        self._client: _core.ExternalClient | None = None
+        self._client: Client | None = None
 
     @abstractmethod
-    def _make_client(self) -> _core.ExternalClient:
+    def _make_client(self) -> Client:
         """Make the client that the entry describes.
 
         Raises:
