@@ -61,8 +61,8 @@ fn unlike(error: &serde_json::Error) -> String {
 macro_rules! export {
     ($plugin:ty) => {
         const _: () = {
-            use $crate::export::{Instance, bindings, invoke, start};
             use bindings::exports::cpex::plugin::hooks::{Call, Failure, Guest, Reply};
+            use $crate::export::{Instance, bindings, invoke, start};
 
             ::std::thread_local! {
                 static INSTANCE: Instance<$plugin> = const { Instance::new(None) };
@@ -80,7 +80,7 @@ macro_rules! export {
                 }
             }
 
-            bindings::export!(Component with_types_in bindings);
+    bindings::export!(Component with_types_in bindings);
         };
     };
 }

@@ -49,13 +49,14 @@ impl Guest {
         limits: Limits,
         (name, settings): (&str, &str),
     ) -> Result<Self, Fault> {
-        let fault = |error| limits::fault(&error, limits);
+        let fault = |error| limits::fault(&error, limits, Fault::NotStarted);
         let _ticking = ticking()?;
         let mut store = Store::new(code.engine(), State { log: log.clone(), meter: Meter::new(limits) });
         limits::install(&mut store);
         limits::begin(&mut store).map_err(fault)?;
         let plugin = code.instantiate_async(&mut store).await.map_err(fault)?;
-        let started = plugin.cpex_plugin_hooks().call_start(&mut store, name, settings).await.map_err(fault)?;
+        let started =
+            plugin.cpex_plugin_hooks().call_start(&mut store, name, settings).await.map_err(fault)?;
         started.map_err(Fault::NotStarted)?;
         Ok(Self { store, plugin, limits })
     }
@@ -63,7 +64,7 @@ impl Guest {
     /// Asks it. After a fault it must not be asked again.
     pub(crate) async fn invoke(&mut self, call: &Call) -> Result<Reply, Fault> {
         let Self { store, plugin, limits } = self;
-        let fault = |error| limits::fault(&error, *limits);
+        let fault = |error| limits::fault(&error, *limits, Fault::BadReply);
         let _ticking = ticking()?;
         limits::begin(store).map_err(fault)?;
         let asked = hooks::Call {

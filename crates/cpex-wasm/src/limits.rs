@@ -86,14 +86,14 @@ pub(crate) fn begin(store: &mut Store<State>) -> Result<()> {
     store.data().meter.limits.fuel.map_or(Ok(()), |fuel| store.set_fuel(fuel.get()))
 }
 
-/// What has ended a call before its answer.
-pub(crate) fn fault(error: &wasmtime::Error, limits: Limits) -> Fault {
+/// What has ended a call before its answer; `otherwise` if it was neither a trap nor a limit.
+pub(crate) fn fault(error: &wasmtime::Error, limits: Limits, otherwise: fn(String) -> Fault) -> Fault {
     if let Some(fault) = error.downcast_ref::<Fault>() {
         return fault.clone();
     }
     match (error.downcast_ref::<Trap>(), limits.fuel) {
         (Some(Trap::OutOfFuel), Some(fuel)) => Fault::OutOfFuel(fuel.get()),
         (Some(trap), _) => Fault::Trapped(trap.to_string().trim_start_matches("wasm trap: ").to_owned()),
-        (None, _) => Fault::BadReply(format!("{:#}", error)),
+        (None, _) => otherwise(format!("{error:#}")),
     }
 }

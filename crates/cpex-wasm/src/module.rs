@@ -88,7 +88,8 @@ fn is_core_module(bytes: &[u8]) -> bool {
 
 /// Makes a component of a core module that says in itself which world it is of, as `wit-bindgen` has it.
 fn component(module: &[u8]) -> Result<Vec<u8>, ConfigError> {
-    let encoded = ComponentEncoder::default().module(module).and_then(|encoder| encoder.validate(false).encode());
+    let encoded =
+        ComponentEncoder::default().module(module).and_then(|encoder| encoder.validate(false).encode());
     encoded.map_err(|error| problem(format!("no component can be made of this core module: {error:#}")))
 }
 

@@ -3,10 +3,11 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
-use serde::de::{Deserializer, Error};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error};
 use serde_json::{Map, Value};
 
+use crate::engine::INSTANCES;
 use crate::error::ConfigError;
 
 /// The `config` of an entry of kind `wasm`.
@@ -34,7 +35,7 @@ pub struct Settings {
     #[serde(default = "usual_memory", deserialize_with = "bytes")]
     pub memory: usize,
     /// How many calls may run at a time; a further one waits.
-    #[serde(default = "usual_instances")]
+    #[serde(default = "usual_instances", deserialize_with = "places")]
     pub instances: NonZeroUsize,
     /// May a call get an instance that has answered others before?
     #[serde(default)]
@@ -89,6 +90,13 @@ fn digest<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<[u8; 32]>, D::E
     Ok(Some(digest))
 }
 
+/// As many as there can be in all.
+fn places<'de, D: Deserializer<'de>>(reader: D) -> Result<NonZeroUsize, D::Error> {
+    let there_are = |instances: &NonZeroUsize| instances.get() <= INSTANCES as usize;
+    let instances = NonZeroUsize::deserialize(reader).ok().filter(there_are);
+    instances.ok_or_else(|| D::Error::custom(format!("expected a number from 1 to {INSTANCES}")))
+}
+
 /// Bytes, as a number or with a unit.
 fn bytes<'de, D: Deserializer<'de>>(reader: D) -> Result<usize, D::Error> {
     #[derive(Deserialize)]
@@ -99,9 +107,11 @@ fn bytes<'de, D: Deserializer<'de>>(reader: D) -> Result<usize, D::Error> {
     }
     let parsed = match Written::deserialize(reader) {
         Ok(Written::Bytes(bytes)) => Some(bytes),
-        Ok(Written::Text(text)) => [("KiB", 10), ("MiB", 20), ("GiB", 30)].into_iter().find_map(|(unit, shift)| {
-            text.strip_suffix(unit)?.trim().parse::<usize>().ok()?.checked_mul(1 << shift)
-        }),
+        Ok(Written::Text(text)) => {
+            [("KiB", 10), ("MiB", 20), ("GiB", 30)].into_iter().find_map(|(unit, shift)| {
+                text.strip_suffix(unit)?.trim().parse::<usize>().ok()?.checked_mul(1 << shift)
+            })
+        }
         Err(_) => None,
     };
     // What WebAssembly of 32 bits can address.

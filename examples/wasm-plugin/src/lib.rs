@@ -50,7 +50,9 @@ impl Guard {
         let tool: Asked = call.payload()?;
         if self.0.denied_tools.contains(&tool.name) {
             log::info(&format!("{} is denied", tool.name));
-            return Ok(Reply::deny(Violation::new("TOOL_DENIED", "not on the list").detail("tool", tool.name)));
+            return Ok(Reply::deny(
+                Violation::new("TOOL_DENIED", "not on the list").detail("tool", tool.name),
+            ));
         }
         let mut context = call.context()?;
         let asked = context.state.get("asked").and_then(Value::as_u64).unwrap_or_default() + 1;

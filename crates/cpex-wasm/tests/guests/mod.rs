@@ -10,12 +10,12 @@ use wit_parser::Resolve;
 /// A core module that says which world it is of: with these functions for `start` and `invoke`, and more beside.
 ///
 /// At 16 lies an answer that allows, at 48 one whose text is the host's to find at 1024; `start` is content.
-pub fn guest(invoke: &str) -> Vec<u8> {
+pub(crate) fn guest(invoke: &str) -> Vec<u8> {
     guest_of(&module("i32.const 32", invoke, ""))
 }
 
 /// The same with another `start`, and further definitions.
-pub fn module(start: &str, invoke: &str, more: &str) -> String {
+pub(crate) fn module(start: &str, invoke: &str, more: &str) -> String {
     format!(
         r#"(module
             (import "cpex:plugin/log@0.1.0" "write" (func $log (param $level i32) (param $text i32) (param $size i32)))
@@ -47,18 +47,19 @@ pub fn module(start: &str, invoke: &str, more: &str) -> String {
     )
 }
 
-pub fn guest_of(text: &str) -> Vec<u8> {
+pub(crate) fn guest_of(text: &str) -> Vec<u8> {
     let mut module = wat::parse_str(text).expect("a module");
     let mut resolve = Resolve::default();
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("wit/cpex-plugin.wit");
-    let package = resolve.push_str(&wit, &std::fs::read_to_string(&wit).expect("the interface")).expect("WIT");
+    let package =
+        resolve.push_str(&wit, &std::fs::read_to_string(&wit).expect("the interface")).expect("WIT");
     let world = resolve.select_world(package, Some("plugin")).expect("a world");
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("room for it");
     module
 }
 
 /// Loads what is in a file called `guest.wasm`.
-pub fn load(bytes: &[u8], settings: &str) -> Result<Plugin, ConfigError> {
+pub(crate) fn load(bytes: &[u8], settings: &str) -> Result<Plugin, ConfigError> {
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::write(directory.path().join("guest.wasm"), bytes).expect("a file");
     let settings = Settings::from_json(&format!(r#"{{"module": "guest.wasm"{settings}}}"#))?;
@@ -66,10 +67,10 @@ pub fn load(bytes: &[u8], settings: &str) -> Result<Plugin, ConfigError> {
 }
 
 /// One that loads.
-pub fn loaded(bytes: &[u8], settings: &str) -> Plugin {
+pub(crate) fn loaded(bytes: &[u8], settings: &str) -> Plugin {
     load(bytes, settings).expect("a plugin")
 }
 
-pub fn call(payload: &str) -> Call {
+pub(crate) fn call(payload: &str) -> Call {
     Call::new("tool_pre_invoke", "guard", Json::new(payload).expect("JSON"), Json::empty_object())
 }

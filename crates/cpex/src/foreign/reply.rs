@@ -74,10 +74,10 @@ fn decision(fields: &mut Map<String, Value>, hook: &HookType) -> Result<AnyReply
             None | Some(Value::Null) => Ok(Reply::allow()),
             Some(proposed) => payload(proposed, hook).map(Reply::modify),
         },
-        _ => Err(
-            "its result does not say whether to go on: `continue_processing` must be true or false"
-                .into(),
-        ),
+        _ => {
+            Err("its result does not say whether to go on: `continue_processing` must be true or false"
+                .into())
+        }
     }
 }
 

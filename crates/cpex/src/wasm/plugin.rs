@@ -35,7 +35,8 @@ pub(crate) fn make(entry: &Arc<PluginConfig>) -> Result<Arc<dyn Plugin>, (LoadPh
 
 fn wasm(entry: &Arc<PluginConfig>) -> Result<Wasm, ConfigError> {
     if entry.hooks.is_empty() {
-        let problem = "a plugin in WebAssembly does not name its hooks: name those to attach it to".to_owned();
+        let problem =
+            "a plugin in WebAssembly does not name its hooks: name those to attach it to".to_owned();
         return Err(entry.problem(&[Step::Key("hooks")], problem));
     }
     Ok(Wasm { entry: entry.clone(), settings: entry.read()?, running: OnceLock::new() })
@@ -46,7 +47,8 @@ impl Wasm {
         let (name, settings) = (self.entry.name.clone(), self.settings.clone());
         let root = self.entry.directory().to_owned();
         let loaded = spawn_blocking(move || cpex_wasm::Plugin::load(&name, settings, &root)).await?;
-        let plugin = loaded.map_err(|error| self.entry.problem(&below_config(&error.field), error.problem))?;
+        let plugin =
+            loaded.map_err(|error| self.entry.problem(&below_config(&error.field), error.problem))?;
         let patience = self.entry.timeout.map_or(PATIENCE, |limit| limit.max(PATIENCE));
         match timeout(patience, plugin.start()).await {
             Ok(Ok(())) => {}

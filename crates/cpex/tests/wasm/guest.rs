@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 /// Its file, once it is built.
-pub fn module() -> &'static Path {
+pub(crate) fn module() -> &'static Path {
     static MODULE: LazyLock<PathBuf> = LazyLock::new(|| {
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/wasm-plugin");
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wasm-plugin");

@@ -32,7 +32,8 @@ async fn it_denies_and_changes() {
     let manager = manager("required: true,", settings).await.expect("a manager");
     let context = Context::new("req-1");
 
-    let denied = manager.invoke(&TOOL_PRE_INVOKE, &ToolPreInvoke::new("shell"), &context).await.expect("an outcome");
+    let denied =
+        manager.invoke(&TOOL_PRE_INVOKE, &ToolPreInvoke::new("shell"), &context).await.expect("an outcome");
     let violation = denied.violation.expect("a violation");
     assert_eq!((&*violation.code, &*violation.plugin), ("TOOL_DENIED", "guard"));
     assert_eq!(violation.details["tool"], "shell");
@@ -78,7 +79,10 @@ async fn mistakes_are_told_with_their_place() {
         ("sha256: abc", "plugins[0].config.sha256: expected the SHA-256 of the module"),
         ("modul: x", "plugins[0].config: unknown field `modul`"),
         ("memory: 64MB", "plugins[0].config.memory: expected bytes"),
-        ("config: {denied_tool: []}", "plugins[0].config.config: the plugin does not start: config: unknown field"),
+        (
+            "config: {denied_tool: []}",
+            "plugins[0].config.config: the plugin does not start: config: unknown field",
+        ),
         (
             "config: {struck_words: ['']}",
             "plugins[0].config.config: the plugin does not start: struck_words: an empty word is everywhere",
@@ -90,7 +94,10 @@ async fn mistakes_are_told_with_their_place() {
     }
     let entries = [
         ("config: {module: x.wasm}", "plugins[0].hooks: a plugin in WebAssembly does not name its hooks"),
-        ("hooks: [tool_pre_invoke], config: {module: no.wasm}", "plugins[0].config.module: no.wasm cannot be read"),
+        (
+            "hooks: [tool_pre_invoke], config: {module: no.wasm}",
+            "plugins[0].config.module: no.wasm cannot be read",
+        ),
     ];
     for (entry, expected) in entries {
         let yaml = format!("plugins: [{{name: guard, kind: wasm, required: true, {entry}}}]");
