@@ -64,7 +64,8 @@ const fn usual_memory() -> usize {
 }
 
 const fn usual_instances() -> NonZeroUsize {
-    NonZeroUsize::new(16).unwrap()
+    const USUAL: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+    USUAL
 }
 
 /// Without the place in the text, which nobody has seen.
