@@ -21,7 +21,7 @@ mod cpex_wasm {
     use crate::running::Running;
 
     #[pymodule_init]
-    fn init(_: &Bound<'_, PyModule>) -> PyResult<()> {
+    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::log::listen();
         Ok(())
     }

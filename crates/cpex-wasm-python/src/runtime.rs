@@ -24,6 +24,6 @@ pub(crate) fn handle() -> std::io::Result<Handle> {
     let new = Builder::new_multi_thread().thread_name("cpex-wasm").build()?;
     let handle = new.handle().clone();
     // A fork copies no thread: waiting for the parent's would last for ever.
-    mem::forget(mem::replace(&mut *runtime, Some((process, new))));
+    mem::forget(runtime.replace((process, new)));
     Ok(handle)
 }
