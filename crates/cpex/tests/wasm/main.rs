@@ -77,7 +77,7 @@ async fn a_failure_is_judged_by_on_error() {
 async fn mistakes_are_told_with_their_place() {
     let mistakes = [
         ("sha256: abc", "plugins[0].config.sha256: expected the SHA-256 of the module"),
-        ("modul: x", "plugins[0].config.modul: unknown field `modul`"),
+        ("modul: x", "plugins[0].config.modul: unknown key \"modul\""),
         ("memory: 64MB", "plugins[0].config.memory: expected bytes"),
         (
             "config: {denied_tool: []}",
