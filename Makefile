@@ -59,7 +59,7 @@ bench: .venv-bench/.installed .venv-published/.installed ## Compare with a bare 
 
 .PHONY: bench-remote
 bench-remote: .venv-bench/.installed .venv-published/.installed ## Remote plugins: beside the published package, and raw echoes
-	.venv-bench/bin/python benches/remote/bench.py --published .venv-published/bin/python $(BENCH_ARGS)
+	.venv-bench/bin/python benches/remote/bench_remote.py --published .venv-published/bin/python $(BENCH_ARGS)
 
 .PHONY: quality
 quality: .venv-quality/.installed ## Precision, recall and speed of the detectors beside the published plugins, into docs/builtin/quality.md

@@ -6,7 +6,7 @@ from typing import Any, Final, Self, TypeVar, final
 from pydantic import BaseModel
 from typing_extensions import disjoint_base
 
-from cpex.framework.external._options import ClientOptions, StartedServer, TlsFiles
+from cpex.framework.external._options import ClientOptions, Pooling, StartedServer, TlsFiles
 from cpex.framework.external._server.listen import Listen
 
 __all__ = [
@@ -231,24 +231,35 @@ class ExternalClient:
         """Raises `ValueError` if certificates or keys cannot be used."""
 
     @staticmethod
-    def http(plugin: str, urls: list[str], uds: str | None, tls: TlsFiles, options: ClientOptions) -> ExternalClient:
+    def http(
+        plugin: str, urls: list[str], uds: str | None, tls: TlsFiles, pooling: Pooling, options: ClientOptions
+    ) -> ExternalClient:
         """Raises `ValueError` if certificates or keys cannot be used."""
 
     @staticmethod
     def stdio(plugin: str, server: StartedServer, options: ClientOptions) -> ExternalClient: ...
-    def connect(self) -> Awaitable[bytes | None] | bytes | None:
+    def connect(self) -> Awaitable[tuple[bytes | None, bool]] | tuple[bytes | None, bool]:
         """Reaches a server for the first time: its configuration of the plugin as JSON, or None if it has none.
+
+        And whether it understands extensions.
 
         Like the other methods, returns an awaitable unless the answer is known at once.
         """
 
     def invoke(
-        self, hook: str, payload: bytes, context: bytes
-    ) -> Awaitable[tuple[bytes, bytes | None]] | tuple[bytes, bytes | None]:
-        """Runs a hook: its result and, if one came back, the context, both as JSON."""
+        self, hook: str, payload: bytes, context: bytes, extensions: bytes | None
+    ) -> Awaitable[tuple[bytes, bytes | None, bool]] | tuple[bytes, bytes | None, bool]:
+        """Runs a hook: its result and, if one came back, the context, both as JSON.
+
+        And whether the server understands extensions; one that does not is sent none.
+        """
 
     def status(self) -> list[dict[str, Any]]:
-        """Of each server: `target`, `breaker` (closed, open, half_open), calls `outstanding`, and whether `silent`."""
+        """Of each server: `target`, `breaker` (closed, open, half_open), `outstanding` calls, if `silent`, and counts.
+
+        They say how often the breaker `opened`, `half_opened` and `closed`, health checks have `ejected` and
+        `readmitted` it, and calls were `retried` and `hedged` there.
+        """
 
     def close(self) -> Awaitable[None] | None:
         """Says goodbye to the servers."""
@@ -276,9 +287,9 @@ class PluginCall:
 class PluginService:
     """Servers of this process, and the calls that come to them."""
 
-    def __new__(cls) -> Self: ...
+    def __new__(cls, ready: float, alive: float) -> Self: ...
     def fileno(self) -> int: ...
-    def take(self) -> tuple[list[PluginCall], list[int]]: ...
+    def take(self) -> tuple[list[PluginCall], list[int], list[tuple[int, str]]]: ...
     def bind(self, listen: Listen) -> Awaitable[str | None]: ...
     def serve(self, configs: list[tuple[str, str]], hooks: list[tuple[str, str]], metrics: bool) -> Awaitable[None]: ...
     def stop(self) -> None: ...

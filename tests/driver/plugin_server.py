@@ -35,6 +35,10 @@ class Broken(Exception):
 async def answer(call: dict[str, Any]) -> dict[str, Any]:
     """What the plugin, or its server, says."""
     payload, context = call["payload"], call["context"]
+    args = payload.get("args") or {}
+    if isinstance(args, dict) and "journal" in args:
+        with open(args["journal"], "a") as journal:
+            journal.write(f"{os.getpid()}\n")
     result: dict[str, Any] = {"continue_processing": True}
     reply: dict[str, Any] = {"plugin_name": call["plugin_name"], "result": result, "of_the_future": 1}
     match payload.get("name"):
@@ -79,6 +83,19 @@ async def answer(call: dict[str, Any]) -> dict[str, Any]:
             raise Broken(b"")
         case "crash":
             os._exit(1)
+        case "crash, then answer" if not os.path.exists(args["asked"]):
+            open(args["asked"], "x").close()
+            os._exit(1)
+        case "hang, then answer" if not os.path.exists(args["asked"]):
+            open(args["asked"], "x").close()
+            await asyncio.Event().wait()
+        case "crash, then answer" | "hang, then answer":
+            result["metadata"] = {"process": os.getpid()}
+        case "wait":
+            open(args["begun"], "x").close()
+            while not os.path.exists(args["finish"]):
+                await asyncio.sleep(0.01)
+            open(args["ended"], "x").close()
         case "sleep":
             await asyncio.sleep(payload["args"]["seconds"])
             result["metadata"] = {"slept": True}

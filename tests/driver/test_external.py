@@ -178,9 +178,21 @@ async def test_the_server_completes_the_entry(server: Server) -> None:
     assert (config.kind, config.priority, config.mode) == ("external", 3, PluginMode.CONCURRENT)
     assert "prompt_post_fetch" in config.hooks
     assert (config.tags, config.config) == (["remote"], {"alpha": 1})
-    assert config.capabilities == {"read_headers"}
+    assert config.capabilities == frozenset()
     assert (config.required, config.timeout_ms) == (False, None)
     assert config.mcp == server.entry().mcp
+
+
+async def test_capabilities_are_nothing_to_a_server_that_knows_no_extensions(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told once, not with each call."""
+    async with Host(server.entry(capabilities=["read_headers"])) as host:
+        await host.ask("allow")
+        await host.ask("allow")
+    told = [record.message for record in caplog.records if "does not understand extensions" in record.message]
+    text = "External plugin 'Probe': its server does not understand extensions, so its capabilities grant nothing"
+    assert told == [text]
 
 
 async def test_hooks_of_other_types(server: Server) -> None:
@@ -200,10 +212,10 @@ NEVER_ALLOWED = {
     "garbage": (None, None),
     "other": ("INVALID_RESPONSE", "another plugin"),
     "neither": ("INVALID_RESPONSE", "neither a result nor an error"),
-    "undecided": ("", "continue_processing is missing"),
-    "no payload": ("", "modified_payload"),
-    "no decision": ("", "continue_processing"),
-    "broken context": ("", "context"),
+    "undecided": ("INVALID_RESPONSE", "continue_processing is missing"),
+    "no payload": ("INVALID_RESPONSE", "modified_payload"),
+    "no decision": ("INVALID_RESPONSE", "continue_processing"),
+    "broken context": ("INVALID_RESPONSE", "context"),
 }
 
 
@@ -230,21 +242,26 @@ async def test_a_denial_survives_a_broken_context(server: Server) -> None:
 
 
 @pytest.mark.parametrize("end", ["deadline", "cancelled"])
-async def test_a_call_that_is_given_up(server: Server, end: str, tidy: Any) -> None:
-    """B14, W35: the late answer is nobody's."""
-    async with Host(server.entry(mode="sequential"), timeout=0.2 if end == "deadline" else 30) as host:
-        slow = asyncio.create_task(host.ask("sleep", seconds=0.4))
+async def test_a_call_that_is_given_up(server: Server, end: str, tmp_path: Path, tidy: Any) -> None:
+    """B14, W35: the late answer is nobody's, although other calls are under way when it comes."""
+    signs = {sign: tmp_path / sign for sign in ("begun", "finish", "ended")}
+    async with Host(server.entry(mode="sequential"), timeout=2 if end == "deadline" else 30) as host:
+        slow = asyncio.create_task(host.ask("wait", None, **{sign: str(path) for sign, path in signs.items()}))
+        while not signs["begun"].exists():
+            await asyncio.sleep(0.01)
         if end == "deadline":
             with pytest.raises(PluginError, match="exceeded"):
                 await slow
         else:
-            await asyncio.sleep(0.1)
             slow.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await slow
-        for _ in range(5):
-            assert (await host.ask("modify", n=1)).modified_payload is not None
-            await asyncio.sleep(0.1)
+        signs["finish"].touch()
+        late, after = 0, 0
+        while after < 5:
+            modified: Any = (await host.ask("modify", n=late)).modified_payload
+            assert modified.args["n"] == late
+            late, after = late + 1, after + signs["ended"].exists()
 
 
 async def test_the_server_is_started_again(server: Server) -> None:
@@ -283,6 +300,7 @@ async def test_what_has_no_json(server: Server, value: Any) -> None:
         error = await host.fails("allow", fine=1, bad=value)
     assert "payload.args.bad" + (".deep[0]" if isinstance(value, dict) else "") in error.error.message
     assert "0x" not in error.error.message
+    assert error.error.code == "NOT_SENDABLE"
 
 
 async def test_a_forked_process_has_connections_of_its_own(server: Server) -> None:
@@ -376,15 +394,29 @@ class TestReplicas:
             f"({servers[0].path}, {servers[1].path})"
         )
 
-    async def test_a_call_that_may_have_run_is_repeated_only_if_it_may_be(self, servers: list[Server]) -> None:
+    async def test_a_call_that_may_have_run_is_not_repeated(self, servers: list[Server], tmp_path: Path) -> None:
+        journal = tmp_path / "journal"
         async with Host(self.entry(servers)) as host:
-            assert (await host.fails("crash")).error.code == "DISCONNECTED"
-        servers[0].stop()
-        servers[1].stop()
-        servers[0].start()
-        servers[1].start()
-        async with Host(self.entry(servers, repeat={"hedge_after": 0.05, "retries": 0})) as host:
-            result = await host.ask("sleep", seconds=0.3)
-            assert result.metadata == {"slept": True}
-            (state, other) = host.manager.get_plugin("Probe")._client.status()  # type: ignore[union-attr]
-            assert (state["breaker"], other["breaker"]) == ("closed", "closed")
+            assert (await host.fails("crash", journal=str(journal))).error.code == "DISCONNECTED"
+            (crashed,) = journal.read_text().split()
+            (answering,) = set(await self.answering(host, 2))
+        assert answering != int(crashed)
+
+    @pytest.mark.parametrize(
+        ("first", "repeat", "counted"),
+        [
+            ("crash", {"retries": 1}, "retried"),
+            ("hang", {"retries": 0, "hedge_after": 0.05}, "hedged"),
+        ],
+    )
+    async def test_a_call_of_an_idempotent_plugin_is(
+        self, servers: list[Server], tmp_path: Path, first: str, repeat: dict[str, Any], counted: str
+    ) -> None:
+        journal = tmp_path / "journal"
+        async with Host(self.entry(servers, repeat=repeat)) as host:
+            result = await host.ask(f"{first}, then answer", asked=str(tmp_path / "asked"), journal=str(journal))
+            plugin: Any = host.manager.get_plugin("Probe")
+            assert sum(getattr(server, counted) for server in plugin.servers) == 1
+        asked = [int(process) for process in journal.read_text().split()]
+        assert len(set(asked)) == 2
+        assert result.metadata == {"process": asked[1]}

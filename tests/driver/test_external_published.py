@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from cpex.framework import GlobalContext, PluginConfig, PluginError, PluginMode, PluginResult, TenantPluginManager
+from cpex.framework.extensions import Extensions, SecurityExtension
 from cpex.framework.hooks.tools import ToolPreInvokePayload
 from cpex.framework.models import Config
 
@@ -189,6 +190,18 @@ async def test_the_script(published: Published) -> None:
     for _ in range(4):
         assert not (await ask(manager, "deny"))[0].continue_processing
         await asyncio.sleep(0.1)
+    await manager.shutdown()
+
+
+async def test_extensions_stay_here(published: Published) -> None:
+    """B9: a published server is sent what it always was, whatever the entry grants; its plugin is a blind one."""
+    manager = await managed(published, hooks=[HOOK], capabilities=["read_labels", "append_labels"])
+    (ref,) = manager._registry.get_hook_refs_for_hook(HOOK)
+    assert not ref.accepts_extensions
+    extensions = Extensions(security=SecurityExtension(labels=frozenset({"pii"})), custom={"no JSON": object()})
+    payload, shared = ToolPreInvokePayload(name="deny"), GlobalContext(request_id="x")
+    result, _ = await manager.invoke_hook(HOOK, payload, shared, extensions=extensions)
+    assert not result.continue_processing
     await manager.shutdown()
 
 

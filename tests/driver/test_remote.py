@@ -49,8 +49,12 @@ async def count(manager: TenantPluginManager, calls: int) -> int:
 
 def threads() -> list[str]:
     """The names of the threads of this process, those of Rust too."""
-    tasks = Path("/proc/self/task")
-    return [(each / "comm").read_text().strip() for each in tasks.iterdir()]
+    names = []
+    for thread in Path("/proc/self/task").iterdir():
+        # One may end meanwhile.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            names.append((thread / "comm").read_text().strip())
+    return names
 
 
 class Silence:

@@ -9,13 +9,11 @@ from pathlib import Path
 class Authority:
     """Signs certificates with OpenSSL's command line."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "test authority") -> None:
         """Make its own certificate: `bundle`."""
         self.folder = folder
         self.bundle = folder / "ca.pem"
-        self._openssl(
-            "req", "-x509", *_NEW_KEY, "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority", "-days", "2"
-        )
+        self._openssl("req", "-x509", *_NEW_KEY, "ca.key", "-out", "ca.pem", "-subj", f"/CN={name}", "-days", "2")
 
     def identity(self, name: str) -> tuple[Path, Path]:
         """A certificate for `name`, and its key."""

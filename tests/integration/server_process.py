@@ -31,7 +31,7 @@ PLUGIN = {
     "priority": 42,
     "config": {"alpha": 1},
 }
-PATIENCE = 60
+PATIENCE = 180
 """Seconds that an interpreter may take to start on a busy machine."""
 
 

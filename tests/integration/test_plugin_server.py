@@ -6,9 +6,11 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,81 @@ def test_the_programs_can_be_started_by_path(place: Place) -> None:
         assert server.stop() == 0
 
 
+GATE = """
+import asyncio, ctypes, os
+from pathlib import Path
+from cpex.framework import Plugin, PluginResult
+
+class Gate(Plugin):
+    async def tool_pre_invoke(self, payload, context):
+        path = Path(payload.args["path"])
+        if payload.name == "hold":
+            # Both keep the interpreter until somebody writes.
+            system = ctypes.PyDLL(None)
+            system.read(system.open(os.fsencode(path), os.O_RDONLY), ctypes.create_string_buffer(1), 1)
+        while not path.exists():
+            await asyncio.sleep(0.01)
+        return PluginResult()
+"""
+
+
+def gated(place: Place) -> Path:
+    """The configuration of a server whose plugin waits for a file, or for a byte in one."""
+    (place.folder / "gate.py").write_text(GATE, encoding="utf-8")
+    return place.write("server.yaml", {**PLUGIN, "name": "Gate", "kind": "gate.Gate"})
+
+
+async def test_the_network_needs_no_interpreter(place: Place) -> None:
+    """ARCHITECTURE.md: the thread of the network never asks for it."""
+    pipe = place.folder / "pipe"
+    os.mkfifo(pipe)
+    url = f"http://127.0.0.1:{place.port}"
+    with ServerProcess(place, "-m", "cpex", "serve", str(gated(place)), "--port", str(place.port)):
+        async with McpHost(f"{url}/mcp") as host:
+            call = asyncio.create_task(host.invoke("Gate", "hold", {"path": str(pipe)}))
+            writer = await asyncio.to_thread(os.open, pipe, os.O_WRONLY)
+            try:
+                async with httpx.AsyncClient(timeout=30) as other:
+                    for _ in range(20):
+                        assert (await other.get(f"{url}/health")).status_code == 200
+                        assert "calls_in_flight 1" in (await other.get(f"{url}/metrics")).text
+                assert not call.done()
+            finally:
+                os.write(writer, b"!")
+                os.close(writer)
+            assert (await call)["result"]["continue_processing"] is True
+
+
+async def test_probes_are_answered_until_the_last_call_has_ended(place: Place) -> None:
+    gate, probed = place.folder / "open", free_port()
+    words = [f"--port={place.port}", f"--status={probed}", "--grace=60"]
+    with ServerProcess(place, "-m", "cpex", "serve", str(gated(place)), *words) as server:
+        async with (
+            McpHost(f"http://127.0.0.1:{place.port}/mcp") as host,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{probed}", headers={"connection": "close"}) as probe,
+        ):
+            call = asyncio.create_task(host.invoke("Gate", "wait", {"path": str(gate)}))
+            while "calls_in_flight 1" not in (await probe.get("/metrics")).text:
+                await asyncio.sleep(0.02)
+            assert (await probe.get("/ready")).status_code == 200
+            server.process.send_signal(signal.SIGTERM)
+            while (answer := await probe.get("/ready")).status_code == 200:
+                await asyncio.sleep(0.02)
+            assert (answer.status_code, answer.json()) == (503, {"status": "not ready"})
+            while host_is_let_in(place.port):
+                await asyncio.sleep(0.02)
+            assert (await probe.get("/health")).status_code == 200
+            gate.touch()
+            assert (await call)["result"]["continue_processing"] is True
+        assert await asyncio.to_thread(server.process.wait, PATIENCE) == 0
+
+
+def host_is_let_in(port: int) -> bool:
+    """Does anybody listen there?"""
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
 async def test_calls_under_way_finish_after_sigterm(place: Place) -> None:
     config = place.write("server.yaml", PLUGIN)
     words = ["-m", "cpex", "serve", str(config), "--port", str(place.port), "--grace", "30"]
@@ -189,6 +266,16 @@ def test_no_plaintext_where_tls_is_asked_for(place: Place, kind: str, prefix: st
     assert f"{prefix}_SSL_ENABLED is true" in start_fails(place, "-m", MODULES[kind], **environment)
 
 
+def test_there_is_a_port_for_the_status_beside_tls(place: Place) -> None:
+    # W62
+    certificate, key = Authority(place.folder).identity("localhost")
+    tls = {"certfile": str(certificate), "keyfile": str(key), "ssl_cert_reqs": 0}
+    settings = {"port": 64536, "tls": tls}
+    place.write("server.yaml", PLUGIN, server_settings=settings)
+    said = start_fails(place, "-m", MODULES["mcp"], PLUGINS_TRANSPORT="http")
+    assert "at the port plus 1000" in said and "choose one up to 64535" in said and "Traceback" not in said
+
+
 def trusting(authority: Authority, identity: tuple[Path, Path] | None = None) -> ssl.SSLContext:
     """What a client believes and shows."""
     context = ssl.create_default_context(cafile=str(authority.bundle))
@@ -217,3 +304,60 @@ async def test_over_tls_only_clients_with_a_certificate_may_call(place: Place) -
             assert 'ssl_enabled="true",transport="http"} 1.0' in metrics
             assert (await status.post("/mcp", json={})).status_code == 404
             assert (await status.post("/", json={})).status_code in (307, 404)
+
+
+def test_peers_that_are_not_let_in_are_logged(place: Place) -> None:
+    authority = Authority(place.folder)
+    certificate, key = authority.identity("localhost")
+    config = place.write("server.yaml", PLUGIN)
+    tls = ["--tls-cert", str(certificate), "--tls-key", str(key), "--tls-ca", str(authority.bundle)]
+    words = ["-m", "cpex", "serve", str(config), f"--port={place.port}", "--max-connections=1", "--log-level=INFO"]
+    with ServerProcess(place, *words, *tls) as server:
+
+        def ends(sent: bytes) -> None:
+            with socket.create_connection(("127.0.0.1", place.port), PATIENCE) as caller, suppress(ConnectionError):
+                caller.sendall(sent)
+                while caller.recv(1024):
+                    pass
+
+        while "TLS handshake failed" not in server.log():
+            ends(b"GET / HTTP/1.1\r\n\r\n")
+        for _ in range(50):
+            ends(b"GET / HTTP/1.1\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", place.port), PATIENCE):
+            while "as many as are allowed are open" not in server.log():
+                ends(b"")
+        assert server.stop() == 0
+        lines = [line for line in server.log().splitlines() if "A connection was refused: " in line]
+    assert all(" WARNING cpex.framework.external._server.desk: " in line for line in lines)
+    assert len(lines) < 10, "each once in a while"
+
+
+async def test_reading_metrics_at_the_status_address_takes_no_right_to_call(place: Place) -> None:
+    config = place.write("server.yaml", PLUGIN)
+    calls, metrics = place.folder / "calls.token", place.folder / "metrics.token"
+    calls.write_text("may-call", encoding="utf-8")
+    metrics.write_text("may-read", encoding="utf-8")
+    at = free_port()
+    serve = ["-m", "cpex", "serve", str(config), f"--port={place.port}", f"--status={at}", f"--token-file={calls}"]
+
+    async def answer(token: str | None) -> int:
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{at}") as status:
+            return (await status.get("/metrics", headers=headers)).status_code
+
+    with ServerProcess(place, *serve):
+        assert await answer(None) == 200
+    with ServerProcess(place, *serve, f"--status-token-file={metrics}"):
+        assert [await answer(token) for token in (None, "may-call", "may-read")] == [401, 401, 200]
+
+
+async def test_systemd_is_told_when_it_is_ready(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    # sd_notify(3)
+    config = place.write("server.yaml", PLUGIN)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(place.folder / "notify"))
+        manager.settimeout(60)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(place.folder / "notify"))
+        with ServerProcess(place, "-m", "cpex", "serve", str(config), f"--port={place.port}"):
+            assert manager.recv(64) == b"READY=1"

@@ -13,11 +13,18 @@ from typing import Any
 import pytest
 import yaml
 
+from cpex.framework.external._server.service import FAREWELL
 from cpex.framework.loader.config import ConfigLoader
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+PLUGINS = 5.0
+"""Seconds for plugins to shut down."""
+AS_OBJECTS = 10
+"""How much larger a payload of JSON is as Python objects."""
+AT_REST = 128 << 20
+"""What a server takes that does nothing."""
 
 
 def documents() -> list[dict[str, Any]]:
@@ -93,10 +100,29 @@ def test_a_drain_has_the_time_it_was_given() -> None:
         assert said is not None
         return float(said[1])
 
-    assert grace(shlex.split(unit()["ExecStart"])) < float(unit()["TimeoutStopSec"])
+    assert grace(shlex.split(unit()["ExecStart"])) + FAREWELL + PLUGINS < float(unit()["TimeoutStopSec"])
     container = pod()["containers"][0]
     before = float(container["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert before + grace(container["args"]) < pod()["terminationGracePeriodSeconds"]
+    assert before + grace(container["args"]) + FAREWELL + PLUGINS < pod()["terminationGracePeriodSeconds"]
+
+
+def test_one_client_cannot_use_up_the_memory() -> None:
+    """Calls times their size, and what Python makes of them, is less than what the server may have."""
+    units = {"Mi": 1 << 20, "Gi": 1 << 30, "G": 1 << 30}
+
+    def held(words: list[str]) -> float:
+        calls, size = (re.search(rf"{option}[= ](\d+)", " ".join(words)) for option in ("--max-calls", "--max-message"))
+        assert calls is not None
+        assert size is not None
+        return int(calls[1]) * int(size[1]) * AS_OBJECTS + AT_REST
+
+    def allowed(text: str) -> int:
+        number, unit = re.fullmatch(r"(\d+)(\w+)", text).groups()  # type: ignore[union-attr]
+        return int(number) * units[unit]
+
+    assert held(shlex.split(unit()["ExecStart"])) < allowed(unit()["MemoryMax"])
+    container = pod()["containers"][0]
+    assert held(container["args"]) < allowed(container["resources"]["limits"]["memory"])
 
 
 def test_objects_name_each_other() -> None:

@@ -8,9 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from cpex.framework import PluginConfig
-from cpex.framework.external._options import addresses
+from cpex.framework.external._options import addresses, connect_timeout
 from cpex.framework.models import GRPCClientConfig, MCPClientConfig, UnixSocketClientConfig
-from cpex.framework.settings import get_client_mtls_settings, get_grpc_client_mtls_settings
 
 HTTP = {"proto": "STREAMABLEHTTP"}
 
@@ -69,7 +68,7 @@ class TestEndpoints:
         (
             MCPClientConfig,
             {"proto": "STDIO", "cmd": ["x"], "endpoints": ["http://a/"]},
-            "endpoints and token are only valid for STREAMABLEHTTP transport",
+            "endpoints, token and connect_timeout are only valid for STREAMABLEHTTP transport",
         ),
         (GRPCClientConfig, {"endpoints": ["a:1", "b"]}, "gRPC target must be in host:port format, got 'b'"),
         (UnixSocketClientConfig, {"endpoints": ["/a", "b"]}, "Unix socket path must be absolute, got 'b'"),
@@ -94,13 +93,27 @@ def test_a_breaker_counts_from_one(field: str) -> None:
     assert message.startswith("Input should be greater than")
 
 
-def test_tokens_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_are_not_shown() -> None:
     config = PluginConfig(name="p", kind="external", grpc={"target": "a:1", "token": "a-secret"})
     shown = repr(config) + str(config.model_dump()) + config.model_dump_json()
     assert "a-secret" not in shown
 
-    monkeypatch.setenv("PLUGINS_CLIENT_TOKEN", "1st-secret")
-    monkeypatch.setenv("PLUGINS_GRPC_CLIENT_TOKEN", "2nd-secret")
-    tokens = [get_client_mtls_settings().client_token, get_grpc_client_mtls_settings().grpc_client_token]
-    assert [token and token.get_secret_value() for token in tokens] == ["1st-secret", "2nd-secret"]
-    assert "secret" not in repr(get_client_mtls_settings())
+
+@pytest.mark.parametrize(
+    ("model", "fields"), [(MCPClientConfig, {**HTTP, "url": "http://a"}), (GRPCClientConfig, {"target": "a:1"})]
+)
+def test_a_connection_takes_less_than_a_call(model: Any, fields: dict[str, Any]) -> None:
+    message = error_of(model, **fields, connect_timeout=3, timeout=2)
+    assert message == "connect_timeout (3.0 s) is more than timeout (2.0 s)"
+    assert error_of(model, **fields, connect_timeout=0) == "Input should be greater than 0"
+
+    def seconds(timeout_ms: int | None = None, **more: Any) -> float:
+        entry = PluginConfig(name="p", kind="external", grpc={"target": "a:1"}, timeout_ms=timeout_ms)
+        return connect_timeout(entry, model(**fields, **more))
+
+    assert seconds() == 2
+    assert seconds(timeout=30) == 2
+    assert seconds(timeout=1) == 0.5
+    assert seconds(timeout=2, timeout_ms=600) == 0.3
+    assert seconds(timeout=1, timeout_ms=100) == 0.25
+    assert seconds(timeout=1, connect_timeout=1) == 1

@@ -68,6 +68,11 @@ impl Deadline {
         Self { limit, started, alarm: None }
     }
 
+    /// When the time is up, if ever.
+    pub(crate) fn ends(&self) -> Option<Instant> {
+        self.started.checked_add(self.limit?)
+    }
+
     /// Is there no time at all?
     pub(crate) fn is_immediate(&self) -> bool {
         self.limit.is_some_and(|limit| limit.is_zero())

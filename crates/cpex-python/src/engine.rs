@@ -389,7 +389,7 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let hook = plain(&hook_ref.getattr(intern!(py, "name"))?)?;
-        let line_up = PyLineUp::new(py, LineUp::new(vec![Control::read(hook_ref, &hook)?]))?;
+        let line_up = slf.get().line_ups.of_one(hook_ref, &hook)?;
         let timeout = line_up.entries()[0].timeout.or(slf.get().limits().0);
         let request = local_context.getattr(intern!(py, "global_context"))?;
         let mut hosted = Self::hosted(slf, line_up, &hook, &request)?;

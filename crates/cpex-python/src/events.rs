@@ -1,4 +1,5 @@
-//! What built-in plugins have to say to who runs them, such as that a Redis does not answer, in Python's logs.
+//! What built-in plugins and the clients of external ones have to say to who runs them, such as that a Redis or a server
+//! does not answer, in Python's logs.
 
 use std::fmt::{self, Write};
 use std::sync::Once;
@@ -10,11 +11,20 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::log;
 
-/// Who is listened to, and from which level on: the built-in plugins, and what sends their OpenTelemetry logs. The
-/// modules are no concern of a reader of logs.
-const SPEAKERS: [(&str, Level); 2] = [("cpex_builtin", Level::INFO), ("opentelemetry", Level::WARN)];
+/// Who is listened to, from which level on, and under which name: the built-in plugins, what sends their OpenTelemetry
+/// logs, and what looks after the servers of external plugins. The modules are no concern of a reader of logs.
+const SPEAKERS: [(&str, Level, &str); 3] = [
+    ("cpex_builtin", Level::INFO, BUILTIN),
+    ("opentelemetry", Level::WARN, BUILTIN),
+    ("cpex_remote::balance", Level::INFO, "cpex.framework.external"),
+];
 
-const LOGGER: &str = "cpex.framework.builtin";
+const BUILTIN: &str = "cpex.framework.builtin";
+
+/// How somebody is listened to.
+fn speaker(metadata: &Metadata<'_>) -> Option<&'static (&'static str, Level, &'static str)> {
+    SPEAKERS.iter().find(|(speaker, ..)| metadata.target().starts_with(speaker))
+}
 
 /// Listens from now on, for as long as the process lives.
 pub(crate) fn listen() {
@@ -27,10 +37,7 @@ struct Listener;
 
 impl Subscriber for Listener {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let heard = |(speaker, least): &(&str, Level)| {
-            metadata.target().starts_with(speaker) && metadata.level() <= least
-        };
-        metadata.is_event() && SPEAKERS.iter().any(heard)
+        metadata.is_event() && speaker(metadata).is_some_and(|(_, least, _)| metadata.level() <= least)
     }
 
     fn event(&self, event: &Event<'_>) {
@@ -39,7 +46,8 @@ impl Subscriber for Listener {
         let level = if *event.metadata().level() == Level::INFO { "info" } else { "warning" };
         // Those of OpenTelemetry have a name, and a message only if the name does not say it.
         let message = if text.message.is_empty() { event.metadata().name() } else { &text.message };
-        Python::try_attach(|py| log::say(py, LOGGER, level, &format!("{message}{}", text.fields)));
+        let Some((.., logger)) = speaker(event.metadata()) else { return };
+        Python::try_attach(|py| log::say(py, logger, level, &format!("{message}{}", text.fields)));
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {

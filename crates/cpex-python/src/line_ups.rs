@@ -2,12 +2,13 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use cpex_core::LineUp;
 use hashbrown::HashMap;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::control::{self, generation};
+use crate::control::{self, Control, generation};
 use crate::line_up::PyLineUp;
 
 /// More lists of hook references than this are not made by a registry.
@@ -20,7 +21,7 @@ pub(crate) struct LineUps(Mutex<Known>);
 #[derive(Default)]
 struct Known {
     generation: u64,
-    by_list: HashMap<usize, Compiled>,
+    by_object: HashMap<usize, Compiled>,
 }
 
 struct Compiled {
@@ -45,24 +46,48 @@ impl LineUps {
 
     /// The line-up of a list of hook references; made again if anything about it may have changed.
     pub(crate) fn get(&self, hook_refs: &Bound<'_, PyAny>, hook: &Bound<'_, PyString>) -> PyResult<PyLineUp> {
-        let py = hook_refs.py();
         let Ok(list) = hook_refs.cast_exact::<PyList>() else { return control::line_up(hook_refs, hook) };
-        let key = list.as_ptr() as usize;
+        self.find(list, list, hook, || control::line_up(list, hook))
+    }
+
+    /// The line-up of one plugin outside a pipeline; made again if anything about it may have changed.
+    pub(crate) fn of_one(
+        &self,
+        hook_ref: &Bound<'_, PyAny>,
+        hook: &Bound<'_, PyString>,
+    ) -> PyResult<PyLineUp> {
+        let py = hook_ref.py();
+        let list = PyList::new(py, [hook_ref])?;
+        self.find(hook_ref, &list, hook, || {
+            PyLineUp::new(py, LineUp::new(vec![Control::read(hook_ref, hook)?]))
+        })
+    }
+
+    /// What is known by an object that lives as long as `list`.
+    fn find(
+        &self,
+        known_by: &Bound<'_, PyAny>,
+        list: &Bound<'_, PyList>,
+        hook: &Bound<'_, PyString>,
+        make: impl FnOnce() -> PyResult<PyLineUp>,
+    ) -> PyResult<PyLineUp> {
+        let py = list.py();
+        let key = known_by.as_ptr() as usize;
         let generation = generation();
         {
             let mut known = self.lock();
             if known.generation != generation {
-                let outdated = std::mem::take(&mut known.by_list);
+                let outdated = std::mem::take(&mut known.by_object);
                 known.generation = generation;
                 drop(known);
                 drop(outdated);
-            } else if let Some(compiled) = known.by_list.get(&key)
+            } else if let Some(compiled) = known.by_object.get(&key)
                 && compiled.is_of(py, list, hook)
             {
                 return Ok(compiled.line_up.share(py));
             }
         }
-        let line_up = control::line_up(hook_refs, hook)?;
+        let line_up = make()?;
         let compiled = Compiled {
             list: list.clone().unbind(),
             items: list.iter().map(|item| item.as_ptr() as usize).collect(),
@@ -74,12 +99,12 @@ impl LineUps {
             // Somebody called `touch()` while it was made: it serves this call only.
             return Ok(line_up);
         }
-        let outdated = if known.by_list.len() >= MAX_LINE_UPS {
-            std::mem::take(&mut known.by_list)
+        let outdated = if known.by_object.len() >= MAX_LINE_UPS {
+            std::mem::take(&mut known.by_object)
         } else {
             HashMap::new()
         };
-        let replaced = known.by_list.insert(key, compiled);
+        let replaced = known.by_object.insert(key, compiled);
         drop(known);
         drop((outdated, replaced));
         Ok(line_up)
@@ -88,7 +113,7 @@ impl LineUps {
     /// For the garbage collector.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Ok(known) = self.0.try_lock() else { return Ok(()) };
-        known.by_list.values().try_for_each(|compiled| {
+        known.by_object.values().try_for_each(|compiled| {
             visit.call(&compiled.list)?;
             compiled.line_up.traverse(visit)
         })
@@ -96,7 +121,7 @@ impl LineUps {
 
     /// Forgets all.
     pub(crate) fn clear(&self) {
-        let dropped = self.0.try_lock().ok().map(|mut known| std::mem::take(&mut known.by_list));
+        let dropped = self.0.try_lock().ok().map(|mut known| std::mem::take(&mut known.by_object));
         drop(dropped);
     }
 }

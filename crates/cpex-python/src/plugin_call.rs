@@ -1,5 +1,6 @@
 //! One coroutine of a plugin, being stepped on whatever task the caller is on.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::{PyStopIteration, PyTypeError};
@@ -40,6 +41,35 @@ pub(crate) enum Step<'py> {
     TimedOut,
 }
 
+thread_local! {
+    /// When the plugin call is given up, at the latest, in whose step this thread is.
+    static ENDS: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// How long the plugin call is still waited for in whose step this is; `None` if for ever, or outside of any.
+pub(crate) fn time_left() -> Option<Duration> {
+    ENDS.get().map(|ends| ends.saturating_duration_since(Instant::now()))
+}
+
+/// The step of a plugin call, as long as this lives. The plugin may run others meanwhile: none lasts longer than the one
+/// around it.
+struct InStep(Option<Instant>);
+
+impl InStep {
+    fn begin(deadline: &Deadline) -> Self {
+        let around = ENDS.get();
+        let ends = deadline.ends();
+        ENDS.set(around.map_or(ends, |around| Some(ends.map_or(around, |ends| ends.min(around)))));
+        Self(around)
+    }
+}
+
+impl Drop for InStep {
+    fn drop(&mut self) {
+        ENDS.set(self.0);
+    }
+}
+
 /// One coroutine and its deadline.
 pub(crate) struct PluginCall {
     coroutine: Py<PyAny>,
@@ -69,12 +99,16 @@ impl PluginCall {
                 Err(error) => Step::Raised(error),
             };
         }
-        let raw = send(self.coroutine.bind(py), py.None().bind(py));
+        let raw = {
+            let _in_step = InStep::begin(&self.deadline);
+            send(self.coroutine.bind(py), py.None().bind(py))
+        };
         self.settle(py, raw)
     }
 
     /// A further step.
     pub(crate) fn resume<'py>(&mut self, py: Python<'py>, input: Input<'py>) -> Step<'py> {
+        let in_step = InStep::begin(&self.deadline);
         let raw = match input {
             Input::Send | Input::Answer(_) if self.deadline.is_overdue() => {
                 self.overdue = true;
@@ -91,6 +125,7 @@ impl PluginCall {
                 throw(self.coroutine.bind(py), exception)
             }
         };
+        drop(in_step);
         self.settle(py, raw)
     }
 

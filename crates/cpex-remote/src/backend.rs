@@ -35,8 +35,14 @@ pub trait Backend: Send + Sync + 'static {
     /// If the call could not be brought to a plugin.
     fn invoke(&self, call: Call) -> impl Future<Output = Result<Reply, Failure>> + Send;
 
-    /// May calls be sent here? What a server over HTTP says at `/ready`, until it stops.
+    /// May calls be sent here? What a server says at `/ready`, over gRPC as `grpc.health.v1`, and to an MCP `ping`, until
+    /// it stops.
     fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// Will it be able to answer again? What a server over HTTP says at `/health`: one that is not is to be restarted.
+    fn is_alive(&self) -> bool {
         true
     }
 
@@ -64,6 +70,8 @@ pub enum Event<'a> {
     Opened,
     /// A connection ended; `None` if nothing was wrong with it.
     Closed(Option<&'a (dyn std::error::Error + 'static)>),
+    /// A peer that connected was not let in: there is no TLS with it.
+    Handshake(&'a (dyn std::error::Error + 'static)),
     /// A connection or a message was not taken.
     Refused(Refusal),
     /// A call ended.

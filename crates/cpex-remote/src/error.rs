@@ -31,6 +31,9 @@ pub enum RemoteError {
         /// Why it failed at last.
         source: io::Error,
     },
+    /// As many calls are under way as may be, and none of them has ended in time.
+    #[error("no connection was free for {}s", .0.as_secs_f64())]
+    Busy(Duration),
     /// The call took too long. Whether the plugin ran is not known.
     #[error("request timed out after {}s", .0.as_secs_f64())]
     TimedOut(Duration),
@@ -54,6 +57,14 @@ pub enum RemoteError {
     /// The call ended with a status instead of a reply.
     #[error("the call ended without a reply ({code}): {message}")]
     Status {
+        /// The transport's word for why.
+        code: &'static str,
+        /// In words.
+        message: String,
+    },
+    /// The server answered that the request cannot be served as it is, by any server of its kind.
+    #[error("the call was rejected ({code}): {message}")]
+    Rejected {
         /// The transport's word for why.
         code: &'static str,
         /// In words.
@@ -85,12 +96,39 @@ impl RemoteError {
         match self {
             Self::Connect { .. }
             | Self::Reconnect { .. }
+            | Self::Busy(_)
             | Self::Unsendable(_)
             | Self::Token
             | Self::TooLarge { .. } => Delivery::NotDelivered,
             Self::TimedOut(_) | Self::Disconnected(_) => Delivery::Unknown,
-            Self::Status { .. } | Self::Invalid(_) | Self::Malformed(_) => Delivery::Answered,
+            Self::Status { .. } | Self::Rejected { .. } | Self::Invalid(_) | Self::Malformed(_) => {
+                Delivery::Answered
+            }
         }
+    }
+
+    /// Does it lie in what was asked? Then it says nothing of the server, and no other could do better.
+    #[must_use]
+    pub fn is_of_the_call(&self) -> bool {
+        match self {
+            Self::Unsendable(_) | Self::Token | Self::TooLarge { .. } | Self::Rejected { .. } => true,
+            Self::Connect { .. }
+            | Self::Reconnect { .. }
+            | Self::Busy(_)
+            | Self::TimedOut(_)
+            | Self::Disconnected(_)
+            | Self::Status { .. }
+            | Self::Invalid(_)
+            | Self::Malformed(_) => false,
+        }
+    }
+}
+
+impl RemoteError {
+    /// Does its text say where the server is?
+    #[cfg(any(feature = "_http", feature = "unix"))]
+    pub(crate) fn names_target(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Reconnect { .. })
     }
 }
 
@@ -102,4 +140,19 @@ pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
         cause = deeper;
     }
     cause.to_string()
+}
+
+/// Characters of a server's text that are shown.
+#[cfg(feature = "_http")]
+const SHOWN: usize = 200;
+
+/// A text of a server as a part of a message: not all of it, for it may hold what was asked, and on one line.
+#[cfg(feature = "_http")]
+pub(crate) fn shown(text: &str) -> String {
+    let mut rest = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut shown: String = rest.by_ref().take(SHOWN).collect();
+    if rest.next().is_some() {
+        shown.push('…');
+    }
+    shown
 }

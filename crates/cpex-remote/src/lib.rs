@@ -11,6 +11,7 @@
 //! | `grpc` (feature) | gRPC over TCP, TLS or a Unix socket |
 //! | `mcp` (feature) | the Model Context Protocol: streamable HTTP over TCP, TLS or a Unix socket, and stdio |
 //! | `balance` (comes with all of them) | one plugin on several servers: breakers, health checks, retries |
+//! | `task` (comes with all of them) | tasks that run on the thread that wakes them |
 //! | `tls` (comes with `grpc` and `mcp`) | certificates and keys from files |
 //!
 //! Whatever goes wrong between the two processes is an error, **never a reply**: a late answer, an answer of another
@@ -26,6 +27,8 @@ pub mod wire;
 mod backend;
 mod error;
 
+#[cfg(any(feature = "_http", feature = "unix"))]
+mod addresses;
 #[cfg(any(feature = "_http", feature = "unix"))]
 mod listen;
 #[cfg(any(feature = "_http", feature = "unix"))]
@@ -49,7 +52,11 @@ pub mod unix;
 pub mod balance;
 #[cfg(any(feature = "_http", feature = "unix"))]
 mod remote;
+#[cfg(any(feature = "_http", feature = "unix"))]
+pub mod task;
 
+#[cfg(any(feature = "_http", feature = "unix"))]
+pub use addresses::Addresses;
 pub use backend::{Backend, End, Event, Failure, Refusal};
 pub use error::{Delivery, RemoteError};
 pub use json::{InvalidJson, Json};

@@ -1,5 +1,7 @@
 //! What the two sides say to each other, whatever the transport.
 
+use std::time::Duration;
+
 use crate::json::Json;
 
 /// One hook of one plugin is to run.
@@ -16,7 +18,15 @@ pub struct Call {
     /// The extensions, as far as the plugin may see them: an object. They go to peers that understand them alone; what
     /// the plugin makes of them comes back as `modified_extensions` of the result.
     pub extensions: Option<Json>,
+    /// How long the caller waits for the reply, if it does not wait for ever. A call that is given up no sooner has failed,
+    /// and its server is to blame; one that is given up before says nothing of the server.
+    pub patience: Option<Duration>,
 }
+
+/// The part of a caller's patience after which a call that is given up counts as late: the clocks of the two do not start
+/// at once.
+#[cfg(any(feature = "_http", feature = "unix"))]
+pub(crate) const LATE: f64 = 0.9;
 
 /// What came of a [`Call`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +67,7 @@ impl Call {
     /// A call without extensions.
     #[must_use]
     pub fn new(hook: impl Into<String>, plugin: impl Into<String>, payload: Json, context: Json) -> Self {
-        Self { hook: hook.into(), plugin: plugin.into(), payload, context, extensions: None }
+        Self { hook: hook.into(), plugin: plugin.into(), payload, context, extensions: None, patience: None }
     }
 }
 

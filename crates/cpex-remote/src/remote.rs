@@ -1,13 +1,16 @@
 //! A client, whatever the transport.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::addresses::Addresses;
 #[cfg(feature = "grpc")]
 use crate::grpc;
 #[cfg(feature = "mcp")]
 use crate::mcp;
 #[cfg(feature = "unix")]
 use crate::unix;
+use crate::wire::Features;
 use crate::{Call, Json, RemoteError, Reply};
 
 /// A client of one plugin over one of the transports.
@@ -48,10 +51,77 @@ impl RemoteConfig {
             #[cfg(feature = "unix")]
             Self::Unix(config) => config.path.display().to_string(),
             #[cfg(feature = "grpc")]
-            Self::Grpc(config) => config.target.to_string(),
+            Self::Grpc(config) => config.place(),
             #[cfg(feature = "mcp")]
             Self::Mcp(config) => config.endpoint.to_string(),
         }
+    }
+
+    /// The `host:port` of a server that has a name, which may stand for several; `None` if there is but one.
+    pub(crate) fn name(&self) -> Option<String> {
+        match self {
+            #[cfg(feature = "unix")]
+            Self::Unix(_) => None,
+            #[cfg(feature = "grpc")]
+            Self::Grpc(grpc::ClientConfig { address: None, target, .. }) => target.name(),
+            #[cfg(feature = "mcp")]
+            Self::Mcp(mcp::ClientConfig { endpoint: mcp::Endpoint::Http(http), .. }) => http.name(),
+            #[cfg(any(feature = "grpc", feature = "mcp"))]
+            _ => None,
+        }
+    }
+
+    /// Where it may be.
+    pub(crate) fn addresses(&self) -> Addresses {
+        match self {
+            #[cfg(feature = "mcp")]
+            Self::Mcp(mcp::ClientConfig { endpoint: mcp::Endpoint::Http(http), .. }) => http.allowed(),
+            _ => Addresses::Any,
+        }
+    }
+
+    /// The same, reached at this address.
+    pub(crate) fn at(&self, address: SocketAddr) -> Self {
+        let mut here = self.clone();
+        match &mut here {
+            #[cfg(feature = "grpc")]
+            Self::Grpc(config) => config.address = Some(address),
+            #[cfg(feature = "mcp")]
+            Self::Mcp(mcp::ClientConfig { endpoint: mcp::Endpoint::Http(http), .. }) => {
+                http.address = Some(address);
+            }
+            #[cfg(feature = "mcp")]
+            Self::Mcp(_) => {}
+            // A socket is where its path says.
+            #[cfg(feature = "unix")]
+            Self::Unix(_) => _ = address,
+        }
+        here
+    }
+
+    /// How often a server that is not there is tried again for a call, and after how long at first.
+    pub(crate) fn reconnects(&self) -> (usize, Duration) {
+        match self {
+            #[cfg(feature = "unix")]
+            Self::Unix(config) => (config.reconnect_attempts, config.reconnect_delay),
+            #[cfg(feature = "grpc")]
+            Self::Grpc(config) => (config.reconnect_attempts, config.reconnect_delay),
+            #[cfg(feature = "mcp")]
+            Self::Mcp(config) => (config.reconnect_attempts, config.reconnect_delay),
+        }
+    }
+
+    /// The same, tried but once: whoever knows other servers asks those first.
+    pub(crate) fn once(mut self) -> Self {
+        match &mut self {
+            #[cfg(feature = "unix")]
+            Self::Unix(config) => config.reconnect_attempts = 0,
+            #[cfg(feature = "grpc")]
+            Self::Grpc(config) => config.reconnect_attempts = 0,
+            #[cfg(feature = "mcp")]
+            Self::Mcp(config) => config.reconnect_attempts = 0,
+        }
+        self
     }
 
     /// For a whole call, connecting included.
@@ -111,6 +181,19 @@ impl Remote {
             Self::Grpc(client) => client.invoke(call).await,
             #[cfg(feature = "mcp")]
             Self::Mcp(client) => client.invoke(call).await,
+        }
+    }
+
+    /// What the server understood that was connected to last; nothing, before that.
+    #[must_use]
+    pub fn understood(&self) -> Features {
+        match self {
+            #[cfg(feature = "unix")]
+            Self::Unix(client) => client.understood(),
+            #[cfg(feature = "grpc")]
+            Self::Grpc(client) => client.understood(),
+            #[cfg(feature = "mcp")]
+            Self::Mcp(client) => client.understood(),
         }
     }
 

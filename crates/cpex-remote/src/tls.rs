@@ -3,26 +3,21 @@
 //! Files are read when a configuration is made: a client makes one for every connection, so that renewed
 //! certificates are taken up. No error shows what a file contains.
 
-use std::fs;
+mod files;
+mod verifiers;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pkcs8::EncryptedPrivateKeyInfo;
 use thiserror::Error;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
-use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
-};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{
-    CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime,
-};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{
-    self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
-};
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
+
+use files::{authorities, system_authorities};
+use verifiers::{AnyName, Everybody};
 
 use crate::secret::Secret;
 
@@ -42,7 +37,8 @@ pub struct Identity {
 pub struct ClientTls {
     /// Shown to a server that asks for it.
     pub identity: Option<Identity>,
-    /// Whom servers are believed on the word of (PEM); the system's authorities if none is named.
+    /// Whom servers are believed on the word of (PEM). Over gRPC they are the only ones; over MCP the system's authorities
+    /// are believed, too, as in CPEX 0.1.x. If none is named, the system's are the only ones.
     pub ca_bundle: Option<PathBuf>,
     /// What is checked.
     pub verify: Verify,
@@ -58,6 +54,15 @@ pub enum Verify {
     AnyName,
     /// Nothing: whoever answers is believed.
     Nothing,
+}
+
+/// Who is believed besides the authorities of a CA bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Nobody.
+    Bundle,
+    /// Those of the system.
+    BundleAndSystem,
 }
 
 /// What a server shows and whom it lets in.
@@ -98,6 +103,11 @@ pub enum TlsError {
     /// A file holds no key.
     #[error("{} holds no private key in PEM", .0.display())]
     NoKey(PathBuf),
+    /// A key that is encrypted as before PKCS #8.
+    #[error(
+        "the key in {} is encrypted in an old form that is not read: `openssl pkcs8 -topk8` writes it anew", .0.display()
+    )]
+    OldKey(PathBuf),
     /// An encrypted key, and no password.
     #[error("the key in {} is encrypted: set its password", .0.display())]
     NoPassword(PathBuf),
@@ -131,14 +141,15 @@ impl ClientTls {
     /// # Errors
     /// If a file cannot be read or used.
     pub fn load(&self, protocols: &[&[u8]]) -> Result<ClientConfig, TlsError> {
+        self.load_with(protocols, Trust::Bundle)
+    }
+
+    pub(crate) fn load_with(&self, protocols: &[&[u8]], trust: Trust) -> Result<ClientConfig, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let versions = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|source| unusable(Path::new("TLS"), source))?;
-        let believed = || match &self.ca_bundle {
-            Some(bundle) => authorities(bundle),
-            None => system_authorities(),
-        };
+        let believed = || self.believed(trust);
         let trusting = match self.verify {
             Verify::Full => versions.with_root_certificates(believed()?),
             Verify::AnyName => {
@@ -162,6 +173,18 @@ impl ClientTls {
         };
         config.alpn_protocols = owned(protocols);
         Ok(config)
+    }
+
+    fn believed(&self, trust: Trust) -> Result<RootCertStore, TlsError> {
+        let Some(bundle) = &self.ca_bundle else {
+            let roots = system_authorities();
+            return if roots.is_empty() { Err(TlsError::NoSystemRoots) } else { Ok(roots) };
+        };
+        let mut roots = authorities(bundle)?;
+        if trust == Trust::BundleAndSystem {
+            roots.extend(system_authorities().roots);
+        }
+        Ok(roots)
     }
 
     fn bundle(&self) -> &Path {
@@ -203,59 +226,12 @@ impl ServerTls {
     }
 }
 
-impl Identity {
-    fn load(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-        let keyfile = self.keyfile.as_ref().unwrap_or(&self.certfile);
-        Ok((certificates(&self.certfile)?, private_key(keyfile, self.password.as_ref())?))
-    }
-}
-
-fn private_key(path: &Path, password: Option<&Secret>) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let pem = read(path)?;
-    if let Ok(key) = PrivateKeyDer::from_pem_slice(&pem) {
-        return Ok(key);
-    }
-    let text = String::from_utf8_lossy(&pem);
-    let Some(start) = text.find("-----BEGIN ENCRYPTED PRIVATE KEY-----") else {
-        return Err(TlsError::NoKey(path.to_owned()));
-    };
-    let password = password.ok_or_else(|| TlsError::NoPassword(path.to_owned()))?;
-    let wrong = || TlsError::WrongPassword(path.to_owned());
-    let (_, document) = pkcs8::SecretDocument::from_pem(text[start..].trim_end()).map_err(|_| wrong())?;
-    let encrypted = EncryptedPrivateKeyInfo::try_from(document.as_bytes()).map_err(|_| wrong())?;
-    let key = encrypted.decrypt(password.reveal()).map_err(|_| wrong())?;
-    Ok(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into())
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let pem = read(path)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    found.ok().filter(|found| !found.is_empty()).ok_or_else(|| TlsError::NoCertificate(path.to_owned()))
-}
-
-fn authorities(bundle: &Path) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(bundle)? {
-        roots.add(certificate).map_err(|source| unusable(bundle, source))?;
-    }
-    Ok(roots)
-}
-
-fn system_authorities() -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() { Err(TlsError::NoSystemRoots) } else { Ok(roots) }
-}
-
 fn client_verifier(
     bundle: &Path,
     provider: &Arc<CryptoProvider>,
 ) -> Result<rustls::server::ClientCertVerifierBuilder, TlsError> {
-    Ok(WebPkiClientVerifier::builder_with_provider(Arc::new(authorities(bundle)?), provider.clone()))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source })
+    let authorities = authorities(bundle)?;
+    Ok(WebPkiClientVerifier::builder_with_provider(authorities.into(), provider.clone()))
 }
 
 fn unusable(path: &Path, source: rustls::Error) -> TlsError {
@@ -268,89 +244,4 @@ fn unusable_bundle(path: &Path, reason: &dyn std::error::Error) -> TlsError {
 
 fn owned(protocols: &[&[u8]]) -> Vec<Vec<u8>> {
     protocols.iter().map(|protocol| protocol.to_vec()).collect()
-}
-
-/// Believes whoever holds the key of the certificate it shows.
-#[derive(Debug)]
-struct Everybody(WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for Everybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
-    }
-}
-
-/// Believes whom the authorities vouch for, under any name.
-#[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
-
-impl ServerCertVerifier for AnyName {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        use CertificateError::{NotValidForName, NotValidForNameContext};
-        match self.0.verify_server_cert(certificate, intermediates, name, ocsp, now) {
-            // The name is looked at last, when all else is in order.
-            Err(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
-                Ok(ServerCertVerified::assertion())
-            }
-            verified => verified,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
 }

@@ -15,8 +15,12 @@ use std::time::Duration;
 use cpex_remote::balance::{
     BalanceConfig, BalanceError, BalanceEvent, Balanced, BreakerConfig, HealthCheck, Observer, Repeat, State,
 };
+use cpex_remote::mcp::{self, Http};
 use cpex_remote::unix::{ClientConfig, Server, ServerConfig};
 use cpex_remote::{Backend, Call, Delivery, End, Failure, Json, RemoteConfig, RemoteError, Reply};
+use hyper::Response;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use probe::Probe;
 use serde_json::json;
 use tokio::net::UnixListener;
@@ -96,7 +100,9 @@ async fn a_call_that_may_have_run_is_not_sent_to_another() {
     second.serving.await.unwrap();
     client.invoke(&call("allow", json!({}))).await.unwrap_err();
     let left_alone = client.invoke(&call("allow", json!({}))).await.unwrap_err();
-    assert!(matches!(left_alone, BalanceError::Open(2)), "{left_alone}");
+    let paths = [&one, &two].map(|path| path.display().to_string());
+    assert!(matches!(&left_alone, BalanceError::Open(all) if *all == paths), "{left_alone}");
+    assert_eq!(left_alone.code(), "BREAKER_OPEN");
     assert_eq!(left_alone.delivery(), Delivery::NotDelivered);
 }
 
@@ -209,7 +215,10 @@ async fn a_server_that_was_down_is_tried_as_soon_as_it_answers() {
     first.sort();
     assert_eq!(first, ["ejected 1", "opened 1"]);
     let left_alone = client.invoke(&call("allow", json!({}))).await.unwrap_err();
-    assert!(matches!(left_alone, BalanceError::Open(1)), "for an hour, says the breaker: {left_alone}");
+    assert!(
+        matches!(&left_alone, BalanceError::Open(all) if all.len() == 1),
+        "for an hour, says the breaker: {left_alone}"
+    );
     let _back = serve(&path);
     assert_eq!(told.recv().await.unwrap(), "readmitted 1");
     client.invoke(&call("allow", json!({}))).await.unwrap();
@@ -267,10 +276,10 @@ async fn the_deadline_holds_for_all_tries_and_counts_against_the_server() {
     let (client, _told) =
         observed(&[&one], BalanceConfig { breaker: breaker(), repeat, deadline, ..BalanceConfig::default() });
     let late = client.invoke(&call("allow", json!({}))).await.unwrap_err();
-    assert!(matches!(late, BalanceError::Remote(RemoteError::TimedOut(_))), "{late}");
+    assert!(matches!(late, BalanceError::Remote { error: RemoteError::TimedOut(_), .. }), "{late}");
     assert_eq!(
         (late.to_string(), late.delivery()),
-        ("request timed out after 0.3s".into(), Delivery::Unknown)
+        (format!("{}: request timed out after 0.3s", one.display()), Delivery::Unknown)
     );
     assert!(matches!(client.status()[0].state, State::Open { .. }));
     stuck.running.subscribe().wait_for(|running| *running == 0).await.unwrap();
@@ -281,4 +290,124 @@ async fn the_deadline_holds_for_all_tries_and_counts_against_the_server() {
     client.invoke(&call("allow", json!({}))).await.unwrap_err();
     assert_eq!((told.recv().await.unwrap(), told.try_recv().ok()), ("opened 1".into(), None));
     assert_eq!(spare.backend.seen().ends, []);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_left_alone_once_callers_have_lost_patience() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("1");
+    let stuck = serve_stuck(&path);
+    let (client, mut told) =
+        observed(&[&path], BalanceConfig { breaker: breaker(), ..BalanceConfig::default() });
+    let give_up = async |patience| {
+        let call = Call { patience, ..call("allow", json!({})) };
+        let running = stuck.running.subscribe();
+        let asked = tokio::time::timeout(Duration::from_millis(100), client.invoke(&call)).await;
+        assert!(asked.is_err(), "nobody answers");
+        let mut running = running;
+        running.wait_for(|running| *running == 0).await.unwrap();
+    };
+    // Somebody went away, early or at a time of their own.
+    give_up(Some(Duration::from_secs(60))).await;
+    give_up(None).await;
+    assert_eq!(client.status()[0].state, State::Closed);
+    give_up(Some(Duration::from_millis(100))).await;
+    assert_eq!((told.recv().await.unwrap(), told.try_recv().ok()), ("opened 1".into(), None));
+}
+
+/// Rejects every call, and counts them.
+async fn serve_rejection(path: &Path) -> Arc<watch::Sender<usize>> {
+    let (listener, served) = (UnixListener::bind(path).unwrap(), Arc::new(watch::Sender::new(0)));
+    let counted = served.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let counted = counted.clone();
+            let answer = service_fn(move |_| {
+                counted.send_modify(|served| *served += 1);
+                let refused = Response::builder().status(413).body(String::new());
+                async { refused }
+            });
+            let serving =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+            tokio::spawn(serving);
+        }
+    });
+    served
+}
+
+/// Else who may send calls could have a guard left alone, for everybody.
+#[tokio::test]
+async fn calls_that_a_server_rejects_say_nothing_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("1");
+    let served = serve_rejection(&path).await;
+    let http = Http { socket: Some(path), ..Http::new("http://localhost/mcp") };
+    let endpoint = RemoteConfig::Mcp(mcp::ClientConfig::new(mcp::Endpoint::Http(http)));
+    let client = Balanced::new(words::NAME, vec![endpoint], breaker());
+    for n in 1..4 {
+        let rejected = client.invoke(&call("allow", json!({}))).await.unwrap_err();
+        assert!(
+            matches!(rejected, BalanceError::Remote { error: RemoteError::Rejected { .. }, .. }),
+            "{rejected}"
+        );
+        assert_eq!((rejected.code(), client.status()[0].state), ("REFUSED", State::Closed));
+        assert_eq!(*served.borrow(), n);
+    }
+}
+
+/// With the settings that nobody changes: a server that is not there is waited for only if no other is.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_not_there_costs_no_wait_if_another_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (directory.path().join("1"), directory.path().join("2"));
+    let endpoint = |path: &Path| RemoteConfig::Unix(ClientConfig::new(path));
+    let _second = serve(&two);
+    let client = Balanced::new(words::NAME, vec![endpoint(&one), endpoint(&two)], BreakerConfig::default());
+    let began = tokio::time::Instant::now();
+    for _ in 0..6 {
+        client.invoke(&call("allow", json!({}))).await.unwrap();
+    }
+    assert_eq!(began.elapsed(), Duration::ZERO, "of a clock that moves only while all wait for it");
+
+    let alone = Balanced::new(words::NAME, vec![endpoint(&one)], BreakerConfig::default());
+    for _ in 0..3 {
+        let began = tokio::time::Instant::now();
+        let error = alone.invoke(&call("allow", json!({}))).await.unwrap_err();
+        assert!(
+            matches!(&error, BalanceError::Remote { error: RemoteError::Reconnect { attempts: 4, .. }, .. }),
+            "{error}"
+        );
+        assert!(began.elapsed() > Duration::ZERO);
+        // Each is one failure, however often it was tried.
+        assert_eq!(alone.status()[0].state, State::Closed);
+    }
+    let _back = serve(&one);
+    alone.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+/// A listener whose queue is full answers nothing to who wants to connect.
+#[tokio::test]
+async fn calls_do_not_wait_one_after_the_other_for_a_server_that_takes_no_connection() {
+    let deaf = tokio::net::TcpSocket::new_v4().unwrap();
+    deaf.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let deaf = deaf.listen(0).unwrap();
+    let _in_the_queue = tokio::net::TcpStream::connect(deaf.local_addr().unwrap()).await.unwrap();
+    let target = mcp::Target::Tcp("127.0.0.1:0".to_owned());
+    let server = mcp::Server::bind(mcp::ServerConfig::new(target)).await.unwrap();
+    let addresses = [deaf.local_addr().unwrap(), server.local_addr().unwrap()];
+    tokio::spawn(server.serve(Arc::new(Probe), pending()));
+    let endpoint = |address| {
+        let mut http = Http::new(format!("http://{address}/mcp"));
+        http.connections.connect = Duration::from_secs(1);
+        let timeout = Duration::from_secs(8);
+        let config = mcp::ClientConfig::new(mcp::Endpoint::Http(http));
+        RemoteConfig::Mcp(mcp::ClientConfig { timeout, ..config })
+    };
+    // Only how long the calls wait is of interest, not that the server is left alone at last.
+    let breaker = BreakerConfig { failures: 100, ..BreakerConfig::default() };
+    let client = Balanced::new(words::NAME, addresses.map(endpoint).to_vec(), breaker);
+    let calls: Vec<_> = (0..40).map(|_| call("allow", json!({}))).collect();
+    for ended in futures_util::future::join_all(calls.iter().map(|call| client.invoke(call))).await {
+        ended.unwrap();
+    }
 }

@@ -4,9 +4,11 @@
 mod certificates;
 #[path = "../examples/probe_server/probe.rs"]
 mod probe;
+mod side_by_side;
 mod words;
 mod world;
 
+use std::convert::Infallible;
 use std::fs;
 use std::future::pending;
 use std::net::SocketAddr;
@@ -25,7 +27,11 @@ use cpex_remote::wire::{
     Features, GetPluginConfigRequest, GetPluginConfigResponse, GetPluginConfigsRequest,
     GetPluginConfigsResponse, HealthCheckRequest, HealthCheckResponse, InvokeHookRequest, InvokeHookResponse,
 };
-use cpex_remote::{Backend, Call, End, Failure, Json, Outcome, Refusal, RemoteError, Reply, Secret};
+use cpex_remote::{Backend, Call, End, Failure, Json, Outcome, Refusal, Remote, RemoteError, Reply, Secret};
+use futures_util::{StreamExt, stream};
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Bytes, Frame};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use probe::Probe;
 use prost::Message;
 use serde_json::json;
@@ -126,7 +132,7 @@ async fn a_message_that_does_not_fit_is_an_error_on_either_side() {
     let world = World::start_with(|limits| limits.message = 1024).await;
     let refused =
         world.client().await.invoke(&call("echo", json!({"text": "x".repeat(2000)}))).await.unwrap_err();
-    assert!(matches!(refused, RemoteError::Status { .. }), "{refused}");
+    assert!(matches!(refused, RemoteError::Rejected { .. }), "{refused}");
 }
 
 #[tokio::test]
@@ -150,17 +156,7 @@ async fn a_call_given_up_is_given_up_on_the_server() {
 #[tokio::test]
 async fn calls_run_side_by_side() {
     let world = World::start().await;
-    let client = Arc::new(world.client().await);
-    let calls: Vec<_> = (0..500)
-        .map(|n| {
-            let client = client.clone();
-            tokio::spawn(async move { (n, client.invoke(&call("echo", json!({"n": n}))).await.unwrap()) })
-        })
-        .collect();
-    for done in calls {
-        let (n, reply) = done.await.unwrap();
-        assert_eq!(result(&reply)["modified_payload"]["args"]["n"], n);
-    }
+    side_by_side::check(Remote::Grpc(Box::new(world.client().await)), 500).await;
 }
 
 #[tokio::test]
@@ -268,7 +264,7 @@ impl PluginService for Hesitant {
         _: tonic::Request<InvokeHookRequest>,
     ) -> Result<tonic::Response<InvokeHookResponse>, tonic::Status> {
         if self.asked.fetch_add(1, Ordering::Relaxed) < 2 {
-            let mut status = tonic::Status::unavailable("not now");
+            let mut status = tonic::Status::unavailable("not now\n".repeat(500));
             if self.pushback {
                 status.metadata_mut().insert("grpc-retry-pushback-ms", "1".parse().unwrap());
             }
@@ -292,6 +288,10 @@ async fn a_call_that_a_stopping_server_did_not_take_is_sent_again_and_no_other()
         let client = Client::connect(words::NAME, config).await.unwrap();
         let ended = client.invoke(&call("allow", json!({}))).await;
         assert_eq!((ended.is_ok(), asked.load(Ordering::Relaxed)), (pushback, times), "{ended:?}");
+        if let Err(refused) = ended {
+            let said = refused.to_string();
+            assert!(said.contains("not now not now") && said.ends_with('…') && said.len() < 300, "{said}");
+        }
         let unknown = client.health().await.unwrap_err().to_string();
         assert!(unknown.contains("not implemented"), "it knows health by no name: {unknown}");
     }
@@ -307,8 +307,7 @@ async fn reflection_tells_what_is_served() {
         ask(MessageRequest::FileContainingSymbol("cpex.PluginService.InvokeHook".to_owned())),
         ask(MessageRequest::FileContainingSymbol("google.protobuf.Struct".to_owned())),
     ];
-    let mut answers =
-        client.server_reflection_info(futures_util::stream::iter(questions)).await.unwrap().into_inner();
+    let mut answers = client.server_reflection_info(stream::iter(questions)).await.unwrap().into_inner();
     let mut next = async || answers.message().await.unwrap().unwrap().message_response.unwrap();
     let MessageResponse::ListServicesResponse(listed) = next().await else { panic!("no list") };
     let services: Vec<_> = listed.service.into_iter().map(|service| service.name).collect();
@@ -375,6 +374,86 @@ async fn connections_are_limited() {
 }
 
 #[tokio::test]
+async fn connections_without_a_call_make_room_in_a_crowd() {
+    let world = World::start_with(|limits| {
+        limits.connections = 1;
+        limits.handshake = Duration::from_millis(200);
+    })
+    .await;
+    let mut idle = TcpStream::connect(world.address).await.unwrap();
+    world.backend.wait_for(|seen| seen.open == 1).await;
+    converse(&world, b"").await;
+    let _ = idle.read_to_end(&mut Vec::new()).await;
+    world.backend.wait_for(|seen| seen.open == 0).await;
+    world.client().await.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+/// Begins a call of which this is the body, on a connection of its own that takes so many bytes of the answer.
+async fn begin<B>(world: &World, body: B, window: u32) -> hyper::Response<hyper::body::Incoming>
+where
+    B: hyper::body::Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+{
+    let stream = TokioIo::new(TcpStream::connect(world.address).await.unwrap());
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    let (mut sender, connection) =
+        builder.initial_stream_window_size(window).handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = hyper::Request::post("http://localhost/cpex.PluginService/GetPluginConfigs")
+        .header("content-type", "application/grpc");
+    sender.send_request(request.body(body).unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn who_sends_slowly_keeps_nobody_waiting_and_is_sent_away() {
+    let world = World::start_with(|limits| {
+        limits.calls = 1;
+        limits.transfer = Duration::from_secs(1);
+    })
+    .await;
+    // A message of ten bytes, of which five come.
+    let begun = Frame::data(Bytes::from_static(b"\0\0\0\0\x0ahello"));
+    let slow = StreamBody::new(stream::iter([Ok(begun)]).chain(stream::pending()));
+    let quick = async { world.client().await.invoke(&call("allow", json!({}))).await };
+    let (refused, answered) = tokio::join!(begin(&world, slow, 1 << 16), quick);
+    answered.unwrap();
+    assert_eq!(refused.headers()["grpc-status"], "4", "{refused:?}");
+}
+
+#[tokio::test]
+async fn who_takes_no_answer_is_sent_away() {
+    let world = World::start_with(|limits| limits.transfer = Duration::from_millis(200)).await;
+    let asked = Full::new(Bytes::from_static(&[0; 5]));
+    let mut answer = begin(&world, asked, 0).await;
+    world.backend.wait_for(|seen| seen.open == 0).await;
+    assert_eq!(world.backend.seen().complaints, ["the peer took no answer within 0.2s"]);
+    while let Some(Ok(_)) = answer.frame().await {}
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_has_its_turn_still() {
+    let world = World::start_with(|limits| {
+        limits.calls = 1;
+        limits.call = Duration::from_secs(2);
+    })
+    .await;
+    let client = world.client().await;
+    let untaken = begin(&world, Full::new(Bytes::from_static(&[0; 5])), 0).await;
+    let refused = client.invoke(&call("allow", json!({}))).await.unwrap_err().to_string();
+    assert!(refused.contains("the call took longer than the server allows"), "{refused}");
+    drop(untaken);
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn tokens_that_let_anybody_in_or_nobody_are_refused() {
+    for wrong in ["", " ", "s3cret\n", "s3 cret", "ünsäglich"] {
+        let mut config = ServerConfig::new(Target::Tcp("127.0.0.1:0".to_owned()));
+        config.access.token = Some(Secret::new(wrong));
+        assert!(matches!(Server::bind(config).await, Err(StartError::Token)), "{wrong:?}");
+    }
+}
+
+#[tokio::test]
 async fn plaintext_stays_on_this_machine_unless_told_otherwise() {
     let public = ServerConfig::new(Target::Tcp("0.0.0.0:0".to_owned()));
     assert!(matches!(Server::bind(public).await, Err(StartError::PublicPlaintext(_))));
@@ -401,6 +480,106 @@ async fn only_those_who_know_the_token_call_and_no_page_does() {
     assert_eq!(health.check(page).await.unwrap_err().code(), tonic::Code::PermissionDenied);
 }
 
+/// A way to a server, on which connections fall silent: neither side hears of it.
+struct Way {
+    address: SocketAddr,
+    /// Those that were made before the last time are silent.
+    silenced: tokio::sync::watch::Sender<usize>,
+}
+
+impl Way {
+    async fn to(server: SocketAddr) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (silenced, _) = tokio::sync::watch::channel(0);
+        let (times, silences) = (silenced.subscribe(), silenced.clone());
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let mut far = TcpStream::connect(server).await.unwrap();
+                let (made, mut silences) = (*times.borrow(), silences.subscribe());
+                tokio::spawn(async move {
+                    let is_silent = tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => false,
+                        is_silent = async { silences.wait_for(|times| *times > made).await.is_ok() } => is_silent,
+                    };
+                    if is_silent {
+                        pending::<()>().await;
+                    }
+                });
+            }
+        });
+        Self { address, silenced }
+    }
+
+    fn fall_silent(&self) {
+        self.silenced.send_modify(|times| *times += 1);
+    }
+}
+
+#[tokio::test]
+async fn after_a_call_in_vain_the_next_one_has_another_connection() {
+    let world = World::start().await;
+    let way = Way::to(world.address).await;
+    let mut config = ClientConfig::new(Target::Tcp(way.address.to_string()));
+    config.timeout = Duration::from_secs(2);
+    let client = Client::connect(words::NAME, config.clone()).await.unwrap();
+    way.fall_silent();
+    let late = client.invoke(&call("allow", json!({}))).await.unwrap_err();
+    assert!(matches!(late, RemoteError::TimedOut(_)), "{late}");
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+
+    // The same if it is the caller that loses patience.
+    config.timeout = Duration::from_secs(60);
+    let client = Client::connect(words::NAME, config).await.unwrap();
+    let patience = Duration::from_millis(300);
+    let hasty = |name| Call { patience: Some(patience), ..call(name, json!({"seconds": 60})) };
+    way.fall_silent();
+    tokio::time::timeout(patience, client.invoke(&hasty("allow"))).await.unwrap_err();
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+
+    // Whoever waits on the one before keeps it.
+    let slow = call("sleep", json!({"seconds": 2}));
+    let given_up = async {
+        world.backend.wait_for(|seen| seen.running == 1).await;
+        tokio::time::timeout(patience, client.invoke(&hasty("sleep"))).await.unwrap_err();
+        client.invoke(&call("allow", json!({}))).await.unwrap();
+    };
+    let (answered, ()) = tokio::join!(client.invoke(&slow), given_up);
+    answered.unwrap();
+}
+
+/// RFC 9113, 6.8: streams that a GOAWAY does not reach were not looked at.
+#[tokio::test]
+async fn a_call_that_crosses_a_goodbye_goes_over_another_connection() {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let world = World::start().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = world.address;
+    let goodbyes = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(&SETTINGS).await.unwrap();
+            let mut heard = Vec::new();
+            // More than what a connection begins with: the headers of a call.
+            while heard.len() < 150 {
+                stream.read_buf(&mut heard).await.unwrap();
+            }
+            stream.write_all(&GOAWAY).await.unwrap();
+            // It hears the rest, and then ends.
+            let _ = tokio::time::timeout(Duration::from_millis(50), stream.read_to_end(&mut heard)).await;
+        }
+        let (mut near, _) = listener.accept().await.unwrap();
+        let mut far = TcpStream::connect(server).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+    });
+    let config = ClientConfig::new(Target::Tcp(address.to_string()));
+    let client = Client::connect(words::NAME, config).await.unwrap();
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+    goodbyes.abort();
+}
+
 /// A server that shows a certificate for `localhost`.
 async fn secured(authority: &Authority, clients: ClientAuth) -> World {
     let tls = ServerTls { identity: authority.identity("localhost"), clients };
@@ -420,7 +599,7 @@ async fn connect(world: &World, host: &str, tls: Option<ClientTls>) -> Result<Cl
 }
 
 fn trusting(authority: &Authority, identity: Option<Identity>) -> Option<ClientTls> {
-    Some(ClientTls { identity, ca_bundle: Some(authority.bundle()), verify: Verify::Full })
+    Some(ClientTls { identity, ca_bundle: Some(authority.bundle()), ..ClientTls::default() })
 }
 
 #[tokio::test]
@@ -545,8 +724,11 @@ fn files_that_cannot_be_used_are_named_and_not_shown() {
     let identity = authority.encrypted_identity("client");
     let keyfile = identity.keyfile.clone().unwrap();
     let load = |identity: Identity| {
-        let tls =
-            ClientTls { identity: Some(identity), ca_bundle: Some(authority.bundle()), verify: Verify::Full };
+        let tls = ClientTls {
+            identity: Some(identity),
+            ca_bundle: Some(authority.bundle()),
+            ..ClientTls::default()
+        };
         tls.load(&[]).map(drop)
     };
     load(identity.clone()).unwrap();
@@ -559,6 +741,12 @@ fn files_that_cannot_be_used_are_named_and_not_shown() {
     assert!(matches!(load(swapped), Err(TlsError::NoCertificate(path)) if path == keyfile));
     let keyless = Identity { keyfile: Some(authority.bundle()), ..identity.clone() };
     assert!(matches!(load(keyless), Err(TlsError::NoKey(_))));
+    let directory = tempfile::tempdir().unwrap();
+    let old = directory.path().join("old.pem");
+    let pem = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAA==\n-----END EC PRIVATE KEY-----\n";
+    fs::write(&old, pem).unwrap();
+    let old = Identity { keyfile: Some(old), ..identity.clone() };
+    assert!(load(old).unwrap_err().to_string().contains("openssl pkcs8 -topk8"));
     let missing = Identity { certfile: "/nowhere".into(), ..identity.clone() };
     assert!(load(missing).unwrap_err().to_string().starts_with("cannot read /nowhere: "));
     let foreign = Identity { keyfile: authority.identity("other").keyfile, password: None, ..identity };

@@ -4,6 +4,7 @@
 mod certificates;
 #[path = "../examples/probe_server/probe.rs"]
 mod probe;
+mod side_by_side;
 mod words;
 mod world;
 
@@ -17,8 +18,11 @@ use cpex_remote::mcp::{
     Access, Client, ClientConfig, Endpoint, Http, Launch, MAX_MESSAGE, Program, Server, ServerConfig,
     Sessions, StartError, Target,
 };
-use cpex_remote::tls::{ClientAuth, ClientTls, ServerTls, Verify};
-use cpex_remote::{Delivery, End, Json, Outcome, Refusal, RemoteError, Secret};
+use cpex_remote::tls::{ClientAuth, ClientTls, ServerTls};
+use cpex_remote::{Delivery, End, Json, Outcome, Refusal, Remote, RemoteError, Secret};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -179,17 +183,7 @@ async fn a_socket_is_its_owners_alone() {
 #[tokio::test]
 async fn calls_run_side_by_side() {
     let world = World::start().await;
-    let client = Arc::new(world.client().await);
-    let calls: Vec<_> = (0..500)
-        .map(|n| {
-            let client = client.clone();
-            tokio::spawn(async move { (n, client.invoke(&call("echo", json!({"n": n}))).await.unwrap()) })
-        })
-        .collect();
-    for done in calls {
-        let (n, reply) = done.await.unwrap();
-        assert_eq!(result(&reply)["modified_payload"]["args"]["n"], n);
-    }
+    side_by_side::check(Remote::Mcp(Box::new(world.client().await)), 500).await;
 }
 
 #[tokio::test]
@@ -452,7 +446,7 @@ async fn peers_that_do_not_call_are_sent_away() {
     let world = World::start_with(|config| {
         config.limits.idle = Duration::from_millis(200);
         config.limits.handshake = Duration::from_millis(200);
-        config.arrival = Duration::from_millis(200);
+        config.limits.transfer = Duration::from_millis(200);
     })
     .await;
     let slow_body = format!("POST /mcp HTTP/1.1\r\n{HOST}{USUAL}content-length: 1000\r\n\r\n{{");
@@ -509,7 +503,7 @@ async fn limits_hold() {
 
     let world = World::start_with(|config| {
         (config.limits.calls, config.limits.message) = (1, 200_000);
-        config.arrival = Duration::from_millis(200);
+        config.limits.transfer = Duration::from_millis(200);
     })
     .await;
     let (one, other) = (world.client().await, world.client().await);
@@ -538,6 +532,44 @@ async fn limits_hold() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_not_taken_has_its_turn_still() {
+    let world = World::start_with(|config| {
+        config.limits.calls = 1;
+        config.limits.call = Duration::from_secs(2);
+    })
+    .await;
+    let client = world.client().await;
+    let stream = TokioIo::new(TcpStream::connect(world.address()).await.unwrap());
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    let (mut sender, connection) = builder.initial_stream_window_size(0).handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let asked = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_plugin_configs"}}"#;
+    let request = hyper::Request::post("http://localhost/mcp")
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-session-id", world.session().await)
+        .body(Full::new(Bytes::from_static(asked.as_bytes())));
+    let untaken = sender.send_request(request.unwrap()).await.unwrap();
+    assert_eq!(untaken.status(), 200);
+    let refused = client.invoke(&call("allow", json!({}))).await.unwrap_err().to_string();
+    assert!(refused.contains("the call took longer than the server allows"), "{refused}");
+    drop(untaken);
+    client.invoke(&call("allow", json!({}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_body_in_tiny_pieces_is_read_as_one() {
+    let world = World::start().await;
+    let session = world.session().await;
+    let padding = " ".repeat(100_000);
+    let body = format!(r#"{{"jsonrpc":"2.0",{padding}"id":1,"method":"ping"}}"#);
+    let pieces: String = body.chars().map(|piece| format!("1\r\n{piece}\r\n")).collect();
+    let head = format!("{HOST}{USUAL}mcp-session-id: {session}\r\ntransfer-encoding: chunked\r\n");
+    let (status, answer) = world.ask(&format!("POST /mcp HTTP/1.1\r\n{head}\r\n{pieces}0\r\n\r\n")).await;
+    assert_eq!((status, answer.contains(r#""result":{}"#)), (200, true), "{answer}");
+}
+
+#[tokio::test]
 async fn tls_lets_in_whom_it_should() {
     // W51
     let (authority, stranger) = (Authority::new(), Authority::new());
@@ -548,7 +580,7 @@ async fn tls_lets_in_whom_it_should() {
     let world = World::start_with(|config| config.tls = Some(tls)).await;
     let port = world.address().port();
     let connect = async |host: &str, authority: &Authority, identity| {
-        let tls = ClientTls { identity, ca_bundle: Some(authority.bundle()), verify: Verify::Full };
+        let tls = ClientTls { identity, ca_bundle: Some(authority.bundle()), ..ClientTls::default() };
         let http = Http { tls, ..Http::new(format!("https://{host}:{port}/mcp")) };
         Client::connect(words::NAME, ClientConfig { reconnect_attempts: 0, ..quick(http) }).await
     };
@@ -581,7 +613,7 @@ async fn clients_are_let_in_by_the_names_in_their_certificates() {
     let url = format!("https://localhost:{}/mcp", world.address().port());
     for (name, let_in) in [(Some("gateway.internal"), true), (Some("other"), false), (None, false)] {
         let identity = name.map(|name| authority.identity(name));
-        let tls = ClientTls { identity, ca_bundle: Some(authority.bundle()), verify: Verify::Full };
+        let tls = ClientTls { identity, ca_bundle: Some(authority.bundle()), ..ClientTls::default() };
         let connected = Client::connect(words::NAME, quick(Http { tls, ..Http::new(&url) })).await;
         assert_eq!(connected.is_ok(), let_in, "{name:?}: {connected:?}");
         let refused = connected.err().map(|refused| refused.to_string()).unwrap_or_default();
@@ -677,6 +709,60 @@ async fn nothing_but_a_reply_is_taken_for_one() {
         let unknown = reason == "connection lost";
         assert_eq!(refused.delivery() == Delivery::Unknown, unknown, "{answer}: {refused:?}");
     }
+}
+
+#[tokio::test]
+async fn what_a_server_says_is_cut_and_on_one_line() {
+    let long = "a line\n".repeat(1000);
+    let tool = json!({"jsonrpc": "2.0", "id": 3, "result": {
+        "isError": true, "content": [{"type": "text", "text": long}],
+    }});
+    let fault = json!({"jsonrpc": "2.0", "id": 3, "error": {"code": -32000, "message": long}});
+    let answer = |status: &str, body: &str| -> &'static str {
+        let head = "content-type: application/json\r\nconnection: close";
+        format!("HTTP/1.1 {status}\r\n{head}\r\n\r\n{body}").leak()
+    };
+    for answer in
+        [answer("200 OK", &tool.to_string()), answer("200 OK", &fault.to_string()), answer("500 Oops", &long)]
+    {
+        let address = scripted(vec![GREETING, NOTED, PONG, answer]).await;
+        let client =
+            Client::connect(words::NAME, quick(Http::new(format!("http://{address}/mcp")))).await.unwrap();
+        let said = match client.invoke(&call("allow", json!({}))).await {
+            Ok(reply) => error(&reply).message.clone(),
+            Err(error) => error.to_string(),
+        };
+        assert!(said.contains("a line a line") && said.ends_with('…') && said.len() < 300, "{said}");
+        assert!(!said.contains(char::is_control), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_shows_what_follows_the_path_of_a_url() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let http = Http::new(format!("http://{free}/mcp?api_key=hush"));
+    let config = ClientConfig { reconnect_attempts: 0, ..quick(http) };
+    let target = config.endpoint.to_string();
+    let refused = Client::connect(words::NAME, config).await.unwrap_err().to_string();
+    assert_eq!(target, format!("http://{free}/mcp"));
+    assert!(refused.contains(&target) && !refused.contains("hush"), "{refused}");
+}
+
+#[test]
+fn a_token_is_shown_to_others_only_without_tls_and_off_this_machine() {
+    let shows = |url: &str, socket: Option<&str>| {
+        let token = Some(Secret::new("t"));
+        Http { token, socket: socket.map(Into::into), ..Http::new(url) }.shows_token()
+    };
+    for url in ["https://guards.example/", "http://localhost:1/", "http://127.0.0.2/", "http://[::1]:1/"] {
+        assert!(!shows(url, None), "{url}");
+    }
+    for url in ["http://guards.example/", "http://10.0.0.1:1/", "http://localhost.example/", "http://[::2]/"]
+    {
+        assert!(shows(url, None), "{url}");
+    }
+    assert!(!shows("http://guards.example/", Some("/run/guards.sock")));
+    assert!(!Http::new("http://guards.example/").shows_token(), "it has none");
 }
 
 #[tokio::test]

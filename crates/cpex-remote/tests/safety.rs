@@ -10,6 +10,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use cpex_remote::mcp::{Endpoint, Http};
@@ -117,9 +118,10 @@ fn may_hold(files: usize) -> bool {
     getrlimit(Resource::Nofile).current.is_none_or(|most| most >= files as u64)
 }
 
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
 /// What a peer may begin with and not go on.
 fn beginnings(kind: &str) -> Vec<Vec<u8>> {
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     let post = "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\naccept: */*\r\n";
     let mut all = vec![vec![0xff; 64 * 1024], b"\0".to_vec(), b"GET / HT".to_vec()];
     all.extend(match kind {
@@ -172,5 +174,91 @@ async fn harm_is_survived_and_memory_is_bounded() {
         assert!(of_all < MEMORY, "{kind}: {of_idle} KiB, {of_all} KiB");
         drop((idle, begun));
         server.is_well().await;
+    }
+}
+
+/// As many peers as flood at a time.
+const FLOODING: usize = 8;
+/// A peer that cannot send for so long has been stopped.
+const STOPPED: Duration = Duration::from_secs(1);
+
+const HEADERS: u8 = 1;
+const RESET: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), content].concat()
+}
+
+/// The compressed headers of a call.
+fn headers(path: &str) -> Vec<u8> {
+    let text = |name: u8, text: &str| [&[name, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    [vec![0x83, 0x86], text(4, path), text(1, "localhost")].concat()
+}
+
+/// What peers may send without end, and without reading an answer.
+fn floods() -> Vec<(&'static str, Vec<u8>)> {
+    let call = headers("/cpex.PluginService/GetPluginConfigs");
+    let streams = || (1..200_000).step_by(2);
+    let reset = |stream| {
+        [frame(HEADERS, END_HEADERS, stream, &call), frame(RESET, 0, stream, &[0, 0, 0, 8])].concat()
+    };
+    // One long header that is told of again and again by its number.
+    let name = [&[0x40, 1, b'x', 0x7f, 0x81, 0x1e][..], &[b'y'; 4000]].concat();
+    let bomb = [call.clone(), name, vec![0xbe; 12_000]].concat();
+    let asked = |stream| frame(HEADERS, END_HEADERS | END_STREAM, stream, &call);
+    let no_window = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    vec![
+        ("pings", frame(PING, 0, 0, &[0; 8]).repeat(200_000)),
+        ("settings", frame(SETTINGS, 0, 0, &[]).repeat(200_000)),
+        ("rapid reset", streams().flat_map(reset).collect()),
+        (
+            "continuations",
+            [frame(HEADERS, 0, 1, &call), frame(CONTINUATION, 0, 1, &[0x40; 16_000]).repeat(2000)].concat(),
+        ),
+        (
+            "headers that grow",
+            (1..2000).step_by(2).flat_map(|stream| frame(HEADERS, END_HEADERS, stream, &bomb)).collect(),
+        ),
+        ("answers that nobody takes", [no_window, streams().flat_map(asked).collect()].concat()),
+    ]
+}
+
+/// Sends all of it, until the server does not take any more.
+fn flood(server: &Server, bytes: &[u8]) {
+    let mut peer = TcpStream::connect(&server.address).unwrap();
+    peer.set_write_timeout(Some(STOPPED)).unwrap();
+    let _ = peer.write_all(bytes);
+}
+
+#[tokio::test]
+async fn floods_are_survived_and_memory_is_bounded() {
+    for kind in ["grpc", "mcp"] {
+        let directory = tempfile::tempdir().unwrap();
+        let server = Server::start(kind, directory.path());
+        server.is_well().await;
+        let mut all: Vec<_> =
+            floods().into_iter().map(|(name, bytes)| (name, [PREFACE, &*bytes].concat())).collect();
+        if kind == "mcp" {
+            let request = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
+            all.push(("requests in a row", request.repeat(200_000)));
+        }
+        for (name, bytes) in all {
+            thread::scope(|scope| {
+                for _ in 0..FLOODING {
+                    scope.spawn(|| flood(&server, &bytes));
+                }
+            });
+            server.is_well().await;
+            let memory = server.memory();
+            eprintln!("{kind}, {name}: {memory} KiB");
+            assert!(memory < MEMORY, "{kind}, {name}: {memory} KiB");
+        }
     }
 }

@@ -3,10 +3,12 @@
 
 #[path = "../examples/probe_server/probe.rs"]
 mod probe;
+mod side_by_side;
 mod words;
 mod world;
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,12 +16,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cpex_remote::unix::{Client, ClientConfig, Limits, MAX_FRAME, Server, ServerConfig};
-use cpex_remote::wire::{Features, InvokeHookRequest};
-use cpex_remote::{BindError, Call, End, Outcome, Refusal, RemoteError};
+use cpex_remote::wire::{Features, InvokeHookRequest, InvokeHookResponse};
+use cpex_remote::{BindError, Call, End, Outcome, Refusal, Remote, RemoteError};
 use prost::Message;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use words::{call, error, result, value};
@@ -145,19 +147,44 @@ async fn a_message_that_does_not_fit_is_an_error_on_either_side() {
 }
 
 #[tokio::test]
+async fn a_message_that_the_server_does_not_take_is_answered_and_nothing_against_the_server() {
+    let world = World::start_with(|limits| limits.frame = 1024).await;
+    let client = world.client().await;
+    // What fits into the buffers of the socket is sent to its end, and the rest is not.
+    for size in [2000, MAX_FRAME / 4] {
+        let refused = client.invoke(&call("echo", json!({"text": "x".repeat(size)}))).await.unwrap_err();
+        assert!(matches!(refused, RemoteError::Rejected { .. }), "{refused:?}");
+        assert!(refused.to_string().ends_with("a message of more than 1024 bytes is not taken"), "{refused}");
+        client.invoke(&call("allow", json!({}))).await.unwrap();
+    }
+    assert_eq!(world.backend.seen().refusals, [Refusal::Size; 2]);
+}
+
+#[tokio::test]
+async fn calls_take_turns_until_their_replies_are_taken() {
+    let world = World::start_with(|limits| {
+        limits.calls = 1;
+        limits.call = Duration::from_secs(2);
+    })
+    .await;
+    let client = world.client().await;
+    // More than the buffers of the socket take.
+    let large = call("echo", json!({"text": "x".repeat(MAX_FRAME / 4)}));
+    let mut stream = UnixStream::connect(world.path()).await.unwrap();
+    stream.write_all(&frame(&large)).await.unwrap();
+    world.backend.wait_for(|seen| seen.ends == [End::Result]).await;
+    let late = client.invoke(&call("allow", json!({}))).await.unwrap();
+    assert_eq!(error(&late).message, "the call took longer than the server allows");
+    client.health().await.unwrap();
+    drop(stream);
+    let answered = client.invoke(&call("allow", json!({}))).await.unwrap();
+    assert_eq!(result(&answered)["continue_processing"], true);
+}
+
+#[tokio::test]
 async fn calls_run_side_by_side_and_get_their_own_replies() {
     let world = World::start().await;
-    let client = Arc::new(world.client().await);
-    let calls: Vec<_> = (0..200)
-        .map(|n| {
-            let client = client.clone();
-            tokio::spawn(async move { (n, client.invoke(&call("echo", json!({"n": n}))).await.unwrap()) })
-        })
-        .collect();
-    for done in calls {
-        let (n, reply) = done.await.unwrap();
-        assert_eq!(result(&reply)["modified_payload"]["args"]["n"], n);
-    }
+    side_by_side::check(Remote::Unix(world.client().await), 200).await;
 }
 
 #[tokio::test]
@@ -367,7 +394,9 @@ async fn requests_are_told_apart_by_their_fields() {
 #[tokio::test]
 async fn an_announced_frame_of_two_gigabytes_is_refused_at_once() {
     let world = World::start().await;
-    assert_eq!(converse(&world, b"\x80\0\0\0").await, b"");
+    let answer = converse(&world, b"\x80\0\0\0").await;
+    let told = InvokeHookResponse::decode(&answer[4..]).unwrap().error.unwrap();
+    assert_eq!(told.message, "a message of more than 16777216 bytes is not taken");
     world.backend.wait_for(|seen| seen.refusals == [Refusal::Size]).await;
     world.client().await.invoke(&call("allow", json!({}))).await.unwrap();
 }
@@ -454,4 +483,36 @@ async fn requests_share_the_memory_set_aside() {
     client.invoke(&call("allow", json!({}))).await.unwrap();
     world.backend.wait_for(|seen| seen.complaints.len() == 3).await;
     assert_eq!(world.backend.seen().open, 1, "the client's own");
+}
+
+#[tokio::test]
+async fn a_client_waits_in_a_full_queue() {
+    let world = World::start().await;
+    let path = world.path().with_extension("queue");
+    let socket = UnixSocket::new_stream().unwrap();
+    socket.bind(&path).unwrap();
+    let queue = socket.listen(1).unwrap();
+    let mut first = Vec::new();
+    let full = loop {
+        match UnixStream::connect(&path).await {
+            Ok(stream) => first.push(stream),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+    let serving = async {
+        loop {
+            let (mut caller, _) = queue.accept().await.unwrap();
+            let mut server = UnixStream::connect(world.path()).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut caller, &mut server).await });
+        }
+    };
+    // The client is polled first: nobody has left the queue when it comes.
+    tokio::select! {
+        biased;
+        client = Client::connect(words::NAME, ClientConfig::new(&path)) => {
+            client.unwrap();
+        }
+        () = serving => {}
+    }
 }

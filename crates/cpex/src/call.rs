@@ -22,7 +22,7 @@ use crate::plan::Slot;
 use crate::plugin::{Answer, BoxFuture, End};
 
 /// Since when a plugin runs, and how long it may.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit {
     pub(crate) since: Moment,
     pub(crate) lasts: Option<Duration>,
@@ -44,6 +44,8 @@ pub(crate) async fn call(
     span: &Span,
     limit: Limit,
 ) -> End {
+    #[cfg(feature = "_foreign")]
+    context.set_limit(limit);
     let begin = lazy(|task| {
         stepped(span, || {
             let mut running = slot.handler.call(payload, context, extensions);

@@ -10,7 +10,7 @@ use quanta::Clock;
 static CLOCK: LazyLock<Clock> = LazyLock::new(Clock::new);
 
 /// A reading of the clock.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment(u64);
 
 impl Moment {

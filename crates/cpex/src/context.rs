@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+#[cfg(feature = "_foreign")]
+use crate::call::Limit;
 use crate::extensions::Extensions;
 use crate::view::View;
 
@@ -226,7 +228,7 @@ impl Inner {
     }
 
     /// What a plugin has kept so far.
-    #[cfg(feature = "external")]
+    #[cfg(feature = "_foreign")]
     pub(crate) fn put_own(&self, plugin: u64, state: Map<String, Value>) {
         if !state.is_empty() {
             self.memory().own.insert(plugin, Arc::new(state));
@@ -274,6 +276,9 @@ pub struct PluginContext {
     previous: Option<Arc<dyn crate::payload::AnyPayload>>,
     /// Gone once nobody waits for the plugin any more. Only for those on the blocking pool.
     awaited: Option<std::sync::Weak<()>>,
+    /// How long whoever waits for the plugin does so.
+    #[cfg(feature = "_foreign")]
+    limit: Option<Limit>,
     #[cfg(feature = "builtin")]
     scans: Option<Box<crate::builtin::Remembered>>,
 }
@@ -287,6 +292,8 @@ impl PluginContext {
             own: View::default(),
             previous: None,
             awaited: None,
+            #[cfg(feature = "_foreign")]
+            limit: None,
             #[cfg(feature = "builtin")]
             scans: None,
         }
@@ -392,6 +399,18 @@ impl PluginContext {
         self.own.forget();
         self.previous = previous;
         self.awaited = None;
+    }
+
+    #[cfg(feature = "_foreign")]
+    pub(crate) fn set_limit(&mut self, limit: Limit) {
+        self.limit = Some(limit);
+    }
+
+    /// What is left of the time that the plugin may take; `None` if that is not limited.
+    #[cfg(feature = "_foreign")]
+    pub(crate) fn time_left(&self) -> Option<std::time::Duration> {
+        let Limit { since, lasts } = self.limit?;
+        Some(lasts?.saturating_sub(since.elapsed_for_timer()))
     }
 
     /// The same for a thread that outlives its caller's patience.

@@ -1,5 +1,6 @@
 //! The tokio driver: carries out what the core says, on the caller's task.
 
+use std::mem::take;
 use std::sync::Arc;
 
 use cpex_core::action::Work;
@@ -10,6 +11,7 @@ use futures_util::{FutureExt, StreamExt};
 use crate::call::{Limit, call};
 use crate::clock::Moment;
 use crate::context::PluginContext;
+use crate::denial;
 use crate::detached::Background;
 use crate::error::Failure;
 use crate::extensions::{self, Extensions};
@@ -160,13 +162,16 @@ fn in_core_terms(
     entry: usize,
     reply: AnyReply,
 ) -> Result<Reply<RustValues>, Fault<RustValues>> {
-    let AnyReply { decision, more } = reply;
+    let AnyReply { decision, mut more } = reply;
     let mut reply = Reply::ALLOW;
     match decision {
         Decision::Allow => {}
         Decision::Deny(mut violation) => {
             violation.plugin = host.slot(entry).plugin.name().into();
             (reply.allow, reply.violation) = (false, Some(violation));
+            if let Some(more) = more.as_mut().filter(|more| !more.denial_metadata.is_empty()) {
+                host.denials.push((entry, denial::sanitized(take(&mut more.denial_metadata))));
+            }
         }
         Decision::Modify(made) => {
             let (returns, found) = (host.hook.types.reply, made.kind());

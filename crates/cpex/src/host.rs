@@ -1,5 +1,6 @@
 //! One invocation in Rust terms: the core's questions, answered.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cpex_core::extensions::{Breach, Change, Shown};
@@ -43,6 +44,9 @@ pub(crate) struct Hosted<'a> {
     pub(crate) request: &'a Context,
     pub(crate) health: &'a Health,
     pub(crate) metadata: Map<String, Value>,
+    pub(crate) http_headers: BTreeMap<String, String>,
+    /// What denials say for records, by entry.
+    pub(crate) denials: Vec<(usize, Map<String, Value>)>,
     /// What the plugin sees of the request that runs now, or has just ended.
     pub(crate) context: PluginContext,
     /// What else it said.
@@ -64,6 +68,8 @@ impl<'a> Hosted<'a> {
             request,
             health,
             metadata: Map::new(),
+            http_headers: BTreeMap::new(),
+            denials: Vec::new(),
             context: PluginContext::new(request),
             said: None,
             views: Vec::new(),
@@ -128,6 +134,7 @@ impl Host<RustValues> for Hosted<'_> {
     fn merge_metadata(&mut self, _: usize) -> Result<(), Failure> {
         if let Some(said) = &mut self.said {
             self.metadata.append(&mut said.metadata);
+            self.http_headers.append(&mut said.http_headers);
         }
         Ok(())
     }

@@ -239,6 +239,7 @@ mod unavailable;
 
 mod call;
 mod clock;
+mod denial;
 mod detached;
 mod driver;
 mod health;

@@ -425,11 +425,15 @@ impl Manager {
         let (outcome, buffers) = invocation.into_parts();
         narrator::hook_ended(&span, &outcome.end, started);
         hook.metrics.count(&outcome, started);
-        let metadata = host.metadata;
-        let report = journal.report(plan, index, outcome.records, buffers);
+        let Hosted { metadata, http_headers, denials, .. } = host;
+        let mut report = journal.report(plan, index, outcome.records, buffers);
         let violation = match outcome.end {
             End::Completed => None,
-            End::Halted { violation, .. } => Some(violation.unwrap_or_default()),
+            End::Halted { entry, violation } => {
+                let said = denials.into_iter().find(|(denied, _)| *denied == entry);
+                report.denied(said.map(|(_, metadata)| metadata).unwrap_or_default());
+                Some(violation.unwrap_or_default())
+            }
             End::Raised { entry, fault } => return Err(raised(entry, fault, report)),
         };
         if let (Some(violation), true) = (&violation, report.raises_denials()) {
@@ -445,6 +449,7 @@ impl Manager {
             payload,
             extensions: outcome.extensions,
             metadata,
+            http_headers,
             retry_after: Duration::from_millis(u64::try_from(outcome.retry_delay_ms).unwrap_or(0)),
             report,
         })
@@ -457,9 +462,9 @@ impl Outcome<dyn AnyPayload> {
         self,
         read: impl FnOnce(Arc<dyn AnyPayload>) -> Result<Arc<R>, InvokeError>,
     ) -> Result<Outcome<R>, InvokeError> {
-        let Self { violation, payload, extensions, metadata, retry_after, report } = self;
+        let Self { violation, payload, extensions, metadata, http_headers, retry_after, report } = self;
         let payload = payload.map(read).transpose()?;
-        Ok(Outcome { violation, payload, extensions, metadata, retry_after, report })
+        Ok(Outcome { violation, payload, extensions, metadata, http_headers, retry_after, report })
     }
 }
 

@@ -56,23 +56,98 @@ pub(crate) fn load_failed(failure: &LoadFailure) {
     counter!("cpex_load_failures_total", "plugin" => plugin, "phase" => failure.phase.word()).increment(1);
 }
 
-/// What a server of plugins has to tell. No label is a peer's choice.
+/// Stands for a plugin or a hook that is not here: else its name would be a label of a peer's choice.
 #[cfg(feature = "external")]
-pub(crate) fn served(event: &cpex_remote::Event<'_>) {
-    use cpex_remote::{End, Event};
+const UNKNOWN: &str = "unknown";
+
+/// What a server of plugins has to tell, under the names of the Python host.
+#[cfg(feature = "external")]
+pub(crate) fn served(event: &cpex_remote::Event<'_>, is_known: impl FnOnce(&str, &str) -> bool) {
+    use cpex_remote::{End, Event, Refusal};
     use metrics::gauge;
     match event {
         Event::Opened => gauge!("cpex_server_connections").increment(1.0),
         Event::Closed(_) => gauge!("cpex_server_connections").decrement(1.0),
-        Event::Refused(_) => counter!("cpex_server_refusals_total").increment(1),
-        Event::Invoked { took, end, .. } => {
+        Event::Refused(refusal) => {
+            let reason = match refusal {
+                Refusal::Connections => "connections",
+                Refusal::Size => "size",
+                _ => "memory",
+            };
+            counter!("cpex_server_refused_total", "reason" => reason).increment(1);
+        }
+        Event::Invoked { plugin, hook, took, end } => {
             let end = match end {
                 End::Result => "result",
                 End::Error => "error",
                 End::Abandoned => "abandoned",
             };
-            counter!("cpex_server_calls_total", "end" => end).increment(1);
-            histogram!("cpex_server_call_duration_seconds").record(took.as_secs_f64());
+            let (plugin, hook) = if is_known(plugin, hook) { (*plugin, *hook) } else { (UNKNOWN, UNKNOWN) };
+            let labels = [("plugin", plugin.to_owned()), ("hook", hook.to_owned())];
+            histogram!("cpex_server_call_duration_seconds", &labels).record(took.as_secs_f64());
+            let [plugin, hook] = labels;
+            counter!("cpex_server_calls_total", &[plugin, hook, ("end", end.to_owned())]).increment(1);
+        }
+        _ => {}
+    }
+}
+
+/// A plugin of a server has denied.
+#[cfg(feature = "external")]
+pub(crate) fn denied(plugin: &str, hook: &str) {
+    let labels = [("plugin", plugin.to_owned()), ("hook", hook.to_owned())];
+    counter!("cpex_server_denials_total", &labels).increment(1);
+}
+
+/// A call that a server is answering.
+#[cfg(feature = "external")]
+pub(crate) struct InFlight(());
+
+#[cfg(feature = "external")]
+impl InFlight {
+    pub(crate) fn begin() -> Self {
+        metrics::gauge!("cpex_server_calls_in_flight").increment(1.0);
+        Self(())
+    }
+}
+
+#[cfg(feature = "external")]
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        metrics::gauge!("cpex_server_calls_in_flight").decrement(1.0);
+    }
+}
+
+/// What happens among the servers of an external plugin, under the names of the Python host. No label is a server's
+/// choice.
+#[cfg(feature = "external")]
+pub(crate) fn balanced(plugin: &str, event: &cpex_remote::balance::BalanceEvent<'_>) {
+    use cpex_remote::balance::{BalanceEvent, State};
+    use metrics::gauge;
+    let labels = |server: &str| [("plugin", plugin.to_owned()), ("server", server.to_owned())];
+    match event {
+        BalanceEvent::Breaker { target, to, .. } => {
+            let to = match to {
+                State::Open { .. } => "open",
+                State::HalfOpen => "half_open",
+                State::Closed => "closed",
+            };
+            let [plugin, server] = labels(target);
+            counter!("cpex_external_breaker_changes_total", &[plugin, server, ("to", to.to_owned())])
+                .increment(1);
+        }
+        BalanceEvent::Ejected { target } => {
+            gauge!("cpex_external_silent", &labels(target)).set(1.0);
+            counter!("cpex_external_ejections_total", &labels(target)).increment(1);
+        }
+        BalanceEvent::Readmitted { target } | BalanceEvent::Left { target } => {
+            gauge!("cpex_external_silent", &labels(target)).set(0.0);
+        }
+        BalanceEvent::Retried { target } => {
+            counter!("cpex_external_retries_total", &labels(target)).increment(1);
+        }
+        BalanceEvent::Hedged { target } => {
+            counter!("cpex_external_hedges_total", &labels(target)).increment(1);
         }
         _ => {}
     }

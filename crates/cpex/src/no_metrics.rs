@@ -14,7 +14,23 @@ pub(crate) const fn describe() {}
 pub(crate) const fn load_failed(_: &LoadFailure) {}
 
 #[cfg(feature = "external")]
-pub(crate) const fn served(_: &cpex_remote::Event<'_>) {}
+pub(crate) fn served(_: &cpex_remote::Event<'_>, _: impl FnOnce(&str, &str) -> bool) {}
+
+#[cfg(feature = "external")]
+pub(crate) const fn denied(_: &str, _: &str) {}
+
+#[cfg(feature = "external")]
+pub(crate) struct InFlight;
+
+#[cfg(feature = "external")]
+impl InFlight {
+    pub(crate) const fn begin() -> Self {
+        Self
+    }
+}
+
+#[cfg(feature = "external")]
+pub(crate) const fn balanced(_: &str, _: &cpex_remote::balance::BalanceEvent<'_>) {}
 
 impl HookMetrics {
     pub(crate) fn new<'a>(_: &str, _: impl Iterator<Item = &'a str>) -> Self {

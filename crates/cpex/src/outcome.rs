@@ -1,5 +1,6 @@
 //! What came of a hook.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ pub struct Outcome<R: ?Sized> {
     pub extensions: Option<Arc<Extensions>>,
     /// What plugins tell the application.
     pub metadata: Map<String, Value>,
+    /// HTTP headers that plugins ask the application to set; a later plugin's count. Those of a denial are in the
+    /// violation.
+    pub http_headers: BTreeMap<String, String>,
     /// How long plugins ask to wait before a retry.
     pub retry_after: Duration,
     /// What became of each plugin.
@@ -80,6 +84,7 @@ impl<R: ?Sized> Outcome<R> {
             payload: None,
             extensions: None,
             metadata: Map::new(),
+            http_headers: BTreeMap::new(),
             retry_after: Duration::ZERO,
             report,
         }

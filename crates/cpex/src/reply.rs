@@ -1,5 +1,6 @@
 //! What plugins answer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub(crate) struct More {
     pub(crate) metadata: Map<String, Value>,
     pub(crate) extensions: Option<Arc<Extensions>>,
     pub(crate) retry_after: Duration,
+    pub(crate) http_headers: BTreeMap<String, String>,
+    pub(crate) denial_metadata: Map<String, Value>,
 }
 
 /// What a reply says.
@@ -99,6 +102,32 @@ impl<P> Reply<P> {
     #[must_use]
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.more.get_or_insert_default().metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// The same with an HTTP header for the application to set.
+    ///
+    /// ```
+    /// let reply = cpex::Reply::<cpex::Json>::allow().http_header("X-Scanned", "yes");
+    /// # let _ = reply;
+    /// ```
+    #[must_use]
+    pub fn http_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.more.get_or_insert_default().http_headers.insert(name.into(), value.into());
+        self
+    }
+
+    /// The same with something for records of the denial, see [`Report::denial_metadata`](crate::Report::denial_metadata).
+    ///
+    /// ```
+    /// use cpex::{Json, Reply, Violation};
+    ///
+    /// let reply = Reply::<Json>::deny(Violation::new("PII", "personal data")).denial_metadata("matches", 3);
+    /// # let _ = reply;
+    /// ```
+    #[must_use]
+    pub fn denial_metadata(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.more.get_or_insert_default().denial_metadata.insert(name.into(), value.into());
         self
     }
 

@@ -10,6 +10,7 @@ use arc_swap::Guard;
 use cpex_core::record::Fate;
 use cpex_core::{Buffers, Record};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::config::Mode;
 use crate::host::RustValues;
@@ -39,6 +40,7 @@ use crate::plan::{HookPlan, Plan};
 pub struct Report {
     /// None if no plugin answers the hook.
     journal: Option<Box<Journal>>,
+    denial_metadata: Map<String, Value>,
 }
 
 /// What an invocation leaves, in memory that serves one after another.
@@ -106,6 +108,27 @@ impl Report {
             })
         });
         ran.chain(missing)
+    }
+
+    /// What the plugin that denied says for records that leave the process: at most 16 flags and numbers, under names of
+    /// at most 64 ASCII letters, digits, `.`, `_` and `-`. Whatever else it said there is left out.
+    ///
+    /// ```
+    /// # fn count(report: &cpex::Report) {
+    /// for (name, value) in report.denial_metadata() {
+    ///     println!("{name}: {value}");
+    /// }
+    /// # }
+    /// # count(&cpex::Report::default());
+    /// ```
+    #[must_use]
+    pub const fn denial_metadata(&self) -> &Map<String, Value> {
+        &self.denial_metadata
+    }
+
+    /// A plugin has denied, and said this.
+    pub(crate) fn denied(&mut self, metadata: Map<String, Value>) {
+        self.denial_metadata = metadata;
     }
 
     /// The same, of a pipeline that this has ended with an error.
@@ -196,7 +219,7 @@ impl Journal {
         self.of = Some((plan, hook));
         self.records = records;
         self.buffers = buffers;
-        Report { journal: Some(self) }
+        Report { journal: Some(self), denial_metadata: Map::new() }
     }
 
     pub(crate) fn clear(&mut self) {

@@ -61,6 +61,7 @@ class PluginsSsrfSettings(BaseSettings):
     model_config = _CONFIG
 
     ssrf_protection_enabled: bool = True
+    ssrf_check_addresses: bool = False
 
 
 class PluginsTransportSettings(BaseSettings):
@@ -89,13 +90,13 @@ class PluginsHttpClientSettings(BaseSettings):
     model_config = _CONFIG
 
     skip_ssl_verify: bool = False
-    httpx_max_connections: int = 200
-    httpx_max_keepalive_connections: int = 100
-    httpx_keepalive_expiry: float = 30.0
-    httpx_connect_timeout: float = 5.0
-    httpx_read_timeout: float = 120.0
-    httpx_write_timeout: float = 30.0
-    httpx_pool_timeout: float = 10.0
+    httpx_max_connections: int = Field(default=200, ge=1)
+    httpx_max_keepalive_connections: int = Field(default=100, ge=0)
+    httpx_keepalive_expiry: float = Field(default=30.0, ge=0, allow_inf_nan=False)
+    httpx_connect_timeout: float = Field(default=5.0, gt=0, allow_inf_nan=False)
+    httpx_read_timeout: float = Field(default=120.0, gt=0, allow_inf_nan=False)
+    httpx_write_timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    httpx_pool_timeout: float = Field(default=10.0, gt=0, allow_inf_nan=False)
 
 
 class PluginsClientMtlsSettings(BaseSettings):
@@ -109,7 +110,6 @@ class PluginsClientMtlsSettings(BaseSettings):
     client_mtls_keyfile_password: SecretStr | None = None
     client_mtls_verify: bool | None = None
     client_mtls_check_hostname: bool | None = None
-    client_token: SecretStr | None = None
 
     @field_validator("client_mtls_verify", "client_mtls_check_hostname", mode="before")
     @classmethod
@@ -164,7 +164,6 @@ class PluginsGrpcClientMtlsSettings(BaseSettings):
     grpc_client_mtls_ca_bundle: str | None = None
     grpc_client_mtls_keyfile_password: SecretStr | None = None
     grpc_client_mtls_verify: bool | None = None
-    grpc_client_token: SecretStr | None = None
 
     @field_validator("grpc_client_mtls_verify", mode="before")
     @classmethod
@@ -226,25 +225,27 @@ class PluginsSettings(BaseSettings):
     """Whether MCP clients without a `tls` section skip the check of certificates."""
     ssrf_protection_enabled: bool = True
     """Whether URLs of plugins may not point to private addresses."""
+    ssrf_check_addresses: bool = False
+    """Whether host names in them may not stand for such addresses either; looked up at each connection."""
     plugin_timeout: int = 30
     """Seconds a plugin may take, for the manager of `get_plugin_manager()`."""
     fail_on_plugin_error: bool = False
     """Whether a plugin that cannot be loaded makes `initialize()` fail."""
     execution_pool: int = Field(default=10, ge=0)
     """How many concurrent plugins, and how many background plugins, of one call run at a time; 0 for any number."""
-    httpx_max_connections: int = 200
+    httpx_max_connections: int = Field(default=200, ge=1)
     """Connections of an MCP client."""
-    httpx_max_keepalive_connections: int = 100
+    httpx_max_keepalive_connections: int = Field(default=100, ge=0)
     """Idle connections it keeps."""
-    httpx_keepalive_expiry: float = 30.0
+    httpx_keepalive_expiry: float = Field(default=30.0, ge=0, allow_inf_nan=False)
     """Seconds an idle connection is kept."""
-    httpx_connect_timeout: float = 5.0
-    """Seconds to connect."""
-    httpx_read_timeout: float = 120.0
+    httpx_connect_timeout: float = Field(default=5.0, gt=0, allow_inf_nan=False)
+    """Seconds to connect; while it is not set, external plugins take 2 at most."""
+    httpx_read_timeout: float = Field(default=120.0, gt=0, allow_inf_nan=False)
     """Seconds to wait for data."""
-    httpx_write_timeout: float = 30.0
+    httpx_write_timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     """Seconds to send data."""
-    httpx_pool_timeout: float = 10.0
+    httpx_pool_timeout: float = Field(default=10.0, gt=0, allow_inf_nan=False)
     """Seconds to wait for a free connection."""
     cli_completion: bool = False
     """Whether `cpex` offers to install shell completion."""
@@ -262,8 +263,6 @@ class PluginsSettings(BaseSettings):
     """Whether servers' certificates are checked."""
     client_mtls_check_hostname: bool | None = None
     """Whether these must name the host."""
-    client_token: SecretStr | None = None
-    """Bearer token of MCP clients without a `token` of their own."""
     server_ssl_keyfile: str | None = None
     """Private key of the MCP server."""
     server_ssl_certfile: str | None = None
@@ -296,8 +295,6 @@ class PluginsSettings(BaseSettings):
     """Password of the private key."""
     grpc_client_mtls_verify: bool | None = None
     """Whether servers' certificates are checked."""
-    grpc_client_token: SecretStr | None = None
-    """Bearer token of gRPC clients without a `token` of their own."""
     grpc_server_ssl_keyfile: str | None = None
     """Private key of the gRPC server."""
     grpc_server_ssl_certfile: str | None = None

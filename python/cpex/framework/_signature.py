@@ -15,9 +15,11 @@ from cpex.framework.models import PluginErrorModel
 logger = logging.getLogger("cpex.framework.base")
 
 
-def plugin_error(message: str, plugin_name: str) -> PluginError:
-    """Make an error that is the plugin's fault."""
-    return PluginError(error=PluginErrorModel(message=message, plugin_name=plugin_name))
+def plugin_error(message: str, plugin_name: str, code: str | None = None) -> PluginError:
+    """Make an error that is the plugin's fault. A field that is not given stays unset, as it is in dumps."""
+    if code is None:
+        return PluginError(error=PluginErrorModel(message=message, plugin_name=plugin_name))
+    return PluginError(error=PluginErrorModel(message=message, plugin_name=plugin_name, code=code))
 
 
 def decorated_method(plugin: object, hook: str) -> Callable[..., Any] | None:

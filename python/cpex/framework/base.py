@@ -280,7 +280,10 @@ class HookRef(_Tracked):
 
 
 class ExternalHookRef(HookRef):
-    """One hook of a plugin that answers all its hooks through `invoke_hook(hook, payload, context)`."""
+    """One hook of a plugin that answers all its hooks through `invoke_hook(hook, payload, context)`.
+
+    A plugin whose attribute `takes_extensions` is true gets the request's extensions, too: as the last argument.
+    """
 
     def __init__(self, hook: str, plugin_ref: PluginRef) -> None:
         """Bind the hook's name to the plugin's `invoke_hook`.
@@ -294,7 +297,7 @@ class ExternalHookRef(HookRef):
         """
         self._plugin_ref = plugin_ref
         self._hook = hook
-        self._accepts_extensions = False
+        self._accepts_extensions = getattr(plugin_ref.plugin, "takes_extensions", False) is True
         invoke_hook = getattr(plugin_ref.plugin, "invoke_hook", None)
         if not callable(invoke_hook):
             raise plugin_error(

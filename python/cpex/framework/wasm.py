@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import cpex_wasm
 from pydantic_core import from_json, to_json
@@ -58,7 +58,7 @@ class _Sandbox:
         self._config = config
         self._plugin: cpex_wasm.Plugin | None = None
 
-    async def connect(self) -> None:
+    async def connect(self) -> tuple[None, bool]:
         config = self._config
         root = config.__dict__.get(DIRECTORY, os.curdir)
         try:
@@ -70,26 +70,30 @@ class _Sandbox:
         except (ValueError, RuntimeError) as error:
             raise self._told(error) from None
         self._plugin = plugin
+        return None, True
 
-    async def _awaited(self, call: cpex_wasm.Running) -> tuple[bytes, bytes | None]:
+    async def _awaited(self, call: cpex_wasm.Running) -> tuple[bytes, bytes | None, bool]:
         try:
             answer = await _ended(call)
-        except RuntimeError as error:
+        except (ValueError, RuntimeError) as error:
             raise self._told(error) from None
         if answer is None:
             raise plugin_error("there is no answer", self._config.name)
-        return answer
+        return *answer, True
 
     def invoke(
-        self, hook: str, payload: bytes, context: bytes
-    ) -> Awaitable[tuple[bytes, bytes | None]] | tuple[bytes, bytes | None]:
+        self, hook: str, payload: bytes, context: bytes, extensions: bytes | None
+    ) -> Awaitable[tuple[bytes, bytes | None, bool]] | tuple[bytes, bytes | None, bool]:
         if self._plugin is None:
             raise plugin_error("Plugin not initialized", self._config.name)
         try:
-            answer = self._plugin.invoke(hook, payload, context)
+            answer = self._plugin.invoke(hook, payload, context, extensions)
         except (ValueError, RuntimeError) as error:
             raise self._told(error) from None
-        return answer if isinstance(answer, tuple) else self._awaited(answer)
+        return (*answer, True) if isinstance(answer, tuple) else self._awaited(answer)
+
+    def status(self) -> list[dict[str, Any]]:
+        return []
 
     def close(self) -> None:
         self._plugin = None

@@ -23,6 +23,7 @@ from ._load import failures, load_config
 from ._log import shown_log
 from ._problem import Problem, UnusableError
 from ._report import print_problems
+from ._systemd import notify
 
 EXIT_UNUSABLE = 2
 
@@ -76,6 +77,10 @@ def serve(
     status: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", help="Answer /health, /ready and /metrics here too, without TLS."),
+    ] = None,
+    status_token_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", rich_help_panel=_ACCESS, help="The token for /metrics there; else it needs none."),
     ] = None,
     tls_cert: Annotated[
         Path | None, typer.Option(metavar="FILE", rich_help_panel=_TLS, help="The certificate (PEM).")
@@ -154,7 +159,7 @@ def serve(
             "uds": uds,
             "tls": _tls(tls_cert, tls_key, tls_key_password_env, tls_ca, client_auth),
             "insecure": insecure,
-            "token": _token(token_file, token_env),
+            "token": _call_token(token_file, token_env),
             "grace": grace,
         }
         with _explained(str(config)), ExitStack() as starting:
@@ -172,8 +177,9 @@ def serve(
             }
             listens = [replace(place, **limits) for place in placed(places, host, port, options)]
             if status is not None:
-                # Neither calls nor payloads go there; the token is asked for all the same.
-                place = Listen(transport="status", insecure=True, token=options["token"], grace=grace)
+                # Neither calls nor payloads go there. Who reads metrics, in the clear, gets no right to call.
+                token = _token("--status-token-file", status_token_file)
+                place = Listen(transport="status", insecure=True, token=token, grace=grace)
                 listens.append(_addressed(place, status, "--status"))
             service = Service(server, listens)
 
@@ -181,6 +187,7 @@ def serve(
                 starting.close()
                 log_to_stderr(level_of(log_level))
                 _announce(service, config, errors)
+                notify("READY=1")
                 if any(listen.transport == "unix" for listen in listens):
                     print("READY", flush=True)
 
@@ -259,18 +266,24 @@ def _tls(
     )
 
 
-def _token(file: Path | None, variable: str | None) -> str | None:
+def _call_token(file: Path | None, variable: str | None) -> str | None:
     if file is None:
         return _variable("--token-env", variable)
     if variable is not None:
         _misused("--token-file", "it and --token-env exclude each other")
+    return _token("--token-file", file)
+
+
+def _token(option: str, file: Path | None) -> str | None:
+    if file is None:
+        return None
     try:
         token = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        _misused("--token-file", f"cannot read {file}: {(reason or 'unknown').lower()}")
+        _misused(option, f"cannot read {file}: {(reason or 'unknown').lower()}")
     if not token:
-        _misused("--token-file", f"{file} is empty: an empty token lets nobody in")
+        _misused(option, f"{file} is empty: an empty token lets nobody in")
     return token
 
 

@@ -7,22 +7,27 @@ use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cpex_remote::balance::{BalanceConfig, BalanceError, Balanced, State};
+use cpex_remote::balance::{Answer, BalanceConfig, BalanceError, Balanced, Observer};
+use cpex_remote::mcp::Endpoint;
 use cpex_remote::tls::ClientTls;
-use cpex_remote::{Call, Json, Outcome, RemoteConfig, RemoteError, Reply};
+use cpex_remote::wire::Announced;
+use cpex_remote::{Call, Json, Outcome, RemoteConfig, RemoteError, Reply, task};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
-use tokio::time::{sleep, timeout};
+use pyo3::types::PyBytes;
+use tokio::time::{Instant, sleep, timeout_at};
 
-use super::config::{Options, Started, Tls};
-use super::failure::{About, Transport, may_pass};
+use super::config::{Options, Pooling, Started, Tls};
+use super::failure::{About, Shown, Transport, may_pass};
+use super::tally::{KINDS, Tally};
+use crate::events;
+use crate::plugin_call::time_left;
 use crate::remote::{self, Begun, Finish};
 
 /// Before the second and the third attempt to reach a server for the first time.
 const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 
-/// For one attempt to reach a server for the first time.
+/// To reach a server for the first time, in all.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A larger call is written on the thread of the network, not while everybody waits for the interpreter.
@@ -32,6 +37,7 @@ const LARGE: usize = 64 * 1024;
 #[pyclass(frozen, module = "cpex._core")]
 pub(crate) struct ExternalClient {
     about: Arc<About>,
+    tally: Arc<Tally>,
     endpoints: Vec<RemoteConfig>,
     balance: BalanceConfig,
     /// Locked only by who holds the interpreter and does not let go of it meanwhile: it is free in a forked child.
@@ -58,11 +64,16 @@ impl ExternalClient {
         endpoints: impl Iterator<Item = PyResult<RemoteConfig>>,
         options: &Options,
     ) -> PyResult<Self> {
+        events::listen();
         let endpoints = endpoints.collect::<PyResult<Vec<_>>>()?;
-        let balance = options.balance()?;
+        let tally = Arc::new(Tally::default());
+        let noted = tally.clone();
+        let balance = options.balance(Observer::new(move |event| noted.note(event)))?;
         let here = Mutex::new(Here::new(&plugin, &endpoints, &balance));
         let targets = endpoints.iter().map(RemoteConfig::target).collect::<Vec<_>>().join(", ");
-        Ok(Self { about: Arc::new(About { plugin, transport, targets }), endpoints, balance, here })
+        let shown = endpoints.first().map_or(Shown::NoTls, shown);
+        let about = Arc::new(About { plugin, transport, targets, shown });
+        Ok(Self { about, tally, endpoints, balance, here })
     }
 
     /// The connections of this process. Those that it was forked with are the parent's, and so is what drives them.
@@ -100,13 +111,14 @@ impl ExternalClient {
         urls: Vec<String>,
         uds: Option<PathBuf>,
         tls: Tls,
+        pooling: Pooling,
         options: Options,
     ) -> PyResult<Self> {
         let tls = ClientTls::from(tls);
         if urls.iter().any(|url| url.starts_with("https:")) {
             check(&plugin, &tls)?;
         }
-        let endpoints = urls.into_iter().map(|url| options.http(url, uds.clone(), tls.clone()));
+        let endpoints = urls.into_iter().map(|url| options.http(url, uds.clone(), tls.clone(), &pooling));
         Self::make(plugin, Transport::Http, endpoints, &options)
     }
 
@@ -116,61 +128,68 @@ impl ExternalClient {
         Self::make(plugin, Transport::Stdio, [endpoint].into_iter(), &options)
     }
 
-    /// Reaches a server for the first time: its configuration of the plugin as JSON, or None if it has none.
+    /// Reaches a server for the first time: its configuration of the plugin as JSON, or None if it has none, and whether it
+    /// understands extensions.
     fn connect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let (balanced, about) = (self.balanced(), self.about.clone());
-        let transport = about.transport;
-        let asking = async move { ask_for_config(&balanced, transport).await };
+        let asked = about.clone();
+        let asking = async move { ask_for_config(&balanced, &asked).await };
         awaitable(py, asking, move |py, asked| match asked {
-            Ok(Some(config)) => Ok(bytes(py, &config).into_any().unbind()),
-            Ok(None) => Ok(py.None()),
+            Ok(Announced { config, features }) => {
+                let config = config.as_ref().map(|config| bytes(py, config));
+                Ok((config, features.extensions).into_pyobject(py)?.into_any().unbind())
+            }
             Err((error, attempts)) => Err(about.no_connection(py, &error, attempts)),
         })
     }
 
-    /// Runs a hook: its result and, if one came back, the context, both as JSON.
+    /// Runs a hook: its result and, if one came back, the context, both as JSON; and whether the server understands
+    /// extensions, without which it was not sent any.
     fn invoke<'py>(
         &self,
         py: Python<'py>,
         hook: String,
         payload: &Bound<'py, PyBytes>,
         context: &Bound<'py, PyBytes>,
+        extensions: Option<&Bound<'py, PyBytes>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let extensions = extensions.map(json).transpose()?;
         let call = Call::new(hook, &*self.about.plugin, json(payload)?, json(context)?);
+        let call = Call { extensions, patience: time_left(), ..call };
         let (balanced, about) = (self.balanced(), self.about.clone());
         let asking = async move {
             if call.payload.as_str().len() + call.context.as_str().len() > LARGE {
-                tokio::task::yield_now().await;
+                task::leave().await;
             }
-            balanced.invoke(&call).await
+            balanced.ask(&call).await
         };
         awaitable(py, asking, move |py, answered| match answered {
-            Ok(Reply { outcome: Outcome::Result(result), context, .. }) => {
+            Ok(Answer { reply: Reply { outcome: Outcome::Result(result), context, .. }, server, .. }) => {
                 let context = context.as_ref().map(|context| bytes(py, context));
-                Ok(PyTuple::new(py, [Some(bytes(py, &result)), context])?.into_any().unbind())
+                let answer = (bytes(py, &result), context, server.extensions);
+                Ok(answer.into_pyobject(py)?.into_any().unbind())
             }
-            Ok(Reply { outcome: Outcome::Error(error), .. }) => Err(about.plugin_failed(py, &error)),
+            Ok(Answer { reply: Reply { outcome: Outcome::Error(error), .. }, .. }) => {
+                Err(about.plugin_failed(py, &error))
+            }
             Err(error) => Err(about.no_answer(py, &error)),
         })
     }
 
-    /// Of each server: where it is, what is done with calls for it, how many are under way, and whether it does not
-    /// answer health checks.
+    /// Of each server: where it is, what is done with calls for it, how many are under way, whether it does not answer
+    /// health checks, and what has happened so far.
     fn status(&self) -> Vec<HashMap<&'static str, Value>> {
-        let state = |state| match state {
-            State::Closed => "closed",
-            State::Open { .. } => "open",
-            State::HalfOpen => "half_open",
-        };
         let servers = self.balanced().status().into_iter();
         servers
             .map(|server| {
-                HashMap::from([
-                    ("target", Value::Text(server.target)),
-                    ("breaker", Value::Text(state(server.state).to_owned())),
-                    ("outstanding", Value::Count(server.outstanding)),
+                let counts = KINDS.into_iter().zip(self.tally.of(&server.target).map(Value::Count));
+                let state = [
+                    ("breaker", Value::Text(server.state.to_string())),
+                    ("outstanding", Value::Count(server.outstanding as u64)),
                     ("silent", Value::Flag(server.silent)),
-                ])
+                    ("target", Value::Text(server.target)),
+                ];
+                state.into_iter().chain(counts).collect()
             })
             .collect()
     }
@@ -185,7 +204,7 @@ impl ExternalClient {
 #[derive(IntoPyObject)]
 enum Value {
     Text(String),
-    Count(usize),
+    Count(u64),
     Flag(bool),
 }
 
@@ -206,25 +225,41 @@ fn awaitable<'py, T: Send + 'static>(
 }
 
 /// Asks until there is an answer; with an error, how often it has asked.
-async fn ask_for_config(
-    balanced: &Balanced,
-    transport: Transport,
-) -> Result<Option<Json>, (BalanceError, usize)> {
+async fn ask_for_config(balanced: &Balanced, about: &About) -> Result<Announced, (BalanceError, usize)> {
+    let transport = about.transport;
     let waits = if matches!(transport, Transport::Grpc | Transport::Http) { &WAITS[..] } else { &[] };
-    let mut attempts = 0;
+    let (mut attempts, ends) = (0, Instant::now() + PATIENCE);
     loop {
         attempts += 1;
-        let asked = timeout(PATIENCE, balanced.plugin_config()).await;
-        let error = match asked.unwrap_or(Err(RemoteError::TimedOut(PATIENCE).into())) {
-            Ok(config) => return Ok(config),
+        let asked = timeout_at(ends, balanced.announced()).await;
+        let late =
+            || BalanceError::Remote { target: about.targets.clone(), error: RemoteError::TimedOut(PATIENCE) };
+        let error = match asked.unwrap_or_else(|_| Err(late())) {
+            Ok(announced) => return Ok(announced),
             Err(error) => error,
         };
         match waits.get(attempts - 1) {
-            Some(wait) if may_pass(&error) => sleep(*wait).await,
+            Some(wait) if may_pass(&error) && Instant::now() + *wait < ends => sleep(*wait).await,
             // A server on a Unix socket need not say what it knows.
-            _ if transport == Transport::Unix && !may_pass(&error) => return Ok(None),
+            _ if transport == Transport::Unix && !may_pass(&error) => return Ok(Announced::default()),
             _ => return Err((error, attempts)),
         }
+    }
+}
+
+fn shown(endpoint: &RemoteConfig) -> Shown {
+    let tls = match endpoint {
+        RemoteConfig::Grpc(config) => config.tls.as_ref(),
+        RemoteConfig::Mcp(config) => match &config.endpoint {
+            Endpoint::Http(http) => http.url.starts_with("https:").then_some(&http.tls),
+            Endpoint::Stdio(_) => None,
+        },
+        _ => None,
+    };
+    match tls.map(|tls| tls.identity.is_some()) {
+        None => Shown::NoTls,
+        Some(false) => Shown::NoCertificate,
+        Some(true) => Shown::Certificate,
     }
 }
 

@@ -1,12 +1,13 @@
 //! How a server is reached, as the configuration models describe it.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cpex_remote::balance::{BalanceConfig, BreakerConfig, HealthCheck, Repeat};
-use cpex_remote::mcp::{Endpoint, Http, Launch, Program};
+use cpex_remote::balance::{BalanceConfig, BreakerConfig, HealthCheck, Observer, Repeat};
+use cpex_remote::mcp::{Connections, Endpoint, Http, Launch, Program};
 use cpex_remote::tls::{ClientTls, Identity, Verify};
-use cpex_remote::{RemoteConfig, Secret, grpc, mcp, unix};
+use cpex_remote::{Addresses, RemoteConfig, Secret, grpc, mcp, unix};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -18,8 +19,12 @@ pub(super) struct Options {
     timeout: Option<f64>,
     reconnect_attempts: Option<usize>,
     reconnect_delay: Option<f64>,
+    /// For a connection to be made.
+    connect_timeout: Option<f64>,
     /// Calls at a time.
     calls: Option<usize>,
+    /// For a call to get its turn.
+    turn: Option<f64>,
     token: Option<String>,
     breaker: Breaker,
     health_check: Option<Health>,
@@ -49,6 +54,17 @@ struct Repeated {
     retries: u32,
     wait: f64,
     hedge_after: Option<f64>,
+}
+
+/// How connections over HTTP are made and kept.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(super) struct Pooling {
+    write: f64,
+    idle: usize,
+    expiry: f64,
+    /// Whether names may stand for addresses of public networks alone.
+    public_only: bool,
 }
 
 #[derive(FromPyObject)]
@@ -106,7 +122,8 @@ impl Options {
         Ok(RemoteConfig::Unix(unix::ClientConfig {
             timeout: self.timeout()?,
             reconnect_attempts: self.reconnect_attempts.unwrap_or(standard.reconnect_attempts),
-            reconnect_delay: seconds(self.reconnect_delay)?.unwrap_or(standard.reconnect_delay),
+            reconnect_delay: seconds("reconnect_delay", self.reconnect_delay)?
+                .unwrap_or(standard.reconnect_delay),
             connections: self.calls.unwrap_or(standard.connections),
             ..standard
         }))
@@ -117,14 +134,20 @@ impl Options {
             Some(path) => grpc::Target::Unix(path.strip_prefix("//").unwrap_or(path).into()),
             None => grpc::Target::Tcp(target.strip_prefix("dns:///").unwrap_or(target).to_owned()),
         });
-        Ok(RemoteConfig::Grpc(grpc::ClientConfig {
+        let config = grpc::ClientConfig {
             tls,
             token: self.token(),
             timeout: self.timeout()?,
+            connect_timeout: self.connect_timeout(standard.connect_timeout)?,
             reconnect_attempts: self.reconnect_attempts.unwrap_or(standard.reconnect_attempts),
-            reconnect_delay: seconds(self.reconnect_delay)?.unwrap_or(standard.reconnect_delay),
+            reconnect_delay: seconds("reconnect_delay", self.reconnect_delay)?
+                .unwrap_or(standard.reconnect_delay),
             ..standard
-        }))
+        };
+        match config.shows_token() {
+            true => Err(token_is_shown(&config.target, "set grpc.tls")),
+            false => Ok(RemoteConfig::Grpc(config)),
+        }
     }
 
     pub(super) fn http(
@@ -132,8 +155,23 @@ impl Options {
         url: String,
         socket: Option<PathBuf>,
         tls: ClientTls,
+        pooling: &Pooling,
     ) -> PyResult<RemoteConfig> {
-        self.mcp(Endpoint::Http(Http { socket, tls, token: self.token(), ..Http::new(url) }))
+        let connections = Connections {
+            connect: self.connect_timeout(Connections::default().connect)?,
+            write: duration("PLUGINS_HTTPX_WRITE_TIMEOUT", pooling.write)?,
+            idle: pooling.idle,
+            expiry: duration("PLUGINS_HTTPX_KEEPALIVE_EXPIRY", pooling.expiry)?,
+        };
+        let addresses = if pooling.public_only { Addresses::Public } else { Addresses::Any };
+        let token = self.token();
+        let http = Http { socket, tls, token, addresses, connections, ..Http::new(url) };
+        let shows_token = http.shows_token();
+        let endpoint = Endpoint::Http(http);
+        match shows_token {
+            true => Err(token_is_shown(&endpoint, "use https://…")),
+            false => self.mcp(endpoint),
+        }
     }
 
     pub(super) fn stdio(&self, program: Program) -> PyResult<RemoteConfig> {
@@ -145,33 +183,43 @@ impl Options {
         Ok(RemoteConfig::Mcp(mcp::ClientConfig {
             timeout: self.timeout()?,
             reconnect_attempts: self.reconnect_attempts.unwrap_or(standard.reconnect_attempts),
-            reconnect_delay: seconds(self.reconnect_delay)?.unwrap_or(standard.reconnect_delay),
+            reconnect_delay: seconds("reconnect_delay", self.reconnect_delay)?
+                .unwrap_or(standard.reconnect_delay),
             calls: self.calls.unwrap_or(standard.calls),
+            turn: seconds("PLUGINS_HTTPX_POOL_TIMEOUT", self.turn)?.unwrap_or(standard.turn),
             ..standard
         }))
     }
 
-    pub(super) fn balance(&self) -> PyResult<BalanceConfig> {
+    pub(super) fn balance(&self, observer: Observer) -> PyResult<BalanceConfig> {
         let Breaker { failures, wait, longest_wait, successes } = self.breaker;
-        let (wait, longest_wait) = (duration(wait)?, duration(longest_wait)?);
+        let (wait, longest_wait) =
+            (duration("breaker.wait", wait)?, duration("breaker.longest_wait", longest_wait)?);
         let health = |health: &Health| {
-            let (interval, timeout) = (duration(health.interval)?, duration(health.timeout)?);
+            let interval = duration("health_check.interval", health.interval)?;
+            let timeout = duration("health_check.timeout", health.timeout)?;
             PyResult::Ok(HealthCheck { interval, timeout, misses: health.misses })
         };
         let repeat = |repeat: &Repeated| {
-            let (wait, hedge_after) = (duration(repeat.wait)?, seconds(repeat.hedge_after)?);
+            let wait = duration("repeat.wait", repeat.wait)?;
+            let hedge_after = seconds("repeat.hedge_after", repeat.hedge_after)?;
             PyResult::Ok(Repeat { retries: repeat.retries, wait, hedge_after })
         };
         Ok(BalanceConfig {
             breaker: BreakerConfig { failures, wait, longest_wait, successes },
             health: self.health_check.as_ref().map(health).transpose()?,
             repeat: self.repeat.as_ref().map(repeat).transpose()?,
+            observer: Some(observer),
             ..BalanceConfig::default()
         })
     }
 
     fn timeout(&self) -> PyResult<Duration> {
-        Ok(seconds(self.timeout)?.unwrap_or(Duration::MAX))
+        Ok(seconds("timeout", self.timeout)?.unwrap_or(Duration::MAX))
+    }
+
+    fn connect_timeout(&self, usual: Duration) -> PyResult<Duration> {
+        Ok(seconds("connect_timeout", self.connect_timeout)?.unwrap_or(usual))
     }
 
     fn token(&self) -> Option<Secret> {
@@ -179,10 +227,16 @@ impl Options {
     }
 }
 
-fn seconds(given: Option<f64>) -> PyResult<Option<Duration>> {
-    given.map(duration).transpose()
+/// Others could read the token that goes there.
+fn token_is_shown(place: &impl Display, remedy: &str) -> PyErr {
+    PyValueError::new_err(format!("token: without TLS others can read it on its way to {place}: {remedy}"))
 }
 
-fn duration(seconds: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(error.to_string()))
+fn seconds(name: &str, given: Option<f64>) -> PyResult<Option<Duration>> {
+    given.map(|seconds| duration(name, seconds)).transpose()
+}
+
+fn duration(name: &str, seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| PyValueError::new_err(format!("{name}: {seconds} is not a time in seconds")))
 }

@@ -1,5 +1,7 @@
 //! What a plugin's caller is told when there is no answer. Nothing here shows a payload, a context or a secret.
 
+use std::io;
+
 use cpex_remote::balance::BalanceError;
 use cpex_remote::wire::{InvalidReply, Unreadable};
 use cpex_remote::{Delivery, PluginError, RemoteError};
@@ -21,12 +23,23 @@ pub(super) enum Transport {
     Stdio,
 }
 
+/// What a client shows of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// TLS is not spoken.
+    NoTls,
+    NoCertificate,
+    Certificate,
+}
+
 /// The plugin whose calls fail, and where it is.
 #[derive(Debug)]
 pub(super) struct About {
     pub(super) plugin: String,
     pub(super) transport: Transport,
     pub(super) targets: String,
+    /// What the client shows of itself.
+    pub(super) shown: Shown,
 }
 
 impl About {
@@ -44,13 +57,13 @@ impl About {
 
     /// A call has no answer.
     pub(super) fn no_answer(&self, py: Python<'_>, error: &BalanceError) -> PyErr {
-        self.raise(py, &self.no_answer_text(error), code(error))
+        self.raise(py, &self.no_answer_text(error), error.code())
     }
 
     /// The plugin could not be reached for the first time.
     pub(super) fn no_connection(&self, py: Python<'_>, error: &BalanceError, attempts: usize) -> PyErr {
         let Self { plugin, targets, .. } = self;
-        let cause = cause(error);
+        let cause = format!("{}{}", cause(error), self.hint(error));
         let text = match self.transport {
             Transport::Unix => format!("Failed to connect to {targets}: {cause}"),
             Transport::Stdio => format!("External plugin '{plugin}' cannot start {targets}: {cause}"),
@@ -70,14 +83,35 @@ impl About {
                  Please ensure the MCP server is running. ({cause})"
             ),
         };
-        self.raise(py, &text, code(error))
+        self.raise(py, &text, error.code())
+    }
+
+    /// A server that is not shown the certificate that it asks for says so only after the client's handshake, and not to
+    /// everybody: some see that the connection ends, and nothing else.
+    fn hint(&self, error: &BalanceError) -> &'static str {
+        let BalanceError::Remote {
+            error:
+                RemoteError::Connect { source, .. }
+                | RemoteError::Reconnect { source, .. }
+                | RemoteError::Disconnected(source),
+            ..
+        } = error
+        else {
+            return "";
+        };
+        match self.shown {
+            _ if source.kind() != io::ErrorKind::Other => "",
+            Shown::NoTls => "",
+            Shown::NoCertificate => " (the server may ask for a client certificate: tls.certfile names none)",
+            Shown::Certificate => " (the server may not accept the client certificate in tls.certfile)",
+        }
     }
 
     fn no_answer_text(&self, error: &BalanceError) -> String {
-        let Self { plugin, targets, .. } = self;
-        let error = match error {
-            BalanceError::Remote(error) => error,
-            open => return format!("External plugin '{plugin}' is not called: {open} ({targets})"),
+        let plugin = &self.plugin;
+        let (at, error) = match error {
+            BalanceError::Remote { target, error } => (target, error),
+            open => return format!("External plugin '{plugin}' is not called: {open}"),
         };
         match error {
             RemoteError::Connect { target, source } => format!("Failed to connect to {target}: {source}"),
@@ -92,13 +126,13 @@ impl About {
             }
             RemoteError::Invalid(_) | RemoteError::Malformed(_) => match self.transport {
                 Transport::Grpc => {
-                    format!("Received invalid response from gRPC plugin server {targets}: {error}")
+                    format!("Received invalid response from gRPC plugin server {at}: {error}")
                 }
                 Transport::Unix | Transport::Http | Transport::Stdio => {
-                    format!("Received invalid response from {targets}: {error}")
+                    format!("Received invalid response from {at}: {error}")
                 }
             },
-            error => format!("External plugin '{plugin}' at {targets}: {error}"),
+            error => format!("External plugin '{plugin}' at {at}: {error}"),
         }
     }
 
@@ -110,7 +144,7 @@ impl About {
 /// Could the server still be starting?
 pub(super) fn may_pass(error: &BalanceError) -> bool {
     match error {
-        BalanceError::Remote(RemoteError::Token) => false,
+        BalanceError::Remote { error: RemoteError::Token, .. } => false,
         error => error.delivery() != Delivery::Answered,
     }
 }
@@ -118,24 +152,11 @@ pub(super) fn may_pass(error: &BalanceError) -> bool {
 /// What went wrong, without where.
 fn cause(error: &BalanceError) -> String {
     match error {
-        BalanceError::Remote(RemoteError::Connect { source, .. } | RemoteError::Reconnect { source, .. }) => {
-            source.to_string()
-        }
-        error => error.to_string(),
-    }
-}
-
-/// The failure for programs.
-fn code(error: &BalanceError) -> &'static str {
-    let BalanceError::Remote(error) = error else { return "BREAKER_OPEN" };
-    match error {
-        RemoteError::Connect { .. } | RemoteError::Reconnect { .. } => "NOT_CONNECTED",
-        RemoteError::TimedOut(_) => "TIMED_OUT",
-        RemoteError::Disconnected(_) => "DISCONNECTED",
-        RemoteError::Unsendable(_) | RemoteError::Token | RemoteError::TooLarge { .. } => "NOT_SENDABLE",
-        RemoteError::Status { .. } => "REFUSED",
-        RemoteError::Invalid(InvalidReply::Result(Unreadable::Text(_))) => "JSON_DECODE_ERROR",
-        _ => "INVALID_RESPONSE",
+        BalanceError::Remote { error, .. } => match error {
+            RemoteError::Connect { source, .. } | RemoteError::Reconnect { source, .. } => source.to_string(),
+            error => error.to_string(),
+        },
+        open => open.to_string(),
     }
 }
 

@@ -5,5 +5,6 @@
 mod client;
 mod config;
 mod failure;
+mod tally;
 
 pub(crate) use client::ExternalClient;

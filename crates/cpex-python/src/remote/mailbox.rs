@@ -1,7 +1,8 @@
 //! How futures tell an event loop that they have ended.
 
+use std::collections::HashMap;
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
@@ -9,19 +10,40 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::bell::Bell;
 use crate::group::running_loop;
 
-/// The waiters of one event loop whose futures have ended. The loop calls it, once for all that are in it.
+/// The waiters of one event loop: an `asyncio.Future` for each call. The loop calls it when the bell has rung, once for
+/// all whose calls have ended.
 #[pyclass(frozen)]
-#[derive(Default)]
-pub(super) struct Mailbox(Mutex<Vec<Py<PyAny>>>);
+pub(super) struct Mailbox {
+    post: Arc<Post>,
+    waiters: Mutex<Waiters>,
+}
 
-/// Rings at the door of one waiter: an `asyncio.Future` on its event loop.
+#[derive(Default)]
+struct Waiters {
+    futures: HashMap<u64, Py<PyAny>>,
+    last: u64,
+}
+
+/// The calls that have ended since the loop has looked.
+struct Post {
+    ended: Mutex<Vec<u64>>,
+    bell: Bell,
+}
+
+/// Tells the event loop of one waiter, from any thread and without the interpreter.
 pub(super) struct Doorbell {
+    post: Arc<Post>,
+    id: u64,
+}
+
+/// A waiter on its event loop. Dropping it has the loop forget it.
+pub(super) struct Waiter {
     mailbox: Py<Mailbox>,
-    /// `call_soon_threadsafe` of the loop.
-    wake: Py<PyAny>,
-    waiter: Py<PyAny>,
+    id: u64,
+    future: Py<PyAny>,
 }
 
 static MAILBOXES: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -38,77 +60,102 @@ impl Mailbox {
         if !known.is_none() {
             return Ok(known.cast_into()?);
         }
-        let mailbox = Bound::new(py, Self::default())?;
+        let post = Arc::new(Post { ended: Mutex::default(), bell: Bell::new()? });
+        let fd = post.bell.fd();
+        let mailbox = Bound::new(py, Self { post, waiters: Mutex::default() })?;
+        event_loop.call_method1(intern!(py, "add_reader"), (fd, &mailbox))?;
         mailboxes.set_item(event_loop, &mailbox)?;
         Ok(mailbox)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Py<PyAny>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Waiters> {
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[pymethods]
 impl Mailbox {
     fn __call__(&self, py: Python<'_>) {
-        let waiters = mem::take(&mut *self.lock());
-        for waiter in waiters {
-            let waiter = waiter.bind(py);
+        self.post.bell.silence();
+        let ended = mem::take(&mut *self.post.lock());
+        for id in ended {
+            let Some(future) = self.lock().futures.remove(&id) else { continue };
+            let future = future.bind(py);
             // The others are not to wait forever because of one.
-            if let Err(error) = release(waiter) {
-                error.write_unraisable(py, Some(waiter));
+            if let Err(error) = release(future) {
+                error.write_unraisable(py, Some(future));
             }
         }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.0.try_lock() {
-            Ok(waiters) => waiters.iter().try_for_each(|waiter| visit.call(waiter)),
+        match self.waiters.try_lock() {
+            Ok(waiters) => waiters.futures.values().try_for_each(|future| visit.call(future)),
             Err(_) => Ok(()),
         }
     }
 }
 
 /// Lets whoever waits go on; there may be nobody any more.
-fn release(waiter: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = waiter.py();
-    if !waiter.call_method0(intern!(py, "done"))?.is_truthy()? {
-        waiter.call_method1(intern!(py, "set_result"), (py.None(),))?;
+fn release(future: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = future.py();
+    if !future.call_method0(intern!(py, "done"))?.is_truthy()? {
+        future.call_method1(intern!(py, "set_result"), (py.None(),))?;
     }
     Ok(())
 }
 
-impl Doorbell {
+impl Waiter {
     /// A new waiter on the running event loop, and the bell at its door.
     ///
     /// # Errors
     /// `RuntimeError` if no event loop runs that has futures.
-    pub(super) fn new(py: Python<'_>) -> PyResult<(Bound<'_, PyAny>, Self)> {
+    pub(super) fn new(py: Python<'_>) -> PyResult<(Self, Doorbell)> {
         let event_loop = running_loop(py).map_err(|_| {
             PyRuntimeError::new_err("no asyncio event loop runs: there is nothing to wait for an answer on")
         })?;
-        let waiter = event_loop.call_method0(intern!(py, "create_future"))?;
-        let bell = Self {
-            mailbox: Mailbox::of(&event_loop)?.unbind(),
-            wake: event_loop.getattr(intern!(py, "call_soon_threadsafe"))?.unbind(),
-            waiter: waiter.clone().unbind(),
+        let future = event_loop.call_method0(intern!(py, "create_future"))?;
+        let mailbox = Mailbox::of(&event_loop)?;
+        let (id, post) = {
+            let mut waiters = mailbox.get().lock();
+            waiters.last += 1;
+            let id = waiters.last;
+            waiters.futures.insert(id, future.clone().unbind());
+            (id, mailbox.get().post.clone())
         };
-        Ok((waiter, bell))
+        let waiter = Self { mailbox: mailbox.unbind(), id, future: future.unbind() };
+        Ok((waiter, Doorbell { post, id }))
     }
 
-    /// Rings, from any thread. Whoever finds the mailbox empty wakes the loop for all who come before it has looked.
+    /// What to await.
+    pub(super) fn future(&self) -> &Py<PyAny> {
+        &self.future
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        let forgotten = self.mailbox.get().lock().futures.remove(&self.id);
+        drop(forgotten);
+    }
+}
+
+impl Post {
+    fn lock(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Doorbell {
+    /// Whoever finds nobody before it wakes the loop, for all who come before it has looked.
     pub(super) fn ring(self) {
-        Python::try_attach(|py| {
-            let is_first = {
-                let mut waiters = self.mailbox.get().lock();
-                waiters.push(self.waiter.clone_ref(py));
-                waiters.len() == 1
-            };
-            if is_first && self.wake.call1(py, (&self.mailbox,)).is_err() {
-                // The loop is closed: nobody waits on it any more.
-                let nobody = mem::take(&mut *self.mailbox.get().lock());
-                drop(nobody);
-            }
-        });
+        let is_first = {
+            let mut ended = self.post.lock();
+            ended.push(self.id);
+            ended.len() == 1
+        };
+        if is_first {
+            self.post.bell.ring();
+        }
     }
 }

@@ -1,21 +1,22 @@
 //! Rust futures that a Python program waits for.
 //!
-//! A future is polled once, in place: many have their answer at once. One that waits for something goes to the
-//! thread of the [`runtime`], and an awaitable takes its place ([`call`]). When it has ended, the event loop is
-//! woken ([`mailbox`]), once for all that have ended meanwhile, and the answer becomes a Python object there.
+//! A future takes its first steps where it begins: many have their answer at once, and a call is on its way without
+//! another thread ([`cpex_remote::task`]). One that waits goes on in the thread of the [`runtime`], and an awaitable takes its place
+//! ([`call`]). When it has ended, a [`bell`] wakes the event loop, once for all that have ended meanwhile
+//! ([`mailbox`]), and the answer becomes a Python object there. The thread of the runtime never asks for the
+//! interpreter.
 
+mod bell;
 mod call;
 mod mailbox;
 mod runtime;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use call::RemoteCall;
+pub(crate) use bell::Bell;
+use call::{RemoteCall, UnderWay};
 
 /// Makes a Python object of what a future has come to. Called with the interpreter, on the thread that waits.
 pub(crate) type Finish = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
@@ -31,23 +32,15 @@ pub(crate) enum Begun<'py> {
     Waits(Bound<'py, PyAny>),
 }
 
-/// Polls a future for the first time, where it is.
+/// Takes the first steps of a future, here.
 ///
 /// # Errors
-/// It panicked, it waits and there is no event loop to wait on, or there is no runtime to wait in.
-pub(crate) fn begin(py: Python<'_>, mut future: Remote) -> PyResult<Begun<'_>> {
-    let runtime = runtime::handle(py)?;
-    let polled = {
-        let _entered = runtime.enter();
-        let mut context = Context::from_waker(Waker::noop());
-        catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)))
-    };
-    match polled {
-        Ok(Poll::Ready(finish)) => Ok(Begun::Ended(finish(py).map(|object| object.into_bound(py)))),
-        // Its waker is nobody's; the runtime polls it again, with one of its own.
-        Ok(Poll::Pending) => Ok(Begun::Waits(RemoteCall::start(py, &runtime, future)?.into_any())),
-        // What a panic says may be nobody's business.
-        Err(_) => Err(PyRuntimeError::new_err("what was to be waited for has panicked")),
+/// It waits and there is no event loop to wait on, or there is no runtime to wait in.
+pub(crate) fn begin(py: Python<'_>, future: Remote) -> PyResult<Begun<'_>> {
+    let under_way = UnderWay::begin(&runtime::handle(py)?, future);
+    match under_way.ended(py) {
+        Some(ended) => Ok(Begun::Ended(ended)),
+        None => Ok(Begun::Waits(RemoteCall::new(py, under_way)?.into_any())),
     }
 }
 
@@ -56,5 +49,10 @@ pub(crate) fn begin(py: Python<'_>, mut future: Remote) -> PyResult<Begun<'_>> {
 /// # Errors
 /// There is no event loop to wait on, or no runtime to wait in.
 pub(crate) fn spawn(py: Python<'_>, future: Remote) -> PyResult<Bound<'_, PyAny>> {
-    RemoteCall::start(py, &runtime::handle(py)?, future).map(Bound::into_any)
+    let runtime = runtime::handle(py)?;
+    let under_way = {
+        let _entered = runtime.enter();
+        UnderWay::spawn(future)
+    };
+    RemoteCall::new(py, under_way).map(Bound::into_any)
 }

@@ -7,6 +7,7 @@ use std::mem;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -14,10 +15,14 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
+use tokio::time::interval;
 
 /// Locked only by threads that hold the interpreter and do not let go of it meanwhile, as forks do: it is free in the
 /// child.
 static STATE: Mutex<State> = Mutex::new(State::Idle);
+
+/// Shorter than the time limits of most calls.
+const TICK: Duration = Duration::from_secs(5);
 
 static HOOKS: PyOnceLock<()> = PyOnceLock::new();
 
@@ -63,11 +68,21 @@ fn start() -> PyResult<Running> {
     let handle = runtime.handle().clone();
     let (stop, stopped) = oneshot::channel();
     let thread = thread::Builder::new().name("cpex".to_owned()).spawn(move || {
+        runtime.spawn(tick());
         let _ = runtime.block_on(stopped);
         // Names that are being resolved are not waited for.
         runtime.shutdown_background();
     })?;
     Ok(Running { handle, thread, stop, standing: None })
+}
+
+/// Never ends. A timer wakes the thread if it is due before all others; so that a call with a time limit need not, one is
+/// always due soon.
+async fn tick() {
+    let mut ticks = interval(TICK);
+    loop {
+        ticks.tick().await;
+    }
 }
 
 fn register_hooks(py: Python<'_>) -> PyResult<()> {

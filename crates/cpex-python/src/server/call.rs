@@ -1,12 +1,16 @@
 //! A call, as the event loop sees it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use cpex_remote::{Call, Failure, Json, Outcome, PluginError, Reply};
+use cpex_remote::{Call, Failure, Json, Outcome, PluginError, Reply, task};
 use pyo3::prelude::*;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::inbox::Asked;
+use super::inbox::{Asked, Inbox};
+
+/// A larger answer is written on the thread of the network, not while everybody waits for the interpreter.
+const LARGE: usize = 64 * 1024;
 
 /// A hook of a plugin that is to run for a peer. It is answered once; one that is dropped is an error for the peer.
 #[pyclass(frozen, module = "cpex._core")]
@@ -14,6 +18,8 @@ pub(crate) struct PluginCall {
     id: u64,
     call: Call,
     answer: Mutex<Option<oneshot::Sender<Answer>>>,
+    inbox: Arc<Inbox>,
+    runtime: Handle,
 }
 
 /// What came of a call; texts are JSON, and not yet looked at.
@@ -30,6 +36,14 @@ pub(super) enum Answer {
 }
 
 impl Answer {
+    /// Bytes of JSON.
+    fn size(&self) -> usize {
+        match self {
+            Self::Returned { result, context, .. } => result.len() + context.as_ref().map_or(0, Vec::len),
+            Self::Failed { details, .. } => details.len(),
+        }
+    }
+
     /// As the peer is told; `plugin` is who was asked.
     pub(super) fn into_reply(self, plugin: String) -> Result<Reply, Failure> {
         Ok(match self {
@@ -54,17 +68,19 @@ fn json(text: Vec<u8>) -> Result<Json, Failure> {
     Json::new(text).map_err(|error| unreadable(&error))
 }
 
-impl From<Asked> for PluginCall {
-    fn from(Asked { id, call, answer }: Asked) -> Self {
-        Self { id, call, answer: Mutex::new(Some(answer)) }
-    }
-}
-
 impl PluginCall {
+    pub(super) fn new(Asked { id, call, answer, runtime }: Asked, inbox: Arc<Inbox>) -> Self {
+        Self { id, call, answer: Mutex::new(Some(answer)), inbox, runtime }
+    }
+
+    /// Gives the answer. The only one is sent on its way here, as another thread would have to be woken for it; several
+    /// are better sent together.
     fn give(&self, answer: Answer) {
         let sender = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let is_only = self.inbox.under_way() <= 1 && answer.size() <= LARGE;
+        let patience = if is_only { task::PATIENT } else { 0 };
         // Whoever asked may be gone.
-        let _ = sender.map(|sender| sender.send(answer));
+        task::lend(&self.runtime, patience, || drop(sender.map(|sender| sender.send(answer))));
     }
 }
 

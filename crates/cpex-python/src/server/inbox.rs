@@ -1,23 +1,26 @@
 //! Where calls wait for the event loop.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use cpex_remote::{Call, Failure};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::call::Answer;
+use super::notices::{Level, Notices};
+use crate::remote::Bell;
 
 /// Calls on their way to an event loop, and those that nobody waits for any more.
 pub(super) struct Inbox {
     state: Mutex<State>,
-    /// Written to when something comes into an inbox that was empty.
-    bell: UnixStream,
-    /// What the event loop watches.
-    door: UnixStream,
+    /// Rung when something comes into an inbox that was empty.
+    bell: Bell,
+    under_way: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -26,8 +29,11 @@ struct State {
     /// Calls that were taken, and whose callers are gone.
     abandoned: Vec<u64>,
     last: u64,
-    /// The bell was rung, and nobody has come yet.
-    rung: bool,
+    notices: Notices,
+    /// Of those, what the event loop has not written yet.
+    lines: Vec<(Level, String)>,
+    /// When the bell was rung, if nobody has come since.
+    rung: Option<Instant>,
     /// Nobody will come any more.
     closed: bool,
 }
@@ -37,6 +43,8 @@ pub(super) struct Asked {
     pub(super) id: u64,
     pub(super) call: Call,
     pub(super) answer: oneshot::Sender<Answer>,
+    /// Where it is waited for.
+    pub(super) runtime: Handle,
 }
 
 /// What the event loop finds in an inbox.
@@ -44,19 +52,23 @@ pub(super) struct Asked {
 pub(super) struct Found {
     pub(super) calls: Vec<Asked>,
     pub(super) abandoned: Vec<u64>,
+    /// For the log.
+    pub(super) lines: Vec<(Level, String)>,
 }
 
 impl Inbox {
     pub(super) fn new() -> io::Result<Self> {
-        let (bell, door) = UnixStream::pair()?;
-        bell.set_nonblocking(true)?;
-        door.set_nonblocking(true)?;
-        Ok(Self { state: Mutex::default(), bell, door })
+        Ok(Self { state: Mutex::default(), bell: Bell::new()?, under_way: AtomicUsize::new(0) })
     }
 
     /// What is readable when there is something in the inbox.
     pub(super) fn fd(&self) -> RawFd {
-        self.door.as_raw_fd()
+        self.bell.fd()
+    }
+
+    /// How many calls are waited for.
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
     }
 
     /// Has the event loop answer a call. Dropping the future gives the call up there.
@@ -75,18 +87,43 @@ impl Inbox {
         }
         state.last += 1;
         let id = state.last;
-        state.waiting.push(Asked { id, call, answer });
+        state.waiting.push(Asked { id, call, answer, runtime: Handle::current() });
         self.ring(state);
+        self.under_way.fetch_add(1, Ordering::Relaxed);
         Ok(Waiting { inbox: self.clone(), id, is_over: false })
     }
 
     /// All that is in it.
     pub(super) fn take(&self) -> Found {
-        // At most one byte is there: the next one is written after `rung` was taken back.
-        let _ = (&self.door).read(&mut [0; 8]);
+        self.bell.silence();
         let mut state = self.lock();
-        state.rung = false;
-        Found { calls: mem::take(&mut state.waiting), abandoned: mem::take(&mut state.abandoned) }
+        state.rung = None;
+        Found {
+            calls: mem::take(&mut state.waiting),
+            abandoned: mem::take(&mut state.abandoned),
+            lines: mem::take(&mut state.lines),
+        }
+    }
+
+    /// For how long nobody has come although the bell was rung. It is rung now, so that whoever asks again learns of an
+    /// event loop that stands still although nobody calls.
+    pub(super) fn silence(&self) -> Duration {
+        let state = self.lock();
+        if state.closed {
+            return Duration::ZERO;
+        }
+        let silence = state.rung.map_or(Duration::ZERO, |rung| rung.elapsed());
+        self.ring(state);
+        silence
+    }
+
+    /// Has the event loop write into the log what went wrong, unless it has lately.
+    pub(super) fn note(&self, level: Level, what: String) {
+        let mut state = self.lock();
+        if let Some(line) = state.notices.line(Instant::now(), what) {
+            state.lines.push((level, line));
+            self.ring(state);
+        }
     }
 
     /// Takes no more calls; those that wait have no answer.
@@ -111,10 +148,10 @@ impl Inbox {
     }
 
     fn ring(&self, mut state: MutexGuard<'_, State>) {
-        if !mem::replace(&mut state.rung, true) {
+        if state.rung.is_none() {
+            state.rung = Some(Instant::now());
             drop(state);
-            // There is room for the only byte.
-            let _ = (&self.bell).write(&[1]);
+            self.bell.ring();
         }
     }
 
@@ -132,6 +169,7 @@ struct Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
+        self.inbox.under_way.fetch_sub(1, Ordering::Relaxed);
         if !self.is_over {
             self.inbox.give_up(self.id);
         }

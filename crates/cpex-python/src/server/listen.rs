@@ -13,6 +13,9 @@ use pyo3::prelude::*;
 use super::backend::Plugins;
 use super::meters;
 
+/// Probes that are being answered when a server stops have as long.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// One place to listen: the attributes of `cpex.framework.external._server.listen.Listen`.
 #[derive(FromPyObject)]
 pub(super) struct Listen {
@@ -74,6 +77,8 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Transport {
 /// A server that listens.
 pub(super) enum Listening {
     Mcp(Box<mcp::Server>),
+    /// It answers no calls, only how the others are.
+    Status(Box<mcp::Server>),
     Grpc(Box<grpc::Server>),
     Unix(unix::Server, String),
     Stdio(StdioConfig),
@@ -103,7 +108,9 @@ impl Listen {
             Transport::Status => {
                 // No request has an empty path: there is nothing to call.
                 let config = self.http("")?;
-                Ok(Listening::Mcp(Box::new(mcp::Server::bind(config).await.map_err(start_error)?)))
+                let limits = Limits { grace: FAREWELL, ..config.limits };
+                let config = mcp::ServerConfig { limits, ..config };
+                Ok(Listening::Status(Box::new(mcp::Server::bind(config).await.map_err(start_error)?)))
             }
             Transport::Grpc => {
                 let config = grpc::ServerConfig {
@@ -120,6 +127,7 @@ impl Listen {
                     self.uds.clone().ok_or_else(|| PyValueError::new_err("uds: a path is required"))?;
                 let limits = unix::Limits {
                     connections: self.max_connections,
+                    calls: self.max_calls,
                     frame: self.max_message,
                     grace: self.grace()?,
                     ..unix::Limits::default()
@@ -226,7 +234,9 @@ impl Listening {
     /// Where, in words.
     pub(super) fn address(&self) -> Option<String> {
         match self {
-            Self::Mcp(server) => server.local_addr().map(|address| address.to_string()),
+            Self::Mcp(server) | Self::Status(server) => {
+                server.local_addr().map(|address| address.to_string())
+            }
             Self::Grpc(server) => server.local_addr().map(|address| address.to_string()),
             Self::Unix(_, address) => Some(address.clone()),
             Self::Stdio(_) => None,
@@ -240,7 +250,7 @@ impl Listening {
         stop: impl Future<Output = ()>,
     ) -> std::io::Result<()> {
         match self {
-            Self::Mcp(server) => server.serve(plugins, stop).await,
+            Self::Mcp(server) | Self::Status(server) => server.serve(plugins, stop).await,
             Self::Grpc(server) => server.serve(plugins, stop).await,
             Self::Unix(server, _) => server.serve(plugins, stop).await,
             Self::Stdio(config) => return mcp::serve_stdio(plugins, config, stop).await,

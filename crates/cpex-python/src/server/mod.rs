@@ -9,6 +9,7 @@ mod call;
 mod inbox;
 mod listen;
 mod meters;
+mod notices;
 mod service;
 
 pub(crate) use call::PluginCall;

@@ -3,6 +3,7 @@
 use std::mem;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use cpex_remote::Json;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
@@ -10,7 +11,7 @@ use pyo3::prelude::*;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::backend::{Plugins, Served};
+use super::backend::{Patience, Plugins, Served};
 use super::call::PluginCall;
 use super::inbox::{Found, Inbox};
 use super::listen::{Listen, Listening};
@@ -23,6 +24,7 @@ pub(crate) struct PluginService {
     inbox: Arc<Inbox>,
     bound: Arc<Mutex<Waiting>>,
     stopping: watch::Sender<bool>,
+    patience: Patience,
 }
 
 #[derive(Default)]
@@ -33,12 +35,15 @@ struct Waiting {
 
 #[pymethods]
 impl PluginService {
+    /// `ready` and `alive` are for how many seconds calls may wait for the event loop until this is not ready for any
+    /// more, and until its health fails.
     #[new]
-    fn new() -> PyResult<Self> {
+    fn new(ready: f64, alive: f64) -> PyResult<Self> {
         Ok(Self {
             inbox: Arc::new(Inbox::new()?),
             bound: Arc::default(),
             stopping: watch::Sender::new(false),
+            patience: Patience { ready: seconds(ready)?, alive: seconds(alive)? },
         })
     }
 
@@ -47,10 +52,12 @@ impl PluginService {
         self.inbox.fd()
     }
 
-    /// The calls that have come in, and the ids of those taken before that nobody waits for any more.
-    fn take(&self) -> (Vec<PluginCall>, Vec<u64>) {
-        let Found { calls, abandoned } = self.inbox.take();
-        (calls.into_iter().map(PluginCall::from).collect(), abandoned)
+    /// The calls that have come in, the ids of those taken before that nobody waits for any more, and lines for the log.
+    fn take(&self) -> (Vec<PluginCall>, Vec<u64>, Vec<(u8, String)>) {
+        let Found { calls, abandoned, lines } = self.inbox.take();
+        let calls = calls.into_iter().map(|asked| PluginCall::new(asked, self.inbox.clone()));
+        let lines = lines.into_iter().map(|(level, line)| (level as u8, line));
+        (calls.collect(), abandoned, lines.collect())
     }
 
     /// Begins to listen; to be awaited. Comes to the address, `None` for the standard streams.
@@ -99,6 +106,8 @@ impl PluginService {
             configs: configs?,
             meters: Meters::new(info, hooks),
             shows_metrics: metrics,
+            patience: self.patience,
+            stopping: self.stopping.subscribe(),
         });
         let stopping = self.stopping.clone();
         spawn(
@@ -111,10 +120,15 @@ impl PluginService {
         )
     }
 
-    /// Takes no more calls. Those under way may finish for a while; then what was to be awaited ends.
+    /// Takes no more calls. Those under way may finish for a while; then what was to be awaited ends. Until then, servers
+    /// of status say that this is not ready.
     fn stop(&self) {
         self.stopping.send_replace(true);
     }
+}
+
+fn seconds(number: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(number).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 type Awaitable<'py> = Bound<'py, PyAny>;
@@ -135,13 +149,24 @@ async fn serve(
 ) -> PyResult<()> {
     let _open = Open(plugins.inbox.clone());
     let mut serving = JoinSet::new();
+    // Each server of calls holds a receiver.
+    let taking_calls = Arc::new(watch::Sender::new(()));
     for server in servers {
         let mut stopped = stopping.subscribe();
+        let open = (!matches!(server, Listening::Status(_))).then(|| taking_calls.subscribe());
+        let others = open.is_none().then(|| taking_calls.clone());
         let stop = async move {
             // The sender outlives the servers.
             let _ = stopped.wait_for(|stopped| *stopped).await;
+            if let Some(others) = others {
+                others.closed().await;
+            }
         };
-        serving.spawn(server.serve(plugins.clone(), stop));
+        let plugins = plugins.clone();
+        serving.spawn(async move {
+            let _open = open;
+            server.serve(plugins, stop).await
+        });
     }
     let mut ended = Ok(());
     while let Some(one) = serving.join_next().await {

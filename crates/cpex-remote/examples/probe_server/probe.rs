@@ -50,6 +50,10 @@ impl Backend for Probe {
                 "details": {"n": 1, "l": ["a", null, 1.5]},
                 "mcp_error_code": -32001, "http_status_code": 403, "http_headers": {"X-P": "1"},
             }})),
+            "measure" => result(json!({"continue_processing": false,
+                "violation": {"reason": "no", "description": "", "code": "PROBE"},
+                "denial_metadata": {"score": 0.5, "blocked": true, "matches": -3, "text": "personal"},
+            })),
             "raise" => return failed(NAME, "RuntimeError('kaboom')", "", json!({})),
             "error" => return failed(NAME, "perr msg", "PERR", json!({"k": 1})),
             "extensions" => {

@@ -3,17 +3,17 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio::task::AbortHandle;
 
 use super::breaker::{BreakerConfig, State};
 use super::config::{BalanceConfig, HealthCheck};
+use super::error::BalanceError;
 use super::pool::Pool;
 use super::tries::Bounds;
-use crate::error::{Delivery, RemoteError};
 use crate::json::Json;
 use crate::message::{Call, Reply};
-use crate::remote::RemoteConfig;
+use crate::remote::{Remote, RemoteConfig};
+use crate::wire::{Announced, Features};
 
 /// A client of one plugin that runs on several servers, or on one that may fail.
 ///
@@ -25,30 +25,17 @@ pub struct Balanced {
     pool: Arc<Pool>,
     bounds: Bounds,
     health: Option<HealthCheck>,
-    watching: OnceLock<AbortHandle>,
+    lookups: Duration,
+    watching: OnceLock<Option<AbortHandle>>,
 }
 
-/// No server has answered.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum BalanceError {
-    /// The last one that was asked did not.
-    #[error(transparent)]
-    Remote(#[from] RemoteError),
-    /// All of them have failed lately and are left alone.
-    #[error("all {0} servers have failed lately and are left alone for a while")]
-    Open(usize),
-}
-
-impl BalanceError {
-    /// How far the call came.
-    #[must_use]
-    pub fn delivery(&self) -> Delivery {
-        match self {
-            Self::Remote(error) => error.delivery(),
-            Self::Open(_) => Delivery::NotDelivered,
-        }
-    }
+/// A reply, and what is known of the server that gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The reply.
+    pub reply: Reply,
+    /// What the server understands: it was sent the extensions of the call only if they are among it.
+    pub server: Features,
 }
 
 /// What is known of one server.
@@ -66,7 +53,7 @@ pub struct ReplicaStatus {
 }
 
 impl Balanced {
-    /// A client of `plugin` on these servers, without health checks. Each is connected to when it is first asked.
+    /// A client of `plugin` on these servers, with a breaker like this for each, and all else as usual.
     #[must_use]
     pub fn new(plugin: impl Into<String>, endpoints: Vec<RemoteConfig>, breaker: BreakerConfig) -> Self {
         Self::with(plugin, endpoints, BalanceConfig { breaker, ..BalanceConfig::default() })
@@ -76,13 +63,16 @@ impl Balanced {
     /// call on.
     #[must_use]
     pub fn with(plugin: impl Into<String>, endpoints: Vec<RemoteConfig>, config: BalanceConfig) -> Self {
-        let BalanceConfig { breaker, health, repeat, deadline, observer } = config;
         let longest = || endpoints.iter().map(RemoteConfig::timeout).max();
-        let limit = deadline.or_else(longest).unwrap_or(Duration::MAX);
+        let limit = config.deadline.or_else(longest).unwrap_or(Duration::MAX);
         // As far ahead as a clock goes that counts from when the machine started.
         let limit = limit.min(Duration::from_secs(u64::from(u32::MAX)));
-        let pool = Arc::new(Pool::new(plugin.into(), endpoints, breaker, observer));
-        Self { pool, bounds: Bounds { limit, repeat }, health, watching: OnceLock::new() }
+        let reconnects = endpoints.iter().map(RemoteConfig::reconnects).max().unwrap_or_default();
+        let (bounds, health) = (Bounds { limit, reconnects, repeat: config.repeat }, config.health);
+        let endpoints: Vec<_> = endpoints.into_iter().map(RemoteConfig::once).collect();
+        let lookups = config.lookup.interval;
+        let pool = Arc::new(Pool::new(plugin.into(), &endpoints, config));
+        Self { pool, bounds, health, lookups, watching: OnceLock::new() }
     }
 
     /// The plugin's configuration; `None` if the server that was asked has no such plugin.
@@ -90,8 +80,20 @@ impl Balanced {
     /// # Errors
     /// If no server answers properly.
     pub async fn plugin_config(&self) -> Result<Option<Json>, BalanceError> {
+        self.announced().await.map(|announced| announced.config)
+    }
+
+    /// The plugin's configuration as a server has it, and what that server understands.
+    ///
+    /// # Errors
+    /// If no server answers properly.
+    pub async fn announced(&self) -> Result<Announced, BalanceError> {
         self.watch();
-        self.pool.ask(self.bounds, |remote| async move { remote.plugin_config().await }).await
+        let ask = |remote: Arc<Remote>| async move {
+            let config = remote.plugin_config().await?;
+            Ok(Announced { config, features: remote.understood() })
+        };
+        self.pool.ask(self.bounds, None, ask).await
     }
 
     /// Runs a hook of the plugin. Dropping the call gives it up on the server, too.
@@ -100,8 +102,20 @@ impl Balanced {
     /// If there is no reply. Another server is asked only if the call was not delivered to the one before, or if the
     /// plugin is idempotent.
     pub async fn invoke(&self, call: &Call) -> Result<Reply, BalanceError> {
+        self.ask(call).await.map(|answer| answer.reply)
+    }
+
+    /// Like [`invoke`](Self::invoke), and tells what the server understands that answered.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn ask(&self, call: &Call) -> Result<Answer, BalanceError> {
         self.watch();
-        self.pool.ask(self.bounds, |remote| async move { remote.invoke(call).await }).await
+        let ask = |remote: Arc<Remote>| async move {
+            let reply = remote.invoke(call).await?;
+            Ok(Answer { reply, server: remote.understood() })
+        };
+        self.pool.ask(self.bounds, call.patience, ask).await
     }
 
     /// Says goodbye to all servers.
@@ -117,16 +131,18 @@ impl Balanced {
 
     /// Begins to watch the servers, once.
     fn watch(&self) {
-        if let Some(check) = self.health {
-            let watch = || tokio::spawn(Pool::watch(Arc::downgrade(&self.pool), check)).abort_handle();
-            self.watching.get_or_init(watch);
-        }
+        self.watching.get_or_init(|| {
+            let (pool, health) = (Arc::downgrade(&self.pool), self.health);
+            let names = Pool::watch_names(pool.clone(), self.lookups);
+            let watching = async move { tokio::join!(names, Pool::watch_health(pool, health)) };
+            (health.is_some() || self.pool.may_be_several()).then(|| tokio::spawn(watching).abort_handle())
+        });
     }
 }
 
 impl Drop for Balanced {
     fn drop(&mut self) {
-        if let Some(watching) = self.watching.get() {
+        if let Some(Some(watching)) = self.watching.get() {
             watching.abort();
         }
     }

@@ -10,6 +10,7 @@
 //!
 //! It reads no clock: every method is told the time, counted from a beginning that is the caller's choice.
 
+use std::fmt;
 use std::time::Duration;
 
 /// When a breaker opens and closes.
@@ -48,6 +49,17 @@ pub enum State {
     },
     /// It lets one through at a time.
     HalfOpen,
+}
+
+/// In a word.
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "closed",
+            Self::Open { .. } => "open",
+            Self::HalfOpen => "half_open",
+        })
+    }
 }
 
 /// A breaker of one server.

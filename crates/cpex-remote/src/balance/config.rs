@@ -5,18 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::breaker::{BreakerConfig, State};
+use super::lookup::Lookup;
 
 /// How calls are spread over servers.
 #[derive(Clone, Debug, Default)]
 pub struct BalanceConfig {
     /// When a server whose calls fail is left alone.
     pub breaker: BreakerConfig,
-    /// How servers are watched while nobody calls; not at all, if it is not said.
+    /// How servers are watched while nobody calls. If it is not said, as usual where there are several, and not at all
+    /// where there is one.
     pub health: Option<HealthCheck>,
     /// The plugin is idempotent: a call that may have run may run again, and how. If it is not said, no call does.
     pub repeat: Option<Repeat>,
     /// For a whole call, with all its tries. If it is not said, the longest `timeout` of a server.
     pub deadline: Option<Duration>,
+    /// How names of servers are looked up.
+    pub lookup: Lookup,
     /// Told what happens.
     pub observer: Option<Observer>,
 }
@@ -77,6 +81,16 @@ pub enum BalanceEvent<'e> {
     },
     /// It answers them again.
     Readmitted {
+        /// Where it is.
+        target: &'e str,
+    },
+    /// A name stands for one more server.
+    Joined {
+        /// Where it is.
+        target: &'e str,
+    },
+    /// No name stands for a server any more.
+    Left {
         /// Where it is.
         target: &'e str,
     },

@@ -1,26 +1,31 @@
 //! Which of several servers is asked: the one with the fewest calls under way, among those that do not fail.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::breaker::{Breaker, BreakerConfig, Pass, State};
 
-/// Servers of one plugin.
+/// Servers of one plugin. Each has a number that no other ever has; servers may join and leave.
 ///
 /// A server whose breaker is open is ejected; it is readmitted when a call that is tried there succeeds. One that does not
 /// answer health checks is ejected, too, unless there is no other; it is readmitted when it answers. Like a [`Breaker`],
 /// it reads no clock.
 #[derive(Clone, Debug)]
 pub struct Replicas {
-    members: Vec<Member>,
+    breaker: Breaker,
+    members: BTreeMap<usize, Member>,
     changes: Vec<Change>,
-    /// Where the search for the next begins, so that equals take turns.
-    turn: usize,
+    joined: usize,
+    /// Calls so far.
+    calls: u64,
 }
 
 #[derive(Clone, Debug)]
 struct Member {
     breaker: Breaker,
     outstanding: usize,
+    /// The last call that it was chosen for, so that equals take turns.
+    turn: u64,
     /// The last call that failed did not reach it.
     unreached: bool,
     /// Health checks in a row that it did not answer.
@@ -70,31 +75,54 @@ impl Ticket {
 }
 
 impl Replicas {
-    /// So many servers, each with a breaker like this.
+    /// So many servers, from 0 on, each with a breaker like this.
     #[must_use]
     pub fn new(count: usize, config: BreakerConfig) -> Self {
-        let breaker = Breaker::new(config);
-        let member = Member { breaker, outstanding: 0, unreached: false, missed: 0, silent: false };
-        Self { members: vec![member; count], changes: Vec::new(), turn: 0 }
+        let mut replicas = Self {
+            breaker: Breaker::new(config),
+            members: BTreeMap::new(),
+            changes: Vec::new(),
+            joined: 0,
+            calls: 0,
+        };
+        for _ in 0..count {
+            replicas.join();
+        }
+        replicas
+    }
+
+    /// One more server, and its number. It is the next that is asked.
+    pub fn join(&mut self) -> usize {
+        let number = self.joined;
+        self.joined += 1;
+        let breaker = self.breaker.clone();
+        let member = Member { breaker, outstanding: 0, turn: 0, unreached: false, missed: 0, silent: false };
+        self.members.insert(number, member);
+        number
+    }
+
+    /// A server is no longer one. Calls that it has are not counted any more.
+    pub fn leave(&mut self, replica: usize) {
+        self.members.remove(&replica);
     }
 
     /// Chooses a server for a call, other than those; `None` if there is none that may be asked now.
     pub fn choose(&mut self, now: Duration, other_than: &[usize]) -> Option<Ticket> {
-        let count = self.members.len();
         let least = |silent: bool| {
-            (0..count)
-                .map(|step| (self.turn + step) % count)
-                .filter(|replica| {
-                    let member = &self.members[*replica];
-                    !other_than.contains(replica) && member.silent == silent && member.breaker.admits(now)
-                })
-                .min_by_key(|replica| self.members[*replica].outstanding)
+            let asked = self.members.iter().filter(|(replica, member)| {
+                member.silent == silent && member.breaker.admits(now) && !other_than.contains(replica)
+            });
+            asked.min_by_key(|(_, member)| (member.outstanding, member.turn)).map(|(replica, _)| *replica)
         };
         // Health checks that nobody answers may be what is wrong.
         let replica = least(false).or_else(|| least(true))?;
-        self.turn = (replica + 1) % count;
-        let pass = self.judge(replica, |member| member.breaker.admit(now))?;
-        self.members[replica].outstanding += 1;
+        self.calls += 1;
+        let turn = self.calls;
+        let pass = self.judge(replica, |member| {
+            let pass = member.breaker.admit(now)?;
+            (member.turn, member.outstanding) = (turn, member.outstanding + 1);
+            Some(pass)
+        })??;
         Some(Ticket { replica, pass })
     }
 
@@ -130,20 +158,21 @@ impl Replicas {
     /// A server answered a health check. If it was ejected because it was not reached, a call is tried there at once; if
     /// its calls failed, the check says nothing about that, and the breaker's wait goes on.
     pub fn answered(&mut self, replica: usize, now: Duration) {
-        self.judge(replica, |member| {
+        let was_silent = self.judge(replica, |member| {
             member.missed = 0;
             if member.unreached {
                 member.breaker.end_wait(now);
             }
+            std::mem::take(&mut member.silent)
         });
-        if std::mem::take(&mut self.members[replica].silent) {
+        if was_silent == Some(true) {
             self.changes.push(Change { replica, what: Changed::Answering });
         }
     }
 
     /// A server did not answer a health check; after so many in a row it is ejected.
     pub fn missed(&mut self, replica: usize, most: u32) {
-        let member = &mut self.members[replica];
+        let Some(member) = self.members.get_mut(&replica) else { return };
         member.missed = member.missed.saturating_add(1);
         if member.missed >= most && !std::mem::replace(&mut member.silent, true) {
             self.changes.push(Change { replica, what: Changed::Silent });
@@ -155,31 +184,40 @@ impl Replicas {
         std::mem::take(&mut self.changes)
     }
 
+    /// How many servers there are.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.members.len()
+    }
+
     /// Of each server: its breaker, and calls under way.
     pub fn status(&self) -> impl Iterator<Item = (State, usize)> {
-        self.members.iter().map(|member| (member.breaker.state(), member.outstanding))
+        self.members.values().map(|member| (member.breaker.state(), member.outstanding))
     }
 
     /// Does a server answer no health checks?
     #[must_use]
     pub fn is_silent(&self, replica: usize) -> bool {
-        self.members[replica].silent
+        self.members.get(&replica).is_some_and(|member| member.silent)
     }
 
+    /// A call of a server that has left tells nothing.
     fn end(&mut self, replica: usize, judge: impl FnOnce(&mut Member)) {
-        self.members[replica].outstanding -= 1;
-        self.judge(replica, judge);
+        self.judge(replica, |member| {
+            member.outstanding -= 1;
+            judge(member);
+        });
     }
 
-    /// Takes note if the breaker changes.
-    fn judge<T>(&mut self, replica: usize, judge: impl FnOnce(&mut Member) -> T) -> T {
-        let member = &mut self.members[replica];
+    /// Takes note if the breaker changes; `None` if the server has left.
+    fn judge<T>(&mut self, replica: usize, judge: impl FnOnce(&mut Member) -> T) -> Option<T> {
+        let member = self.members.get_mut(&replica)?;
         let from = member.breaker.state();
         let judged = judge(member);
         let to = member.breaker.state();
         if std::mem::discriminant(&from) != std::mem::discriminant(&to) {
             self.changes.push(Change { replica, what: Changed::Breaker { from, to } });
         }
-        judged
+        Some(judged)
     }
 }

@@ -8,10 +8,11 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::balanced::BalanceError;
 use super::config::Repeat;
-use super::pool::{Held, Pool, is_callers_fault};
+use super::error::BalanceError;
+use super::pool::{Held, Pool};
 use crate::error::{Delivery, RemoteError};
+use crate::message::LATE;
 use crate::reconnect;
 use crate::remote::Remote;
 
@@ -19,26 +20,33 @@ use crate::remote::Remote;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) limit: Duration,
+    /// How often a call that no server got is tried again, and after how long at first.
+    pub(super) reconnects: (usize, Duration),
     pub(super) repeat: Option<Repeat>,
 }
 
 impl Pool {
-    /// Asks a server. What it did not take is asked of another; what it may have taken is asked again only as `repeat`
-    /// says.
+    /// Asks a server. What it did not get is asked of the others, and of all again after a while; what it may have got is
+    /// asked again only as `repeat` says. Whoever loses `patience` drops the call.
     pub(super) async fn ask<T, F: Future<Output = Result<T, RemoteError>>>(
         &self,
-        Bounds { limit, repeat }: Bounds,
+        Bounds { limit, reconnects, repeat }: Bounds,
+        patience: Option<Duration>,
         ask: impl Fn(Arc<Remote>) -> F,
     ) -> Result<T, BalanceError> {
-        let ends = Instant::now() + limit;
+        let (began, ends) = (std::time::Instant::now(), Instant::now() + limit);
+        let late = patience.and_then(|patience| began.checked_add(patience.mul_f64(LATE)));
         let Repeat { retries, wait, hedge_after } =
             repeat.unwrap_or(Repeat { retries: 0, wait: Duration::ZERO, hedge_after: None });
-        let mut waits = reconnect::delays(usize::try_from(retries).unwrap_or(usize::MAX), wait);
-        let (mut hedge, mut retrying) = (hedge_after, false);
+        let mut to_repeat = reconnect::delays(usize::try_from(retries).unwrap_or(usize::MAX), wait);
+        let mut to_reconnect = reconnect::delays(reconnects.0, reconnects.1);
+        let (mut hedge, mut rounds) = (hedge_after, 1);
         let mut asked = Vec::new();
         let mut under_way = FuturesUnordered::new();
-        let Some(first) = self.choose(&asked) else { return Err(BalanceError::Open(self.size())) };
-        asked.extend(first.replica());
+        // If that takes too long, so does the call.
+        let _ = timeout_at(ends, self.look_up_first()).await;
+        let Some(first) = self.choose(&asked, late) else { return Err(BalanceError::Open(self.targets())) };
+        asked.push(first.server.number);
         under_way.push(attempt(self, first, ends, limit, &ask));
         loop {
             let slow = async {
@@ -52,62 +60,86 @@ impl Pool {
                 Some(ended) = under_way.next() => ended,
                 () = slow => {
                     hedge = None;
-                    if let Some(held) = self.choose(&asked) {
-                        held.replica().into_iter().for_each(|replica| self.hedged(replica));
-                        asked.extend(held.replica());
+                    if let Some(held) = self.choose(&asked, late) {
+                        self.hedged(&held.server);
+                        asked.push(held.server.number);
                         under_way.push(attempt(self, held, ends, limit, &ask));
                     }
                     continue;
                 }
             };
-            let error = match ended {
+            let (target, error) = match ended {
                 Ok(answer) => return Ok(answer),
-                Err(error) if is_callers_fault(&error) => return Err(error.into()),
-                Err(error) => error,
+                Err(failed) => failed,
             };
+            let given_up = |error| BalanceError::Remote { target: target.to_string(), error };
+            if error.is_of_the_call() {
+                return Err(given_up(error));
+            }
             if !under_way.is_empty() {
                 continue;
             }
-            let mut next = match error.delivery() {
-                Delivery::NotDelivered => self.choose(&asked),
-                Delivery::Unknown | Delivery::Answered => None,
-            };
+            let is_delivered = error.delivery() != Delivery::NotDelivered;
+            let mut next = None;
+            if !is_delivered {
+                next = self.choose(&asked, late);
+                if next.is_none() {
+                    // The servers may be elsewhere by now.
+                    let _ = timeout_at(ends, self.look_up(began)).await;
+                    next = self.choose(&asked, late);
+                }
+            }
             if next.is_none() {
-                let Some(wait) = waits.next().filter(|wait| Instant::now() + *wait < ends) else {
-                    return Err(error.into());
+                // Who has waited for a connection to be free has waited already.
+                let is_reached = is_delivered || matches!(error, RemoteError::Busy(_));
+                let wait = if is_reached { None } else { to_reconnect.next() }.or_else(|| to_repeat.next());
+                let Some(wait) = wait.filter(|wait| Instant::now() + *wait < ends) else {
+                    return Err(given_up(after(rounds, error)));
                 };
                 sleep(wait).await;
-                retrying = true;
+                rounds += 1;
                 // All have been asked, or there is but one: again, then.
-                next = self.choose(&asked).or_else(|| {
+                next = self.choose(&asked, late).or_else(|| {
                     asked.clear();
-                    self.choose(&asked)
+                    let mut held = self.choose(&asked, late)?;
+                    held.again = !is_delivered;
+                    Some(held)
                 });
+                if let Some(held) = &next {
+                    self.retried(&held.server);
+                }
             }
-            let Some(held) = next else { return Err(error.into()) };
-            if std::mem::take(&mut retrying) {
-                held.replica().into_iter().for_each(|replica| self.retried(replica));
-            }
-            asked.extend(held.replica());
+            let Some(held) = next else { return Err(given_up(after(rounds, error))) };
+            asked.push(held.server.number);
             under_way.push(attempt(self, held, ends, limit, &ask));
         }
     }
 }
 
-/// One try on one server.
+/// An error, and how often it was tried to reach a server.
+fn after(rounds: usize, error: RemoteError) -> RemoteError {
+    match error {
+        RemoteError::Connect { target, source } if rounds > 1 => {
+            RemoteError::Reconnect { target, attempts: rounds, source }
+        }
+        RemoteError::Reconnect { target, source, .. } => {
+            RemoteError::Reconnect { target, attempts: rounds, source }
+        }
+        error => error,
+    }
+}
+
+/// One try on one server. If it fails, where that is.
 async fn attempt<T, F: Future<Output = Result<T, RemoteError>>>(
     pool: &Pool,
     held: Held<'_>,
     ends: Instant,
     limit: Duration,
     ask: &impl Fn(Arc<Remote>) -> F,
-) -> Result<T, RemoteError> {
-    let asking = async {
-        let Some(replica) = held.replica() else { return Err(RemoteError::TimedOut(limit)) };
-        let remote = pool.remote(replica).await?;
-        ask(remote).await
-    };
+) -> Result<T, (Arc<str>, RemoteError)> {
+    let server = held.server.clone();
+    let asking = async { ask(server.remote(&pool.plugin).await?).await };
     let ended = timeout_at(ends, asking).await.unwrap_or(Err(RemoteError::TimedOut(limit)));
     held.end(&ended);
-    ended
+    ended.map_err(|error| (server.target.clone(), error))
 }

@@ -4,6 +4,7 @@
 
 mod client;
 mod config;
+mod line;
 
 mod authority;
 mod health;

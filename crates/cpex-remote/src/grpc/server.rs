@@ -16,7 +16,7 @@ use super::config::ServerConfig;
 use super::health::Condition;
 use super::service::Plugins;
 use super::turns::Turns;
-use crate::backend::Backend;
+use crate::backend::{Backend, Event};
 use crate::http::{Connections, Door, Guard, Listener, StartError, Stream, Versions};
 use crate::wire::DESCRIPTORS;
 use crate::wire::health_server::HealthServer;
@@ -28,6 +28,9 @@ pub struct Server {
     config: ServerConfig,
     listener: Listener,
 }
+
+/// Bytes of a question about the server, which anybody may ask.
+const SMALL: usize = 16 * 1024;
 
 fn reflection() -> Builder<'static> {
     Builder::configure()
@@ -72,14 +75,18 @@ impl Server {
                 .max_decoding_message_size(limits.message)
                 .max_encoding_message_size(limits.message),
         )
-        .add_service(HealthServer::new(condition.clone()))
-        .add_service(StandardHealthServer::new(condition));
+        .add_service(HealthServer::new(condition.clone()).max_decoding_message_size(SMALL))
+        .add_service(StandardHealthServer::new(condition).max_decoding_message_size(SMALL));
         // The descriptors are part of this program, and a test reads them.
         if let (Ok(current), Ok(older)) = (reflection().build_v1(), reflection().build_v1alpha()) {
-            services = services.add_service(current).add_service(older);
+            services = services
+                .add_service(current.max_decoding_message_size(SMALL))
+                .add_service(older.max_decoding_message_size(SMALL));
         }
         let guard = Guard::new(config.access, listener.is_local());
-        let service = Turns::new(services.prepare(), guard, limits, stopping.clone());
+        let told = backend.clone();
+        let refused = move |refusal| told.observe(&Event::Refused(refusal));
+        let service = Turns::new(services.prepare(), guard, limits, stopping.clone(), refused);
         let stop = async {
             stop.await;
             stopping.store(true, Ordering::Relaxed);

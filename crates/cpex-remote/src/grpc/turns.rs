@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::http::{Request, Response};
 use tokio::sync::Semaphore;
@@ -16,7 +17,8 @@ use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower_service::Service;
 
-use crate::http::{BoxBody, Denied, Guard, Limits, keep};
+use crate::backend::Refusal;
+use crate::http::{BoxBody, Denied, Guard, Intake, Limits, NotTaken, keep};
 
 /// Calls of these take turns.
 const COUNTED: &str = "/cpex.PluginService/";
@@ -31,10 +33,15 @@ const PUSHBACK_MS: &str = "1000";
 pub(super) struct Turns {
     services: Routes,
     guard: Arc<Guard>,
+    intake: Intake,
     calls: Arc<Semaphore>,
     limits: Limits,
+    refused: Arc<dyn Fn(Refusal) + Send + Sync>,
     stopping: Arc<AtomicBool>,
 }
+
+/// What comes before a message: whether it is compressed, and how long it is.
+const PREFIX: usize = 5;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<BoxBody>, Infallible>> + Send>>;
 
@@ -42,10 +49,44 @@ fn refuse(status: Status) -> Answer {
     Box::pin(async move { Ok(status.into_http().map(|body: tonic::body::Body| keep(body, ()))) })
 }
 
+/// Nothing was done: another server, or this one later, may be asked.
+fn not_now(why: &str) -> Status {
+    let mut metadata = MetadataMap::new();
+    metadata.insert(PUSHBACK, MetadataValue::from_static(PUSHBACK_MS));
+    Status::with_metadata(Code::Unavailable, why, metadata)
+}
+
+fn late() -> Status {
+    Status::deadline_exceeded("the call took longer than the server allows")
+}
+
 impl Turns {
-    pub(super) fn new(services: Routes, guard: Guard, limits: Limits, stopping: Arc<AtomicBool>) -> Self {
+    /// `refused` is told what is not taken.
+    pub(super) fn new(
+        services: Routes,
+        guard: Guard,
+        limits: Limits,
+        stopping: Arc<AtomicBool>,
+        refused: impl Fn(Refusal) + Send + Sync + 'static,
+    ) -> Self {
+        let (guard, refused) = (Arc::new(guard), Arc::new(refused));
         let calls = Arc::new(Semaphore::new(limits.calls.min(Semaphore::MAX_PERMITS)));
-        Self { services, guard: Arc::new(guard), calls, limits, stopping }
+        Self { services, guard, intake: Intake::new(limits, PREFIX), calls, limits, refused, stopping }
+    }
+
+    fn not_taken(&self, why: NotTaken) -> Status {
+        match why {
+            NotTaken::Memory => {
+                (self.refused)(Refusal::Memory);
+                not_now("there is no memory for the call now: it was not delivered")
+            }
+            NotTaken::TooLarge(limit) => {
+                (self.refused)(Refusal::Size);
+                Status::out_of_range(format!("a message of more than {limit} bytes is not taken"))
+            }
+            NotTaken::BrokenOff => Status::cancelled("the call broke off"),
+            NotTaken::Late => Status::deadline_exceeded("the call did not arrive in time"),
+        }
     }
 
     fn check(&self, request: &Request<Incoming>) -> Result<(), Denied> {
@@ -79,30 +120,33 @@ impl Service<Request<Incoming>> for Turns {
             };
             return refuse(refused);
         }
-        let counted = request.uri().path().starts_with(COUNTED);
-        if counted && self.stopping.load(Ordering::Relaxed) {
-            let mut metadata = MetadataMap::new();
-            metadata.insert(PUSHBACK, MetadataValue::from_static(PUSHBACK_MS));
-            let why = "the server is stopping: the call was not delivered";
-            return refuse(Status::with_metadata(Code::Unavailable, why, metadata));
+        let limit = self.limits.call;
+        if !request.uri().path().starts_with(COUNTED) {
+            let answer = self.services.call(request);
+            return Box::pin(async move {
+                let answer = timeout(limit, answer).await.unwrap_or_else(|_| Ok(late().into_http()))?;
+                Ok(answer.map(|body| keep(body, ())))
+            });
         }
-        let answer = self.services.call(request);
-        let (calls, limit) = (self.calls.clone(), self.limits.call);
+        if self.stopping.load(Ordering::Relaxed) {
+            return refuse(not_now("the server is stopping: the call was not delivered"));
+        }
+        let mut this = self.clone();
         Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            // A call has its turn once it is there: who sends slowly keeps nobody waiting.
+            let (body, memory) = match this.intake.receive(body).await {
+                Ok(received) => received,
+                Err(not_taken) => return refuse(this.not_taken(not_taken)).await,
+            };
             let in_turn = async {
-                let _permit = match counted {
-                    true => Some(calls.acquire().await),
-                    false => None,
-                };
-                answer.await
+                let turn = this.calls.clone().acquire_owned().await.ok();
+                (this.services.call(Request::from_parts(parts, Full::new(body))).await, turn)
             };
-            let answer = match timeout(limit, in_turn).await {
-                Ok(answer) => answer?,
-                Err(_) => {
-                    Status::deadline_exceeded("the call took longer than the server allows").into_http()
-                }
-            };
-            Ok(answer.map(|body| keep(body, ())))
+            let (answer, turn) =
+                timeout(limit, in_turn).await.unwrap_or_else(|_| (Ok(late().into_http()), None));
+            // The answer counts as well, until the peer has taken it.
+            Ok(answer?.map(|body| keep(body, (memory, turn))))
         })
     }
 }

@@ -11,6 +11,9 @@ use subtle::ConstantTimeEq;
 use super::identity::{ClientName, Peer};
 use crate::secret::Secret;
 
+#[cfg(test)]
+mod tests;
+
 /// Whom a server answers.
 ///
 /// A page in a browser can make its visitors' machines ask a server that only they reach, and by changing what its
@@ -18,7 +21,7 @@ use crate::secret::Secret;
 /// to its own names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
-    /// Asked of every peer, as `Authorization: Bearer …`; health needs none.
+    /// Asked of every peer, as `Authorization: Bearer …`; health needs none. Visible ASCII, and at least one character.
     pub token: Option<Secret>,
     /// Names of clients, one of which must be in the certificate that a peer shows; health needs none. If none is listed,
     /// any certificate will do that TLS takes.
@@ -54,7 +57,7 @@ impl Denied {
         match self {
             Self::Host => "Invalid Host header",
             Self::Origin => "Invalid Origin header",
-            Self::Token => "Unauthorized",
+            Self::Token => "Unauthorized: the bearer token is missing or wrong",
             Self::Client => "The client's certificate has no name that is let in",
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::http::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -18,12 +18,16 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower_service::Service;
 
-use super::body::{BoxBody, keep};
+use super::body::BoxBody;
+use super::calls::{Answer, Call, Calls};
 use super::config::Limits;
 use super::connector::Stream;
+#[cfg(feature = "grpc")]
+use super::gathered::Gathered;
 use super::identity::Peer;
 use super::listener::Listener;
 use crate::backend::{Backend, Event, Refusal};
+use crate::task::{self, Executor};
 
 /// After the system refused a connection, as it does when no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -60,6 +64,8 @@ enum Ended {
     Slow(Duration),
     #[error("TLS handshake failed: {0}")]
     Tls(std::io::Error),
+    #[error("the peer took no answer within {}s", .0.as_secs_f64())]
+    Stalled(Duration),
     #[error(transparent)]
     Http(Box<dyn Error + Send + Sync>),
 }
@@ -86,18 +92,26 @@ impl<B: Backend, S: Answers> Connections<B, S> {
     pub(crate) async fn serve(self, listener: Listener, stop: impl Future<Output = ()>) {
         let limits = self.door.limits;
         let (stopping, stopped) = watch::channel(false);
+        let (crowding, crowded) = watch::channel(false);
         let mut connections = JoinSet::new();
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(_) = connections.join_next() => {}
+                Some(_) = connections.join_next() => {
+                    let is_roomy = connections.len() < limits.connections - limits.connections / 4;
+                    crowding.send_if_modified(|crowded| is_roomy && std::mem::take(crowded));
+                }
                 accepted = listener.accept() => match accepted {
                     Ok(stream) if connections.len() < limits.connections => {
-                        connections.spawn(self.converse(&listener, stream, stopped.clone()));
+                        let ends = [&stopped, &crowded].map(Clone::clone);
+                        connections.spawn(task::spawn(self.converse(&listener, stream, ends)));
                     }
-                    Ok(_) => self.backend.observe(&Event::Refused(Refusal::Connections)),
+                    Ok(_) => {
+                        crowding.send_if_modified(|crowded| !std::mem::replace(crowded, true));
+                        self.backend.observe(&Event::Refused(Refusal::Connections));
+                    }
                     Err(_) => sleep(ACCEPT_PAUSE).await,
                 },
             }
@@ -115,7 +129,7 @@ impl<B: Backend, S: Answers> Connections<B, S> {
         &self,
         listener: &Listener,
         stream: Box<dyn Stream>,
-        stopped: watch::Receiver<bool>,
+        ends: [watch::Receiver<bool>; 2],
     ) -> impl Future<Output = ()> + Send + use<B, S> {
         let (backend, door, tls) = (self.backend.clone(), self.door.clone(), listener.tls.clone());
         async move {
@@ -132,8 +146,11 @@ impl<B: Backend, S: Answers> Connections<B, S> {
                 },
             };
             let ended = match shaken {
-                Ok((stream, peer)) => door.converse(stream, peer, stopped).await,
-                Err(error) => Err(error),
+                Ok((stream, peer)) => door.converse(stream, peer, ends).await,
+                Err(error) => {
+                    backend.observe(&Event::Handshake(&error));
+                    Ok(())
+                }
             };
             let error = ended.as_ref().err().map(|error| error as &(dyn Error + 'static));
             backend.observe(&Event::Closed(error));
@@ -146,33 +163,36 @@ impl<S: Answers> Door<S> {
         self,
         stream: Box<dyn Stream>,
         peer: Peer,
-        mut stopped: watch::Receiver<bool>,
+        [stopped, crowded]: [watch::Receiver<bool>; 2],
     ) -> Result<(), Ended> {
         let Self { service, versions, limits } = self;
-        let (active, mut watched) = watch::channel(0);
-        let service = TowerToHyperService::new(Counted { service, peer, active: Arc::new(active) });
+        let calls = Arc::new(Calls::default());
+        let service = TowerToHyperService::new(Counted { service, peer, calls: calls.clone() });
+        let mut watch = Watch { calls, stopped, crowded, limits };
         match versions {
             #[cfg(feature = "grpc")]
             Versions::Two => {
-                let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                let mut http = hyper::server::conn::http2::Builder::new(Executor);
                 http.timer(TokioTimer::new())
                     .keep_alive_interval(limits.keepalive)
                     .keep_alive_timeout(limits.keepalive)
                     .max_concurrent_streams(limits.streams)
                     .max_header_list_size(limits.headers);
-                let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+                let mut connection =
+                    pin!(http.serve_connection(TokioIo::new(Gathered::new(stream)), service));
                 let patience = tokio::select! {
                     biased;
                     ended = connection.as_mut() => return ended.map_err(|error| Ended::Http(error.into())),
-                    patience = had_enough(&mut watched, &mut stopped, limits) => patience,
+                    patience = watch.had_enough() => patience,
                 };
+                let Some(patience) = patience else { return Err(Ended::Stalled(limits.transfer)) };
                 connection.as_mut().graceful_shutdown();
                 let ended = timeout(patience, connection).await.unwrap_or(Ok(()));
                 ended.map_err(|error| Ended::Http(error.into()))
             }
             #[cfg(feature = "mcp")]
             Versions::Both => {
-                let mut http = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                let mut http = hyper_util::server::conn::auto::Builder::new(Executor);
                 http.http1()
                     .timer(TokioTimer::new())
                     .header_read_timeout(limits.handshake)
@@ -187,8 +207,9 @@ impl<S: Answers> Door<S> {
                 let patience = tokio::select! {
                     biased;
                     ended = connection.as_mut() => return ended.map_err(Ended::Http),
-                    patience = had_enough(&mut watched, &mut stopped, limits) => patience,
+                    patience = watch.had_enough() => patience,
                 };
+                let Some(patience) = patience else { return Err(Ended::Stalled(limits.transfer)) };
                 connection.as_mut().graceful_shutdown();
                 timeout(patience, connection).await.unwrap_or(Ok(())).map_err(Ended::Http)
             }
@@ -200,56 +221,40 @@ impl<S: Answers> Door<S> {
 #[cfg(feature = "mcp")]
 const MIN_BUFFER: usize = 8192;
 
-/// Returns when a connection is to end, with the time its last answers have.
-async fn had_enough(
-    watched: &mut watch::Receiver<usize>,
-    stopped: &mut watch::Receiver<bool>,
+/// What ends a connection.
+struct Watch {
+    calls: Arc<Calls>,
+    stopped: watch::Receiver<bool>,
+    crowded: watch::Receiver<bool>,
     limits: Limits,
-) -> Duration {
-    tokio::select! {
-        biased;
-        _ = stopped.wait_for(|stopped| *stopped) => limits.call,
-        () = idle(watched, limits.idle) => limits.handshake,
-    }
 }
 
-/// Returns when there was no call for as long as `limit`.
-async fn idle(active: &mut watch::Receiver<usize>, limit: Duration) {
-    while active.wait_for(|active| *active == 0).await.is_ok() {
-        if timeout(limit, active.changed()).await.is_err() {
-            return;
+impl Watch {
+    /// Returns when a connection is to end, with the time its last answers have; none if its peer takes none.
+    async fn had_enough(&mut self) -> Option<Duration> {
+        let Self { calls, stopped, crowded, limits } = self;
+        tokio::select! {
+            biased;
+            _ = stopped.wait_for(|stopped| *stopped) => Some(limits.call),
+            () = calls.idle(crowded.clone(), limits.idle, limits.handshake) => Some(limits.handshake),
+            () = calls.stalled(limits.transfer) => None,
         }
     }
 }
 
-/// A service that is told who asks, and whose answers are counted, from the first byte of the request to the last of the answer.
+/// A service that is told who asks, and whose calls are counted, from the first byte of the request to the last of the
+/// answer.
 #[derive(Clone)]
 struct Counted<S> {
     service: S,
     peer: Peer,
-    active: Arc<watch::Sender<usize>>,
-}
-
-/// A call under way on a connection.
-struct Active(Arc<watch::Sender<usize>>);
-
-impl Active {
-    fn new(active: Arc<watch::Sender<usize>>) -> Self {
-        active.send_modify(|active| *active += 1);
-        Self(active)
-    }
-}
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        self.0.send_modify(|active| *active -= 1);
-    }
+    calls: Arc<Calls>,
 }
 
 impl<S: Answers> Service<Request<Incoming>> for Counted<S> {
-    type Response = Response<BoxBody>;
+    type Response = Response<Answer<BoxBody>>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<BoxBody>, Infallible>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.service.poll_ready(context)
@@ -257,8 +262,8 @@ impl<S: Answers> Service<Request<Incoming>> for Counted<S> {
 
     fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(self.peer.clone());
-        let active = Active::new(self.active.clone());
+        let call = Call::begin(self.calls.clone());
         let answer = self.service.call(request);
-        Box::pin(async move { Ok(answer.await?.map(|body| keep(body, active))) })
+        Box::pin(async move { Ok(answer.await?.map(|body| call.answered(body))) })
     }
 }

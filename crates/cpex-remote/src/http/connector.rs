@@ -1,21 +1,21 @@
 //! Makes connections.
 
-#[cfg(feature = "grpc")]
-use std::future::Future;
 use std::io;
-#[cfg(feature = "grpc")]
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::net::lookup_host;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::addresses::connect_to_any;
 use super::config::Target;
-use crate::tls::ClientTls;
+use crate::addresses::{Addresses, connect_to_any};
+use crate::reconnect::connect_unix;
+use crate::tls::{ClientTls, Trust};
 
 /// A connection could not be made, so no call is on its way.
 #[cfg(feature = "grpc")]
@@ -31,43 +31,45 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
     pub(crate) target: Target,
+    /// Where the host of the target is; looked up for every connection if it is not said.
+    pub(crate) address: Option<SocketAddr>,
+    /// Those that it may be at.
+    pub(crate) addresses: Addresses,
     pub(crate) tls: Option<ClientTls>,
+    pub(crate) trust: Trust,
     /// What is offered in a TLS handshake (ALPN).
     pub(crate) protocols: &'static [&'static [u8]],
+    /// For a connection to be made: the look-up of the name, and the handshake of TLS.
+    pub(crate) within: Duration,
 }
 
 impl Connector {
     pub(crate) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
-        let address = match &self.target {
-            Target::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await?)),
-            Target::Tcp(address) => address,
+        let late =
+            |_| io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {:?}", self.within));
+        timeout(self.within, self.connect_at_all()).await.map_err(late)?
+    }
+
+    async fn connect_at_all(&self) -> io::Result<Box<dyn Stream>> {
+        let name = match &self.target {
+            Target::Unix(path) => return Ok(Box::new(connect_unix(path).await?)),
+            Target::Tcp(name) => name,
         };
-        let stream = connect_to_any(lookup_host(address).await?, TcpStream::connect).await?;
+        let stream = match self.address {
+            Some(address) => self.addresses.connect(address).await?,
+            None => {
+                connect_to_any(lookup_host(name).await?, |address| self.addresses.connect(address)).await?
+            }
+        };
         stream.set_nodelay(true)?;
         let Some(tls) = self.tls.clone() else { return Ok(Box::new(stream)) };
-        let protocols = self.protocols;
+        let (protocols, trust) = (self.protocols, self.trust);
         // To open an encrypted key takes a while.
-        let config = spawn_blocking(move || tls.load(protocols)).await?.map_err(io::Error::other)?;
-        let host = address.rsplit_once(':').map_or(&**address, |(host, _)| host);
+        let config =
+            spawn_blocking(move || tls.load_with(protocols, trust)).await?.map_err(io::Error::other)?;
+        let host = name.rsplit_once(':').map_or(&**name, |(host, _)| host);
         let name =
             ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)?;
         Ok(Box::new(TlsConnector::from(Arc::new(config)).connect(name, stream).await?))
-    }
-}
-
-/// A channel of gRPC connects again and again.
-#[cfg(feature = "grpc")]
-impl tower_service::Service<hyper::http::Uri> for Connector {
-    type Response = hyper_util::rt::TokioIo<Box<dyn Stream>>;
-    type Error = NotConnected;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, NotConnected>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), NotConnected>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: hyper::http::Uri) -> Self::Future {
-        let connector = self.clone();
-        Box::pin(async move { Ok(hyper_util::rt::TokioIo::new(connector.connect().await?)) })
     }
 }

@@ -27,6 +27,9 @@ pub enum StartError {
     /// Nobody could be let in.
     #[error("names of clients are listed, but TLS asks clients for no certificate")]
     ClientsWithoutCertificates,
+    /// A token that anybody could guess, or nobody could show.
+    #[error("the token that peers are to show is empty or has characters other than visible ASCII")]
+    Token,
     /// TLS is for TCP.
     #[error("TLS configuration is not supported for Unix domain sockets")]
     TlsOnSocket,
@@ -35,6 +38,11 @@ pub enum StartError {
         "refusing to serve without TLS on {0}, which other machines reach: set up TLS or allow plaintext there"
     )]
     PublicPlaintext(SocketAddr),
+}
+
+/// Can it be shown in a header, as it is?
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Listens, and shakes hands where there is TLS.
@@ -70,6 +78,9 @@ impl Listener {
         let asks = tls.is_some_and(|tls| tls.clients != ClientAuth::None);
         if !asks && !access.clients.is_empty() {
             return Err(StartError::ClientsWithoutCertificates);
+        }
+        if access.token.as_ref().is_some_and(|token| !is_token(token.reveal())) {
+            return Err(StartError::Token);
         }
         let tls = tls.map(|tls| tls.load(protocols)).transpose()?;
         let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -32,6 +32,7 @@ pub(super) struct Offspring {
     program: Program,
     limit: usize,
     living: tokio::sync::Mutex<Option<Arc<Living>>>,
+    server: Mutex<Features>,
 }
 
 /// A child that runs.
@@ -41,7 +42,6 @@ struct Living {
     waiting: Arc<Waiting>,
     next: AtomicU64,
     child: Mutex<Option<Child>>,
-    features: OnceLock<Features>,
 }
 
 /// A line for the child; `said` is dropped if it cannot be written.
@@ -83,14 +83,14 @@ impl Drop for Asked<'_> {
 
 impl Offspring {
     pub(super) fn new(plugin: &str, program: Program, limit: usize) -> Arc<Self> {
-        let living = tokio::sync::Mutex::default();
-        Arc::new(Self { plugin: plugin.to_owned(), program, limit, living })
+        let (living, server) = (tokio::sync::Mutex::default(), Mutex::default());
+        Arc::new(Self { plugin: plugin.to_owned(), program, limit, living, server })
     }
 
     /// The bytes of the message that answers.
     pub(super) async fn ask(&self, question: Question<'_>) -> Result<Vec<u8>, Failed> {
         let living = self.living().await?;
-        let params = question.params(*living.features.get_or_init(Features::default), self.limit)?;
+        let params = question.params(self.understood(), self.limit)?;
         let answer = living.ask(question.method(), &params).await?;
         match Message::read(&answer) {
             Ok(Message::Answer { outcome: Err(Fault { code: Fault::STOPPING, message }), .. }) => {
@@ -98,6 +98,11 @@ impl Offspring {
             }
             _ => Ok(answer),
         }
+    }
+
+    /// What the child that was started last understands.
+    pub(super) fn understood(&self) -> Features {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets the child end: by itself, told to, or killed.
@@ -127,8 +132,7 @@ impl Offspring {
             Arc::new(Living::start(&self.plugin, &self.program, self.limit).map_err(Failed::Unsent)?);
         let greeting = started.ask("initialize", INITIALIZE).await.map_err(Failed::before_any_call)?;
         let Greeting { features, .. } = greeted(&greeting)?;
-        // Set once, before anybody else has it.
-        let _ = started.features.set(features);
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = features;
         started.say(notification("notifications/initialized")).await?;
         *living = Some(started.clone());
         Ok(started)
@@ -154,13 +158,7 @@ impl Living {
             say.clone(),
         ));
         tokio::spawn(note(stderr, plugin.to_owned()));
-        Ok(Self {
-            say,
-            waiting,
-            next: AtomicU64::new(1),
-            child: Mutex::new(Some(child)),
-            features: OnceLock::new(),
-        })
+        Ok(Self { say, waiting, next: AtomicU64::new(1), child: Mutex::new(Some(child)) })
     }
 
     async fn ask(&self, method: &str, params: &str) -> Result<Vec<u8>, Failed> {

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::child::Offspring;
 use super::config::{ClientConfig, Endpoint};
@@ -12,11 +13,11 @@ use super::jsonrpc::{Fault, Message};
 use super::link::Link;
 use super::question::Question;
 use super::text::{Greeting, Said, read_reply};
-use crate::error::RemoteError;
+use crate::error::{RemoteError, shown};
 use crate::json::Json;
 use crate::message::{Call, PluginError, Reply};
-use crate::reconnect;
-use crate::wire::NotEncodable;
+use crate::reconnect::{self, until_reached};
+use crate::wire::{Features, NotEncodable};
 
 /// What `initialize` tells the server.
 pub(super) const INITIALIZE: &str = concat!(
@@ -55,6 +56,16 @@ pub(super) enum Failed {
     Remote(RemoteError),
 }
 
+impl From<Failed> for reconnect::Failed {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Unsent(source) => Self::Unreached(source),
+            Failed::Gone => Self::Unreached(io::Error::other("the server does not know the session")),
+            Failed::Remote(error) => Self::Ended(error),
+        }
+    }
+}
+
 impl Failed {
     /// Nothing was asked of a plugin yet: it may be tried again.
     pub(super) fn before_any_call(self) -> Self {
@@ -91,7 +102,7 @@ impl Client {
     pub async fn plugin_config(&self) -> Result<Option<Json>, RemoteError> {
         let said = self.call_tool(Question::Config(&self.plugin)).await?;
         if said.is_error {
-            return Err(RemoteError::Status { code: "tool error", message: said.text });
+            return Err(RemoteError::Status { code: "tool error", message: shown(&said.text) });
         }
         let config = Json::new(said.text).map_err(|error| RemoteError::Malformed(error.to_string()))?;
         if !config.is_object() {
@@ -112,10 +123,19 @@ impl Client {
         }
         let said = self.call_tool(Question::Invoke(call)).await?;
         if said.is_error {
-            let message = format!("Error trying to decode json: {}", said.text);
+            let message = format!("Error trying to decode json: {}", shown(&said.text));
             return Ok(Reply::failed(PluginError::coded(&*call.plugin, message, "JSON_DECODE_ERROR")));
         }
         Ok(read_reply(&said.text, &call.plugin)?)
+    }
+
+    /// What the server understood that was connected to last.
+    #[must_use]
+    pub fn understood(&self) -> Features {
+        match &self.server {
+            Server::Http(link) => link.understood(),
+            Server::Stdio(offspring) => offspring.understood(),
+        }
     }
 
     /// Asks the server for a sign of life (`ping`), without waiting behind calls.
@@ -153,36 +173,31 @@ impl Client {
     /// Asks in time, and again as long as no server has taken the request.
     async fn ask(&self, question: Question<'_>) -> Result<Vec<u8>, RemoteError> {
         let asking = async {
-            let _permit = self.permits.acquire().await;
+            let Ok(_permit) = timeout(self.config.turn, self.permits.acquire()).await else {
+                return Err(RemoteError::Busy(self.config.turn));
+            };
             self.ask_now(question).await
         };
         self.in_time(asking).await
     }
 
     async fn ask_now(&self, question: Question<'_>) -> Result<Vec<u8>, RemoteError> {
-        let mut delays = reconnect::delays(self.config.reconnect_attempts, self.config.reconnect_delay);
-        let mut begun_again = false;
-        loop {
-            let asked = match &self.server {
-                Server::Http(link) => link.ask(question).await,
-                Server::Stdio(offspring) => offspring.ask(question).await,
-            };
-            let source = match asked {
-                Ok(answer) => return Ok(answer),
-                Err(Failed::Remote(error)) => return Err(error),
-                Err(Failed::Unsent(source)) => source,
-                Err(Failed::Gone) if !std::mem::replace(&mut begun_again, true) => continue,
-                Err(Failed::Gone) => io::Error::other("the server does not know the session"),
-            };
-            match delays.next() {
-                Some(delay) => sleep(delay).await,
-                None => {
-                    let attempts = self.config.reconnect_attempts + 1;
-                    let target = self.config.endpoint.to_string();
-                    return Err(RemoteError::Reconnect { target, attempts, source });
-                }
+        let ClientConfig { reconnect_attempts, reconnect_delay, .. } = self.config;
+        let target = || self.config.endpoint.to_string();
+        let begun_again = AtomicBool::new(false);
+        until_reached(reconnect_attempts, reconnect_delay, target, || async {
+            loop {
+                let asked = match &self.server {
+                    Server::Http(link) => link.ask(question).await,
+                    Server::Stdio(offspring) => offspring.ask(question).await,
+                };
+                return match asked {
+                    Err(Failed::Gone) if !begun_again.swap(true, Ordering::Relaxed) => continue,
+                    asked => asked.map_err(reconnect::Failed::from),
+                };
             }
-        }
+        })
+        .await
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {
@@ -202,5 +217,9 @@ pub(super) fn greeted(greeting: &[u8]) -> Result<Greeting, Failed> {
 }
 
 fn refused(Fault { code, message }: Fault) -> RemoteError {
-    RemoteError::Status { code: "JSON-RPC error", message: format!("{code}: {message}") }
+    let (word, message) = ("JSON-RPC error", format!("{code}: {}", shown(&message)));
+    match code {
+        Fault::INVALID_PARAMS => RemoteError::Rejected { code: word, message },
+        _ => RemoteError::Status { code: word, message },
+    }
 }

@@ -1,10 +1,15 @@
 //! What a client and a server are told.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hyper::http::Uri;
+
+use super::place::Place;
 use super::program::Program;
+use crate::addresses::Addresses;
 use crate::http::{Access, Limits, MAX_MESSAGE, Plaintext, Target};
 use crate::secret::Secret;
 use crate::tls::{ClientTls, ServerTls};
@@ -26,9 +31,6 @@ pub struct ServerConfig {
     pub sessions: Sessions,
     /// What peers may ask of the server.
     pub limits: Limits,
-    /// For a request to get the memory it needs (in all, as much as `limits.calls` of the largest size have, and 64 KiB
-    /// for each of `limits.connections`), and again for its body to arrive.
-    pub arrival: Duration,
 }
 
 impl ServerConfig {
@@ -43,7 +45,6 @@ impl ServerConfig {
             access: Access::default(),
             sessions: Sessions::default(),
             limits: Limits::default(),
-            arrival: Duration::from_secs(30),
         }
     }
 }
@@ -53,7 +54,8 @@ impl ServerConfig {
 pub enum Sessions {
     /// A session for each, until the peer ends it. A peer whose session is forgotten begins another one.
     Kept {
-        /// Sessions at a time; of more, the one that was not used for longest is forgotten.
+        /// Sessions at a time; of more, the one that was not used for longest is forgotten, and of those with requests
+        /// under way none before the others.
         most: usize,
         /// A session that is not used for so long is forgotten.
         idle: Duration,
@@ -101,6 +103,8 @@ pub struct ClientConfig {
     pub reconnect_delay: Duration,
     /// How many calls may be under way at a time; more wait.
     pub calls: usize,
+    /// For a call to get its turn.
+    pub turn: Duration,
     /// Bytes of one message, either way.
     pub message: usize,
 }
@@ -115,6 +119,7 @@ impl ClientConfig {
             reconnect_attempts: 3,
             reconnect_delay: Duration::from_millis(100),
             calls: 128,
+            turn: Duration::MAX,
             message: MAX_MESSAGE,
         }
     }
@@ -131,10 +136,16 @@ pub enum Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Http(Http { url, socket: Some(path), .. }) => write!(f, "{url} (uds={})", path.display()),
-            Self::Http(http) => f.write_str(&http.url),
-            Self::Stdio(program) => f.write_str(&program.name()),
+        let http = match self {
+            Self::Http(http) => http,
+            Self::Stdio(program) => return f.write_str(&program.name()),
+        };
+        // What follows may be a key.
+        f.write_str(http.url.split(['?', '#']).next().unwrap_or_default())?;
+        match (&http.socket, http.address) {
+            (Some(path), _) => write!(f, " (uds={})", path.display()),
+            (None, Some(address)) => write!(f, " ({})", address.ip()),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -144,18 +155,84 @@ impl fmt::Display for Endpoint {
 pub struct Http {
     /// `http://host:port/path` or `https://…`.
     pub url: String,
+    /// Where the host of `url` is. If it is not said, its name is looked up for every connection.
+    pub address: Option<SocketAddr>,
+    /// Where the host of `url` may be.
+    pub addresses: Addresses,
     /// Where to connect to instead of the URL's host and port; without TLS.
     pub socket: Option<PathBuf>,
     /// TLS, if the URL begins with `https`; its files are read for every connection.
     pub tls: ClientTls,
     /// Shown to the server with every request.
     pub token: Option<Secret>,
+    /// How connections are made and kept.
+    pub connections: Connections,
+}
+
+/// How connections to a server over HTTP are made and kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// For one to be made: the look-up of the name, and the handshake of TLS.
+    pub connect: Duration,
+    /// For the server to take the next bytes of a request.
+    pub write: Duration,
+    /// How many are kept without a call.
+    pub idle: usize,
+    /// For how long.
+    pub expiry: Duration,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            write: Duration::from_secs(30),
+            idle: 100,
+            expiry: Duration::from_secs(30),
+        }
+    }
 }
 
 impl Http {
     /// A server that anybody may ask, believed on the word of the system's authorities.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), socket: None, tls: ClientTls::default(), token: None }
+        Self {
+            url: url.into(),
+            address: None,
+            addresses: Addresses::Any,
+            socket: None,
+            tls: ClientTls::default(),
+            token: None,
+            connections: Connections::default(),
+        }
+    }
+
+    /// Where the host may be: this machine by its own name, whatever else is allowed.
+    pub(crate) fn allowed(&self) -> Addresses {
+        match self.url.parse::<Uri>() {
+            Ok(url) if url.host().is_some_and(|host| host.eq_ignore_ascii_case("localhost")) => {
+                Addresses::Any
+            }
+            _ => self.addresses,
+        }
+    }
+
+    /// Would the token go where others could read it: without TLS, and to another machine?
+    #[must_use]
+    pub fn shows_token(&self) -> bool {
+        match Place::of(self) {
+            Ok(place) => self.token.is_some() && !place.is_secure && !place.target.is_local(),
+            // It cannot be reached.
+            Err(_) => false,
+        }
+    }
+
+    /// `host:port`, if the host has a name and is not known to be elsewhere.
+    pub(crate) fn name(&self) -> Option<String> {
+        match (self.address, Place::of(self)) {
+            (None, Ok(place)) => place.target.name(),
+            _ => None,
+        }
     }
 }

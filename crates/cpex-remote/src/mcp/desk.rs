@@ -1,12 +1,11 @@
 //! Where requests are answered, whatever they came over.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::jsonrpc::{Fault, Id, VERSIONS, answer, on_one_line, quoted, version};
@@ -18,6 +17,9 @@ use super::text::{
 use crate::backend::{Backend, Failure, Running};
 use crate::message::{Call, PluginError, Reply};
 
+/// The method of requests that take turns.
+const CALL: &str = "tools/call";
+
 /// Answers requests with a backend.
 #[derive(Debug)]
 pub(super) struct Desk<B> {
@@ -27,31 +29,34 @@ pub(super) struct Desk<B> {
     /// For one call, waiting for its turn included.
     pub(super) patience: Duration,
     /// Calls at a time.
-    pub(super) turns: Semaphore,
+    pub(super) turns: Arc<Semaphore>,
 }
+
+/// The turn of a call. It lasts until the answer has been taken.
+pub(super) type Turn = Option<OwnedSemaphorePermit>;
 
 impl<B: Backend> Desk<B> {
     pub(super) fn new(backend: Arc<B>, limit: usize, patience: Duration, calls: usize) -> Self {
-        Self { backend, limit, patience, turns: Semaphore::new(calls.min(Semaphore::MAX_PERMITS)) }
+        Self { backend, limit, patience, turns: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))) }
     }
 
-    /// The message that answers a request.
+    /// The message that answers a request, and its turn.
     pub(super) async fn answer(
         &self,
         id: &Id,
         method: &str,
         params: Option<&RawValue>,
         pending: &Arc<Pending>,
-    ) -> String {
+    ) -> (String, Turn) {
         let Some(ticket) = pending.begin(id) else {
             let taken = "Invalid request: a request of the same id is being answered";
-            return Fault::new(Fault::INVALID_REQUEST, taken).message(Some(id));
+            return (Fault::new(Fault::INVALID_REQUEST, taken).message(Some(id)), None);
         };
-        let result = ticket.unless_given_up(self.result(method, params)).await;
-        let result = result.unwrap_or_else(|| Err(Fault::new(Fault::CANCELLED, "Request cancelled")));
-        match result {
-            Ok(result) => answer(id, &result),
-            Err(fault) => fault.message(Some(id)),
+        let result = ticket.unless_given_up(self.in_turn(method, params)).await;
+        let given_up = || (Err(Fault::new(Fault::CANCELLED, "Request cancelled")), None);
+        match result.unwrap_or_else(given_up) {
+            (Ok(result), turn) => (answer(id, &result), turn),
+            (Err(fault), turn) => (fault.message(Some(id)), turn),
         }
     }
 
@@ -73,12 +78,26 @@ impl<B: Backend> Desk<B> {
         }
     }
 
+    /// Calls take turns; nothing else waits behind them.
+    async fn in_turn(&self, method: &str, params: Option<&RawValue>) -> (Result<String, Fault>, Turn) {
+        let in_turn = async {
+            let turn = match method {
+                CALL => self.turns.clone().acquire_owned().await.ok(),
+                _ => None,
+            };
+            (self.result(method, params).await, turn)
+        };
+        let late = || Fault::new(Fault::TIMED_OUT, "the call took longer than the server allows");
+        timeout(self.patience, in_turn).await.unwrap_or_else(|_| (Err(late()), None))
+    }
+
     async fn result(&self, method: &str, params: Option<&RawValue>) -> Result<String, Fault> {
         match method {
             "initialize" => Ok(initialized(params)),
-            "ping" => Ok("{}".to_owned()),
+            "ping" if self.backend.is_ready() => Ok("{}".to_owned()),
+            "ping" => Err(Fault::new(Fault::INTERNAL, "the server is not ready")),
             "tools/list" => Ok(TOOLS.to_owned()),
-            "tools/call" => self.call(params).await,
+            CALL => self.call(params).await,
             _ => Err(Fault::new(Fault::METHOD_NOT_FOUND, "Method not found")),
         }
     }
@@ -88,26 +107,17 @@ impl<B: Backend> Desk<B> {
             .and_then(|params| serde_json::from_str(params.get()).ok())
             .ok_or_else(|| Fault::new(Fault::INVALID_PARAMS, "Invalid params: name: a string is required"))?;
         match &*call.name {
-            CONFIGS => self.in_turn(self.configs()).await,
+            CONFIGS => self.configs().await,
             CONFIG => match read_name(call.arguments) {
-                Ok(name) => self.in_turn(self.config(&name)).await,
+                Ok(name) => self.config(&name).await,
                 Err(wrong) => Ok(refused(&wrong, CONFIG)),
             },
             INVOKE => match read_call(call.arguments) {
-                Ok(call) => self.in_turn(self.invoke(call)).await,
+                Ok(call) => self.invoke(call).await,
                 Err(wrong) => Ok(refused(&wrong, INVOKE)),
             },
             unknown => Ok(tool_result([&*format!("Unknown tool: {unknown}")], "", true)),
         }
-    }
-
-    async fn in_turn(&self, work: impl Future<Output = Result<String, Fault>>) -> Result<String, Fault> {
-        let in_turn = async {
-            let _turn = self.turns.acquire().await;
-            work.await
-        };
-        let late = || Fault::new(Fault::TIMED_OUT, "the call took longer than the server allows");
-        timeout(self.patience, in_turn).await.unwrap_or_else(|_| Err(late()))
     }
 
     async fn configs(&self) -> Result<String, Fault> {

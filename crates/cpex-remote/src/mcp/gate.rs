@@ -18,12 +18,11 @@ use hyper::http::{Method, Request, Response, StatusCode};
 use tower_service::Service;
 
 use super::desk::Desk;
-use super::intake::{Intake, NotTaken, Share};
 use super::jsonrpc::{Fault, Message, VERSIONS, version};
 use super::pending::Pending;
 use super::sessions::Book;
 use crate::backend::{Backend, Event, Refusal};
-use crate::http::{BoxBody, Denied, Guard, keep};
+use crate::http::{BoxBody, Denied, Guard, Intake, NotTaken, Share, keep};
 
 pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -131,7 +130,12 @@ impl<B: Backend> House<B> {
             };
         }
         match (request.method(), path) {
-            (&Method::GET, "/health") => Ok(respond(StatusCode::OK, JSON, r#"{"status":"healthy"}"#)),
+            (&Method::GET, "/health") if self.desk.backend.is_alive() => {
+                Ok(respond(StatusCode::OK, JSON, r#"{"status":"healthy"}"#))
+            }
+            (&Method::GET, "/health") => {
+                Err(Turned { kind: JSON, ..unavailable(r#"{"status":"unhealthy"}"#) })
+            }
             (&Method::GET, "/ready") if self.is_ready() => {
                 Ok(respond(StatusCode::OK, JSON, r#"{"status":"ready"}"#))
             }
@@ -150,7 +154,8 @@ impl<B: Backend> House<B> {
                 };
                 metrics.map(|text| respond(StatusCode::OK, PROMETHEUS, text)).ok_or(off)
             }
-            _ if path.strip_suffix('/') == Some(&self.path) => {
+            // Who names the server alone, as in CPEX's own example, means its endpoint.
+            _ if path == "/" || path.strip_suffix('/') == Some(&self.path) => {
                 let place = HeaderValue::from_str(&self.path);
                 let moved = Turned::new(StatusCode::TEMPORARY_REDIRECT, "");
                 Err(place.map(|place| moved.with(LOCATION, place)).unwrap_or_else(|_| not_found()))
@@ -172,7 +177,7 @@ impl<B: Backend> House<B> {
             Some(book) => self.session(book, request.headers())?,
             None => Some(Arc::default()),
         };
-        let (body, _memory) = self.receive(request).await?;
+        let (body, memory) = self.receive(request).await?;
         let message = Message::read(&body).map_err(|fault| Turned::fault(StatusCode::BAD_REQUEST, &fault))?;
         match message {
             Message::Request { id, method, params } => {
@@ -185,9 +190,11 @@ impl<B: Backend> House<B> {
                     }
                     (None, _) => return Err(session_missing()),
                 };
-                let answer = self.desk.answer(&id, &method, params, &pending).await;
+                let (answer, turn) = self.desk.answer(&id, &method, params, &pending).await;
+                let event = format!("event: message\ndata: {answer}\n\n");
+                // The answer counts as well, until the peer has taken it.
                 let mut response =
-                    respond(StatusCode::OK, EVENTS, format!("event: message\ndata: {answer}\n\n"));
+                    respond(StatusCode::OK, EVENTS, event).map(|body| keep(body, (memory, turn)));
                 let headers = response.headers_mut();
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
                 if let Some(Ok(session)) = session.map(HeaderValue::try_from) {
@@ -223,7 +230,7 @@ impl<B: Backend> House<B> {
     }
 
     /// The body, and the memory it was given.
-    async fn receive(&self, request: Request<Incoming>) -> Result<(Bytes, Share<'_>), Turned> {
+    async fn receive(&self, request: Request<Incoming>) -> Result<(Bytes, Share), Turned> {
         self.intake.receive(request.into_body()).await.map_err(|not_taken| match not_taken {
             NotTaken::Memory => {
                 self.desk.backend.observe(&Event::Refused(Refusal::Memory));

@@ -10,7 +10,7 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::http::uri::{Authority, Scheme};
 use hyper::http::{Method, Request, Response, StatusCode, Uri};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::CLIENT_PROTOCOLS;
 use super::client::{Failed, INITIALIZE, greeted};
@@ -18,20 +18,25 @@ use super::config::Http;
 use super::events::Events;
 use super::gate::{EVENTS, JSON, PROTOCOL_VERSION, SESSION, is_kind};
 use super::jsonrpc::{Id, Message, cancellation, notification, request};
+use super::place::Place;
 use super::pool::{Broken, Busy, Pool, plain};
 use super::question::Question;
 use super::text::Greeting;
-use crate::error::RemoteError;
-use crate::http::{Connector, Target};
+use crate::error::{RemoteError, shown};
+use crate::http::Connector;
+use crate::tls::Trust;
+use crate::wire::Features;
 
 /// For the server to take note that nobody waits any more.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// For the same over a connection that was kept, before it and all others are taken for dead.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 /// For a server to end its answer after the message.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How often a request is sent on to another path.
 const REDIRECTS: usize = 3;
-/// Bytes of an error page that are shown.
-const SHOWN: usize = 200;
+/// Bytes of an error page that are read.
+const PAGE: usize = 16 * 1024;
 
 /// A server over HTTP.
 #[derive(Debug)]
@@ -65,46 +70,40 @@ impl Drop for Waiting {
         let (Some(id), Ok(runtime)) = (self.id, tokio::runtime::Handle::try_current()) else { return };
         let (link, session) = (self.link.clone(), self.session.clone());
         runtime.spawn(async move {
-            // A server that cannot be told finds out when it answers.
-            let _ = timeout(FAREWELL, link.post(Some(&session), None, cancellation(id))).await;
+            let (told, since) = (link.post(Some(&session), None, cancellation(id)), Instant::now());
+            if timeout(SIGN_OF_LIFE, told).await.is_err() {
+                link.pool.forget(since);
+                // A server that cannot be told finds out when it answers.
+                let _ = timeout(FAREWELL, link.post(Some(&session), None, cancellation(id))).await;
+            }
         });
     }
 }
 
 impl Link {
     pub(super) fn new(http: &Http, limit: usize) -> Result<Arc<Self>, RemoteError> {
-        let wrong = |why: &str| RemoteError::Connect {
-            target: "the URL".to_owned(),
-            source: io::Error::new(io::ErrorKind::InvalidInput, why.to_owned()),
-        };
-        let uri: Uri = http.url.parse().map_err(|_| wrong("it cannot be read"))?;
-        let parts = uri.into_parts();
-        let scheme = parts.scheme.ok_or_else(|| wrong("it begins with neither http: nor https:"))?;
-        let authority = parts.authority.ok_or_else(|| wrong("it names no host"))?;
-        if authority.as_str().contains('@') {
-            return Err(wrong("it holds a user or a password: set a token instead"));
-        }
-        let (secure, port) = match scheme.as_str() {
-            "http" => (false, 80),
-            "https" => (true, 443),
-            _ => return Err(wrong("it begins with neither http: nor https:")),
-        };
-        let target = match &http.socket {
-            Some(path) => Target::Unix(path.clone()),
-            None => Target::Tcp(format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(port))),
-        };
+        let Place { scheme, authority, path, target, is_secure } = Place::of(http)?;
         let authorization = http.token.as_ref().map(|token| -> Result<_, RemoteError> {
             let value = HeaderValue::try_from(format!("Bearer {}", token.reveal()));
             let mut value = value.map_err(|_| RemoteError::Token)?;
             value.set_sensitive(true);
             Ok(value)
         });
-        let tls = (secure && http.socket.is_none()).then(|| http.tls.clone());
+        let tls = is_secure.then(|| http.tls.clone());
+        let connector = Connector {
+            target,
+            address: http.address,
+            addresses: http.allowed(),
+            tls,
+            trust: Trust::BundleAndSystem,
+            protocols: CLIENT_PROTOCOLS,
+            within: http.connections.connect,
+        };
         Ok(Arc::new(Self {
-            pool: Pool::new(Connector { target, tls, protocols: CLIENT_PROTOCOLS }),
+            pool: Pool::new(connector, http.connections),
             authority,
             scheme,
-            path: Mutex::new(parts.path_and_query.map_or_else(|| "/".to_owned(), |path| path.to_string())),
+            path: Mutex::new(path),
             authorization: authorization.transpose()?,
             limit,
             next: AtomicU64::new(1),
@@ -125,6 +124,12 @@ impl Link {
             self.forget(&session);
         }
         answered.map(|answer| answer.message)
+    }
+
+    /// What the server of the session understands.
+    pub(super) fn understood(&self) -> Features {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        session.as_ref().map(|session| session.server.features).unwrap_or_default()
     }
 
     /// Ends the session.
@@ -329,7 +334,7 @@ async fn refusal(response: Response<Incoming>) -> Failed {
     let mut page = Vec::new();
     while let Ok(Ok(Some(bytes))) = timeout(LAST_WORDS, next(&mut body)).await {
         page.extend_from_slice(&bytes);
-        if page.len() > 64 * SHOWN {
+        if page.len() > PAGE {
             break;
         }
     }
@@ -337,10 +342,13 @@ async fn refusal(response: Response<Incoming>) -> Failed {
         Ok(Refusal { error }) => error.message,
         Err(_) => String::from_utf8_lossy(&page).into_owned(),
     };
-    let message: String = message.chars().take(SHOWN).collect();
-    Failed::Remote(RemoteError::Status {
-        code: status.canonical_reason().unwrap_or("HTTP error"),
-        message: format!("HTTP {}: {message}", status.as_u16()),
+    let code = status.canonical_reason().unwrap_or("HTTP error");
+    let message = format!("HTTP {}: {}", status.as_u16(), shown(&message));
+    Failed::Remote(match status {
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
+            RemoteError::Rejected { code, message }
+        }
+        _ => RemoteError::Status { code, message },
     })
 }
 

@@ -26,7 +26,6 @@ mod config;
 
 mod desk;
 mod gate;
-mod intake;
 mod pending;
 mod server;
 mod sessions;
@@ -36,6 +35,7 @@ mod child;
 mod client;
 mod events;
 mod link;
+mod place;
 mod pool;
 mod program;
 mod question;
@@ -44,7 +44,7 @@ mod question;
 pub mod fuzzing;
 
 pub use client::Client;
-pub use config::{ClientConfig, Endpoint, Http, ServerConfig, Sessions, StdioConfig};
+pub use config::{ClientConfig, Connections, Endpoint, Http, ServerConfig, Sessions, StdioConfig};
 pub use program::{Launch, Program};
 pub use server::Server;
 pub use stdio::serve_stdio;

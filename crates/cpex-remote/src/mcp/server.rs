@@ -9,10 +9,9 @@ use super::SERVER_PROTOCOLS;
 use super::config::{ServerConfig, Sessions};
 use super::desk::Desk;
 use super::gate::{Gate, House};
-use super::intake::Intake;
 use super::sessions::Book;
 use crate::backend::Backend;
-use crate::http::{Connections, Door, Guard, Listener, StartError, Versions};
+use crate::http::{Connections, Door, Guard, Intake, Listener, StartError, Versions};
 
 /// A server that listens. Peers that connect wait until it [serves](Self::serve).
 #[derive(Debug)]
@@ -56,7 +55,7 @@ impl Server {
                 Sessions::Kept { most, idle } => Some(Book::new(most, idle)),
                 Sessions::None => None,
             },
-            intake: Intake::new(&limits, config.arrival),
+            intake: Intake::new(limits, 0),
             stopping: AtomicBool::new(false),
         });
         let door = Door { service: Gate::new(house.clone()), versions: Versions::Both, limits };

@@ -31,7 +31,8 @@ impl Book {
         Self { most: most.max(1), idle, sessions: Mutex::default() }
     }
 
-    /// A new session, in the place of the one that was not used for longest if there are as many as may be.
+    /// A new session. If there are as many as may be, in the place of one without requests under way, if there is any, and
+    /// of those in that of the one that was not used for longest.
     /// `None` if the system has no randomness to give.
     pub(super) fn open(&self) -> Option<String> {
         let mut random = [0; NAME];
@@ -46,8 +47,8 @@ impl Book {
             sessions.retain(|_, session| session.used.elapsed() <= self.idle);
         }
         if sessions.len() >= self.most {
-            let oldest =
-                sessions.iter().min_by_key(|(_, session)| session.used).map(|(name, _)| name.clone());
+            let least = |(_, session): &(&String, &Session)| (!session.pending.is_empty(), session.used);
+            let oldest = sessions.iter().min_by_key(least).map(|(name, _)| name.clone());
             if let Some(session) = oldest.and_then(|name| sessions.remove(&name)) {
                 session.pending.give_all_up();
             }

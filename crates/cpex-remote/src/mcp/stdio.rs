@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::config::StdioConfig;
-use super::desk::Desk;
+use super::desk::{Desk, Turn};
 use super::jsonrpc::{Fault, Message};
 use super::lines::{Line, Lines};
 use super::pending::Pending;
@@ -24,6 +24,9 @@ use crate::backend::{Backend, Event, Refusal};
 const CHUNK: usize = 64 * 1024;
 /// Messages that wait for their turn in either direction.
 const QUEUE: usize = 64;
+
+/// A message to be written, and the turn that lasts until it is.
+type Said = (String, Turn);
 
 /// Serves until the input or `stop` ends, then lets calls under way finish for a while.
 ///
@@ -62,9 +65,9 @@ pub async fn serve_stdio<B: Backend>(
         // If nobody listens any more, nothing is lost.
         let _ = lines.finish().map(|line| heard.blocking_send(line));
     })?;
-    let (say, mut said) = mpsc::channel::<String>(QUEUE);
+    let (say, mut said) = mpsc::channel::<Said>(QUEUE);
     let writer = thread::Builder::new().name("cpex-stdout".to_owned()).spawn(move || {
-        while let Some(mut message) = said.blocking_recv() {
+        while let Some((mut message, _turn)) = said.blocking_recv() {
             message.push('\n');
             if output.write_all(message.as_bytes()).and_then(|()| output.flush()).is_err() {
                 return;
@@ -83,7 +86,7 @@ async fn converse<B: Backend>(
     backend: Arc<B>,
     config: StdioConfig,
     mut lines: mpsc::Receiver<Line>,
-    say: mpsc::Sender<String>,
+    say: mpsc::Sender<Said>,
     stop: impl Future<Output = ()>,
 ) {
     backend.observe(&Event::Opened);
@@ -106,7 +109,7 @@ async fn converse<B: Backend>(
                 let message = format!("a message of more than {} bytes is not taken", config.message);
                 let fault = Fault::new(Fault::INVALID_REQUEST, message).message(None);
                 let say = say.clone();
-                answers.spawn(async move { say.send(fault).await.unwrap_or(()) });
+                answers.spawn(async move { say.send((fault, None)).await.unwrap_or(()) });
             }
         }
     }
@@ -131,14 +134,14 @@ async fn converse<B: Backend>(
 }
 
 /// Answers a line that comes too late: calls under way can be given up still, and nothing new is taken.
-async fn turn_away<B: Backend>(line: Line, desk: &Desk<B>, pending: &Pending, say: &mpsc::Sender<String>) {
+async fn turn_away<B: Backend>(line: Line, desk: &Desk<B>, pending: &Pending, say: &mpsc::Sender<Said>) {
     let Line::Text(line) = line else { return };
     match Message::read(&line) {
         Ok(Message::Notification { method, params }) => desk.note(&method, params, pending),
         Ok(Message::Request { id, .. }) => {
             let fault = Fault::new(Fault::STOPPING, "the server is stopping: the request was not taken");
             // If nobody reads any more, nobody waits for it.
-            let _ = say.send(fault.message(Some(&id))).await;
+            let _ = say.send((fault.message(Some(&id)), None)).await;
         }
         Ok(Message::Answer { .. } | Message::Stray) | Err(_) => {}
     }
@@ -148,7 +151,7 @@ fn hear<B: Backend>(
     line: Vec<u8>,
     desk: &Arc<Desk<B>>,
     pending: &Arc<Pending>,
-    say: &mpsc::Sender<String>,
+    say: &mpsc::Sender<Said>,
     answers: &mut JoinSet<()>,
 ) {
     // What gives a call up must not wait behind it.
@@ -160,7 +163,7 @@ fn hear<B: Backend>(
         let answer = match Message::read(&line) {
             Ok(Message::Request { id, method, params }) => desk.answer(&id, &method, params, &pending).await,
             Ok(_) => return,
-            Err(fault) => fault.message(None),
+            Err(fault) => (fault.message(None), None),
         };
         // If nobody reads any more, nobody waits for it.
         let _ = say.send(answer).await;

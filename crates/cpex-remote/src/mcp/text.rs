@@ -138,6 +138,7 @@ pub(super) fn read_call(arguments: Option<&RawValue>) -> Result<Call, WrongArgum
             None => None,
             extensions => Some(dynamic("extensions", extensions)?),
         },
+        patience: None,
     })
 }
 

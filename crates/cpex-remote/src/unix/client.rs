@@ -9,15 +9,16 @@ use prost::bytes::Bytes;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::config::ClientConfig;
 use super::error::FrameError;
 use super::frame::{MAX_FRAME, frame, frame_for, read_frame};
+use super::request::TOO_LARGE;
 use crate::error::RemoteError;
 use crate::json::Json;
 use crate::message::{Call, Reply};
-use crate::reconnect;
+use crate::reconnect::{Failed, connect_unix, until_reached};
 use crate::wire::{
     Features, GetPluginConfigRequest, GetPluginConfigResponse, InvokeHookRequest, InvokeHookResponse,
 };
@@ -34,6 +35,7 @@ pub struct Client {
     plugin: String,
     config: ClientConfig,
     idle: Mutex<Vec<Connection>>,
+    server: Mutex<Features>,
     permits: Semaphore,
 }
 
@@ -47,7 +49,7 @@ struct Connection {
 enum Broken {
     /// Not all of the request is on its way: the server cannot have acted on it.
     Unsent,
-    /// All of it is.
+    /// All of it is, or the server has said why it does not take it.
     Sent(RemoteError),
 }
 
@@ -58,7 +60,8 @@ impl Client {
     /// If there is no server, or it does not say what it knows of the plugin in time.
     pub async fn connect(plugin: impl Into<String>, config: ClientConfig) -> Result<Self, RemoteError> {
         let permits = Semaphore::new(config.connections.clamp(1, Semaphore::MAX_PERMITS));
-        let client = Self { plugin: plugin.into(), config, idle: Mutex::default(), permits };
+        let client =
+            Self { plugin: plugin.into(), config, idle: Mutex::default(), server: Mutex::default(), permits };
         let connection = client.in_time(client.open()).await?;
         client.keep(connection);
         Ok(client)
@@ -101,9 +104,18 @@ impl Client {
         let numbers = self.config.numbers;
         let asked = self.exchange(
             |server| Ok(InvokeHookRequest::from_call(call, server)?),
-            |answer: InvokeHookResponse| Ok(answer.into_reply(&call.plugin, numbers)?),
+            |answer: InvokeHookResponse| match rejected(&answer) {
+                Some(error) => Err(error),
+                None => Ok(answer.into_reply(&call.plugin, numbers)?),
+            },
         );
         self.in_time(asked).await
+    }
+
+    /// What the server understood that was connected to last.
+    #[must_use]
+    pub fn understood(&self) -> Features {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {
@@ -152,24 +164,26 @@ impl Client {
 
     /// A connection, however long the server takes to come back.
     async fn reopen(&self) -> Result<Connection, RemoteError> {
-        let mut delays = reconnect::delays(self.config.reconnect_attempts, self.config.reconnect_delay);
-        loop {
-            match (self.open().await, delays.next()) {
-                (Err(RemoteError::Connect { .. }), Some(delay)) => sleep(delay).await,
-                (Err(RemoteError::Connect { target, source }), None) => {
-                    let attempts = self.config.reconnect_attempts + 1;
-                    return Err(RemoteError::Reconnect { target, attempts, source });
-                }
-                (opened, _) => return opened,
-            }
-        }
+        let ClientConfig { reconnect_attempts, reconnect_delay, ref path, .. } = self.config;
+        until_reached(
+            reconnect_attempts,
+            reconnect_delay,
+            || target(path),
+            || async {
+                self.open().await.map_err(|error| match error {
+                    RemoteError::Connect { source, .. } => Failed::Unreached(source),
+                    error => Failed::Ended(error),
+                })
+            },
+        )
+        .await
     }
 
     /// A connection, and what its server understands.
     async fn open(&self) -> Result<Connection, RemoteError> {
         let path = &self.config.path;
         let failed = |source| RemoteError::Connect { target: target(path), source };
-        let stream = UnixStream::connect(path).await.map_err(failed)?;
+        let stream = connect_unix(path).await.map_err(failed)?;
         let mut connection = Connection { stream: BufReader::new(stream), server: Features::default() };
         let request = GetPluginConfigRequest { name: self.plugin.clone() };
         let hello =
@@ -183,6 +197,7 @@ impl Client {
         // A server that cannot tell what it knows can still be called, as in CPEX 0.1.x.
         connection.server =
             GetPluginConfigResponse::decode(answer).map(|answer| answer.features()).unwrap_or_default();
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = connection.server;
         Ok(connection)
     }
 
@@ -204,7 +219,9 @@ impl Client {
 
 impl Connection {
     async fn exchange(&mut self, request: &Bytes) -> Result<Bytes, Broken> {
-        self.stream.write_all(request).await.map_err(|_| Broken::Unsent)?;
+        if self.stream.write_all(request).await.is_err() {
+            return Err(self.last_words().await);
+        }
         let lost = |source| Broken::Sent(RemoteError::Disconnected(source));
         match read_frame(&mut self.stream, MAX_FRAME).await {
             Ok(Some(answer)) => Ok(answer),
@@ -216,12 +233,26 @@ impl Connection {
         }
     }
 
+    /// Why the server did not take all of a request. It may have said so before it hung up.
+    async fn last_words(&mut self) -> Broken {
+        let said = read_frame(&mut self.stream, MAX_FRAME).await.ok().flatten();
+        let answer = said.and_then(|said| InvokeHookResponse::decode(said).ok());
+        answer.as_ref().and_then(rejected).map_or(Broken::Unsent, Broken::Sent)
+    }
+
     /// Is it open, and is nothing there to read? Between two exchanges, whatever could be read is not a reply.
     fn is_quiet(&self) -> bool {
         let waiting = self.stream.get_ref().try_read(&mut [0]);
         self.stream.buffer().is_empty()
             && matches!(waiting, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
+}
+
+/// What a server says to a frame that it does not read.
+fn rejected(answer: &InvokeHookResponse) -> Option<RemoteError> {
+    let error =
+        answer.error.as_ref().filter(|error| answer.plugin_name.is_empty() && error.code == TOO_LARGE)?;
+    Some(RemoteError::Rejected { code: "message too large", message: error.message.clone() })
 }
 
 fn target(path: &Path) -> String {

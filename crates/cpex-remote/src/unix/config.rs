@@ -62,6 +62,10 @@ impl ServerConfig {
 pub struct Limits {
     /// Connections at a time; further ones are closed at once.
     pub connections: usize,
+    /// Calls at a time in all, until their replies are written; more wait.
+    pub calls: usize,
+    /// For a call that has arrived, waiting for its turn included.
+    pub call: Duration,
     /// Bytes of one message, either way.
     pub frame: usize,
     /// Bytes of all requests that are being read or answered, beyond the first 64 KiB of each; a request waits for its
@@ -79,6 +83,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1024,
+            calls: 256,
+            call: Duration::from_secs(120),
             frame: MAX_FRAME,
             memory: 16 * MAX_FRAME,
             idle: Duration::from_secs(300),

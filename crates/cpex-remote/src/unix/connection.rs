@@ -8,12 +8,12 @@ use prost::bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit, watch};
 use tokio::time::timeout;
 
 use super::error::{ConnectionError, FrameError};
 use super::frame::{FIRST_STEP, frame, frame_for, read_length, read_until};
-use super::request::Request;
+use super::request::{Request, TOO_LARGE};
 use super::server::{MEMORY_UNIT, Shared};
 use crate::backend::{Backend, Event, Failure, Refusal, Running};
 use crate::message::{PluginError, Reply};
@@ -35,6 +35,9 @@ struct Received {
     _memory: OwnedSemaphorePermit,
 }
 
+/// The turn of a call.
+type Turn<'s> = Option<SemaphorePermit<'s>>;
+
 /// The peer is gone; there is nobody to answer.
 struct Gone;
 
@@ -48,7 +51,7 @@ impl<'s, B: Backend> Connection<'s, B> {
     pub(super) async fn run(mut self) -> Result<(), ConnectionError> {
         while let Some(length) = self.next_length().await? {
             let request = self.receive(length).await?;
-            let Ok(answer) = self.answer(request.body.clone()).await else { return Ok(()) };
+            let Ok((answer, _turn)) = self.answer(request.body.clone()).await else { return Ok(()) };
             self.send(answer).await?;
         }
         Ok(())
@@ -68,8 +71,11 @@ impl<'s, B: Backend> Connection<'s, B> {
             }
         }
         let length = in_time(limits.transfer, read_length(&mut self.reader, limits.frame)).await?;
-        if let Err(FrameError::TooLarge { .. }) = &length {
+        if let Err(FrameError::TooLarge { limit, .. }) = &length {
             self.shared.backend.observe(&Event::Refused(Refusal::Size));
+            // What follows is not read, so nothing can be answered after this.
+            let message = format!("a message of more than {limit} bytes is not taken");
+            self.send(self.error_frame(PluginError::coded("", message, TOO_LARGE))).await?;
         }
         Ok(length?)
     }
@@ -90,44 +96,53 @@ impl<'s, B: Backend> Connection<'s, B> {
         Ok(Received { body: body.freeze(), _memory: memory })
     }
 
-    async fn answer(&mut self, body: Bytes) -> Result<Bytes, Gone> {
+    /// The answer to a request, and the turn of a call, which lasts until the answer is written.
+    async fn answer(&mut self, body: Bytes) -> Result<(Bytes, Turn<'s>), Gone> {
         let shared = self.shared;
         let backend = &*shared.backend;
-        match Request::read(body) {
-            Request::Invoke(request) => self.invoke(*request).await,
+        let answer = match Request::read(body) {
+            Request::Invoke(request) => return self.invoke(*request).await,
             Request::Config(name) => {
                 let config = self.unless_gone(backend.config(&name)).await?;
-                Ok(self.frame_or_error(
+                self.frame_or_error(
                     config.map(|config| GetPluginConfigResponse::from_config(config.as_ref())),
-                ))
+                )
             }
             Request::Configs => {
                 let configs = self.unless_gone(backend.configs()).await?;
-                Ok(self
-                    .frame_or_error(configs.map(|configs| GetPluginConfigsResponse::from_configs(&configs))))
+                self.frame_or_error(configs.map(|configs| GetPluginConfigsResponse::from_configs(&configs)))
             }
             Request::Unknown => {
                 let unknown = PluginError::coded("", "Unknown message type", "UNKNOWN_MESSAGE");
-                Ok(self.error_frame(PluginError { mcp_error_code: 0, ..unknown }))
+                self.error_frame(PluginError { mcp_error_code: 0, ..unknown })
             }
-        }
+        };
+        Ok((answer, None))
     }
 
-    async fn invoke(&mut self, request: InvokeHookRequest) -> Result<Bytes, Gone> {
+    async fn invoke(&mut self, request: InvokeHookRequest) -> Result<(Bytes, Turn<'s>), Gone> {
         let shared = self.shared;
         let backend = &*shared.backend;
         let running = Running::new(backend, &request.hook_type, &request.plugin_name);
         let peer = request.features();
-        let reply = match request.into_call(self.shared.config.numbers) {
-            Ok(call) => match self.unless_gone(backend.invoke(call)).await {
-                Ok(Ok(reply)) => reply,
-                Ok(Err(Failure(message))) => Reply::failed(PluginError::internal(running.plugin(), message)),
-                Err(Gone) => return Err(Gone),
-            },
-            Err(invalid) => Reply::failed(PluginError::internal(running.plugin(), invalid.to_string())),
+        let mut turn = None;
+        let failed = |message| Reply::failed(PluginError::internal(running.plugin(), message));
+        let reply = match request.into_call(shared.config.numbers) {
+            Ok(call) => {
+                let in_turn = async {
+                    turn = shared.calls.acquire().await.ok();
+                    backend.invoke(call).await
+                };
+                match self.unless_gone(timeout(shared.config.limits.call, in_turn)).await? {
+                    Ok(Ok(reply)) => reply,
+                    Ok(Err(Failure(message))) => failed(message),
+                    Err(_) => failed("the call took longer than the server allows".to_owned()),
+                }
+            }
+            Err(invalid) => failed(invalid.to_string()),
         };
         running.end(&reply);
-        Ok(self.reply_frame(&reply, peer))
+        Ok((self.reply_frame(&reply, peer), turn))
     }
 
     fn reply_frame(&self, reply: &Reply, peer: Features) -> Bytes {

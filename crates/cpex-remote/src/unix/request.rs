@@ -5,6 +5,9 @@ use prost::bytes::Bytes;
 
 use crate::wire::{GetPluginConfigRequest, InvokeHookRequest};
 
+/// The code of the error that answers a frame too large to be read; no plugin is named in it.
+pub(super) const TOO_LARGE: &str = "MESSAGE_TOO_LARGE";
+
 /// What a frame asks for.
 pub(super) enum Request {
     /// To run a hook.

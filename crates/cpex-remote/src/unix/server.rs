@@ -13,6 +13,7 @@ use super::config::ServerConfig;
 use super::connection::Connection;
 use crate::backend::{Backend, Event, Refusal};
 use crate::listen::{BindError, SocketFile, listen};
+use crate::task;
 
 /// After the system refused a connection, as it does when no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -31,6 +32,8 @@ pub(super) struct Shared<B> {
     pub(super) config: ServerConfig,
     /// What is left of `limits.memory`, in units of [`MEMORY_UNIT`].
     pub(super) memory: Arc<Semaphore>,
+    /// The turns of calls.
+    pub(super) calls: Semaphore,
 }
 
 /// A semaphore counts in 32 bits; memory is handed out in pieces of this size.
@@ -51,7 +54,8 @@ impl Server {
         let Self { config, listener, file } = self;
         let limits = config.limits;
         let memory = Arc::new(Semaphore::new(limits.memory.max(limits.frame).div_ceil(MEMORY_UNIT)));
-        let shared = Arc::new(Shared { backend, config, memory });
+        let calls = Semaphore::new(limits.calls.min(Semaphore::MAX_PERMITS));
+        let shared = Arc::new(Shared { backend, config, memory, calls });
         let (stopping, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         tokio::pin!(stop);
@@ -62,7 +66,7 @@ impl Server {
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) if connections.len() < limits.connections => {
-                        connections.spawn(converse(stream, shared.clone(), stopped.clone()));
+                        connections.spawn(task::spawn(converse(stream, shared.clone(), stopped.clone())));
                     }
                     Ok(_) => shared.backend.observe(&Event::Refused(Refusal::Connections)),
                     Err(_) => sleep(ACCEPT_PAUSE).await,

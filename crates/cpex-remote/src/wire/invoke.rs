@@ -104,6 +104,7 @@ impl InvokeHookRequest {
             payload: payload.map_err(InvalidRequest::Payload)?,
             context: context(self.context.unwrap_or_default(), numbers).map_err(InvalidRequest::Context)?,
             extensions: extensions.map_err(InvalidRequest::Extensions)?,
+            patience: None,
         })
     }
 }

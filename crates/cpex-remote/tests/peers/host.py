@@ -15,7 +15,9 @@ async def ask(manager, name, args):
     """Make one call; what came of it, without what differs from run to run."""
     shared = GlobalContext(request_id=f"r-{name}", user="alice", tenant_id="t", server_id="s", state={"sk": True})
     try:
-        result, contexts = await manager.invoke_hook(HOOK, ToolPreInvokePayload(name=name, args=args), global_context=shared)
+        result, contexts = await manager.invoke_hook(
+            HOOK, ToolPreInvokePayload(name=name, args=args), global_context=shared
+        )
     except PluginError as error:
         return {"error": error.error.model_dump(mode="json")}
     seen = result.model_dump(mode="json", exclude={"executions"})

@@ -27,7 +27,11 @@ async def invoke_hook(hook_type: str, plugin_name: str, payload: dict, context: 
         except asyncio.CancelledError:
             print("cancelled", file=sys.stderr, flush=True)
             raise
-    result = {"continue_processing": payload["name"] != "deny", "modified_payload": payload, "metadata": {"hook": hook_type}}
+    result = {
+        "continue_processing": payload["name"] != "deny",
+        "modified_payload": payload,
+        "metadata": {"hook": hook_type},
+    }
     return {"plugin_name": plugin_name, "result": result, "context": context}
 
 

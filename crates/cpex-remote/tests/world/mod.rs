@@ -75,6 +75,7 @@ impl Backend for Witness {
                 seen.open -= 1;
                 seen.complaints.extend(problem.map(ToString::to_string));
             }
+            Event::Handshake(problem) => seen.complaints.push(problem.to_string()),
             Event::Refused(refusal) => seen.refusals.push(*refusal),
             Event::Invoked { end, .. } => seen.ends.push(*end),
             _ => {}

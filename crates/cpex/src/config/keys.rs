@@ -36,23 +36,29 @@ pub(super) fn known() -> Keys {
     ];
     let settings = ["isolation", "execution_detail", "extension_tiers", "allowed_dirs"];
     let top = ["plugin_dirs", "server_settings", "grpc_server_settings", "unix_socket_server_settings"];
-    let breaker = || mapping(&["failures", "wait", "longest_wait", "successes"], []);
+    let transport = || {
+        [
+            ("breaker", mapping(&["failures", "wait", "longest_wait", "successes"], [])),
+            ("health_check", mapping(&["interval", "timeout", "misses"], [])),
+            ("repeat", mapping(&["retries", "wait", "hedge_after"], [])),
+        ]
+    };
     let tls = || {
         let names = ["certfile", "keyfile", "keyfile_password", "ca_bundle", "verify", "check_hostname"];
-        mapping(&names, [])
+        ("tls", mapping(&names, []))
     };
     let mcp = ["proto", "url", "uds", "script", "cmd", "cwd", "token", "env"];
     let below = [
         ("conditions", each(mapping(&conditions, []))),
-        ("mcp", mapping(&[&mcp[..], &TRANSPORT].concat(), [("tls", tls()), ("breaker", breaker())])),
+        ("mcp", mapping(&[&mcp[..], &TRANSPORT].concat(), transport().into_iter().chain([tls()]))),
         (
             "grpc",
             mapping(
                 &[&["target", "uds", "token"][..], &TRANSPORT].concat(),
-                [("tls", tls()), ("breaker", breaker())],
+                transport().into_iter().chain([tls()]),
             ),
         ),
-        ("unix_socket", mapping(&[&["path"][..], &TRANSPORT].concat(), [("breaker", breaker())])),
+        ("unix_socket", mapping(&[&["path"][..], &TRANSPORT].concat(), transport())),
     ];
     let plugin = mapping(&plugin, below);
     mapping(&top, [("plugins", each(plugin)), ("plugin_settings", mapping(&settings, []))])
@@ -61,9 +67,9 @@ pub(super) fn known() -> Keys {
 /// What every way to reach an external plugin has.
 const TRANSPORT: [&str; 4] = ["endpoints", "timeout", "reconnect_attempts", "reconnect_delay"];
 
-fn mapping<const N: usize>(free: &[&str], below: [(&str, Keys); N]) -> Keys {
+fn mapping<'n>(free: &[&str], below: impl IntoIterator<Item = (&'n str, Keys)>) -> Keys {
     let free = free.iter().map(|name| ((*name).to_owned(), Keys::Free));
-    Keys::Known(free.chain(below.map(|(name, keys)| (name.to_owned(), keys))).collect())
+    Keys::Known(free.chain(below.into_iter().map(|(name, keys)| (name.to_owned(), keys))).collect())
 }
 
 fn each(keys: Keys) -> Keys {

@@ -19,9 +19,7 @@
 //! | `PLUGINS_SSRF_PROTECTION_ENABLED` | `true`, `false` | `true` | |
 //! | `PLUGINS_CLIENT_MTLS_CERTFILE`, `_KEYFILE`, `_KEYFILE_PASSWORD`, `_CA_BUNDLE`, `_VERIFY`, `_CHECK_HOSTNAME` | files, a password, `true` or `false` | | `mcp.tls` |
 //! | `PLUGINS_SKIP_SSL_VERIFY` | `true`, `false` | `false` | `mcp.tls`, and the above |
-//! | `PLUGINS_CLIENT_TOKEN` | a token | | `mcp.token` |
 //! | `PLUGINS_GRPC_CLIENT_MTLS_CERTFILE` and so on | as above | plaintext | `grpc.tls` |
-//! | `PLUGINS_GRPC_CLIENT_TOKEN` | a token | | `grpc.token` |
 //!
 //! `PLUGINS_ISOLATION` and `PLUGINS_EXECUTION_DETAIL` concern the Python host; here they are checked and have no
 //! effect. All others are the Python host's alone.

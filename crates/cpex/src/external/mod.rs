@@ -41,7 +41,8 @@
 //!   [`retry_failed`](crate::Manager::retry_failed).
 //! * Later, whatever is not a proper reply to the call is a failure that the entry's `on_error` judges: a server that is
 //!   down, slow, gone in the middle of a call, or talks nonsense. It is never read as an allow.
-//! * A call that a server may have begun is not sent again. One that did not reach it goes to the next of `endpoints`.
+//! * A call that a server may have begun is not sent again, unless `repeat` says that the plugin is idempotent. One that did
+//!   not reach it goes to another of `endpoints`, or of those that a name stands for.
 //! * `timeout_ms` of the entry bounds the whole. A hook that is given up is given up on the server, too.
 //! * Plugins are sent the extensions that the capabilities of the entry grant; those of the server count for nothing.
 
@@ -52,6 +53,9 @@ mod config;
 mod plugin;
 mod server;
 
+mod failure;
+
 pub use crate::foreign::RemoteFailure;
+pub use failure::Unanswered;
 pub(crate) use plugin::make;
 pub(crate) use written::{Given, Written};

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use cpex_remote::balance::{BalanceConfig, BalanceError, Balanced, HealthCheck};
+use cpex_remote::balance::{BalanceConfig, BalanceError, Balanced, Observer};
 use cpex_remote::{Call, Delivery, Json, Reply};
 
+use super::Unanswered;
 use super::config::Reach;
 use crate::error::BoxError;
 use crate::foreign::{Absent, Foreign};
+use crate::metrics;
 
 pub(super) struct Server {
     pub(super) plugin: String,
@@ -30,10 +32,10 @@ const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 
 impl Server {
     pub(super) fn new(plugin: &str, reach: Reach) -> Self {
-        let Reach { endpoints, breaker, absent, first } = reach;
-        // One server of several is missed by nobody until it is needed; the only one is missed by the next call.
-        let health = (endpoints.len() > 1).then(HealthCheck::default);
-        let balance = BalanceConfig { breaker, health, ..BalanceConfig::default() };
+        let Reach { endpoints, balance, absent, first } = reach;
+        let name = plugin.to_owned();
+        let observer = Observer::new(move |event| metrics::balanced(&name, event));
+        let balance = BalanceConfig { observer: Some(observer), ..balance };
         let balanced = Balanced::with(plugin, endpoints, balance);
         Self { plugin: plugin.to_owned(), balanced, absent, first }
     }
@@ -76,7 +78,7 @@ impl Foreign for Server {
 
     /// Dropped, it is given up on the server, too.
     async fn ask(&self, call: &Call) -> Result<Reply, BoxError> {
-        Ok(self.balanced.invoke(call).await?)
+        Ok(self.balanced.invoke(call).await.map_err(Unanswered::from)?)
     }
 }
 

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 /// A plugin on a server or in WebAssembly says that it has failed: what [`Failure::Error`](crate::Failure::Error) holds
 /// then.
 ///
-/// If there is no answer at all, it holds another error: a server cannot be reached, a plugin is too slow, or what comes
-/// back is no answer.
+/// If there is no answer at all, it holds another error: `Unanswered` if it is a server's, a trap or what is no answer if
+/// it is WebAssembly's.
 ///
 /// ```
 /// # #[cfg(feature = "external")]

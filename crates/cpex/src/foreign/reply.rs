@@ -1,6 +1,7 @@
 //! What a foreign plugin answers, in this host's words. A denial is never lost, and nothing broken is read as an allow.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,12 @@ pub(super) fn read(
     let mut reply = decision(&mut fields, hook)?;
     if let Some(Value::Object(metadata)) = fields.remove("metadata") {
         reply.more.get_or_insert_default().metadata = metadata;
+    }
+    if let Some(headers) = fields.get("http_headers").and_then(Value::as_object) {
+        reply.more.get_or_insert_default().http_headers = texts(headers);
+    }
+    if let Some(Value::Object(metadata)) = fields.remove("denial_metadata") {
+        reply.more.get_or_insert_default().denial_metadata = metadata;
     }
     if let Some(extensions) = fields.remove("modified_extensions").filter(|written| !written.is_null()) {
         match serde_json::from_value(extensions) {
@@ -98,21 +105,22 @@ fn violation(sent: Option<Value>) -> Violation {
     };
     let (reason, description, code) = (text("reason"), text("description"), text("code"));
     let number = |name| sent.get(name).and_then(Value::as_i64);
-    let headers = sent.get("http_headers").and_then(Value::as_object).map(|headers| {
-        let texts =
-            headers.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-        Box::new(texts.collect())
-    });
+    let headers = sent.get("http_headers").and_then(Value::as_object);
     Violation {
         mcp_error_code: number("mcp_error_code").and_then(|code| code.try_into().ok()),
         http_status_code: number("http_status_code").and_then(|code| code.try_into().ok()),
-        http_headers: headers,
+        http_headers: headers.map(|headers| Box::new(texts(headers))),
         details: match sent.remove("details") {
             Some(Value::Object(details)) => Box::new(details),
             _ => Box::default(),
         },
         ..Violation::new(code, reason).description(description)
     }
+}
+
+/// Those that are texts.
+fn texts(headers: &Map<String, Value>) -> BTreeMap<String, String> {
+    headers.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 /// Takes over what the plugin left: its own state and metadata, and what plugins share.

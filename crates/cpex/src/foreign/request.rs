@@ -61,11 +61,7 @@ pub(super) fn call(
         },
         metadata: &context.remote_metadata(),
     };
-    Ok(Call {
-        hook: hook.to_owned(),
-        plugin: plugin.to_owned(),
-        payload: payload.to_json_text()?,
-        context: Json::of(&text)?,
-        extensions: if *extensions == NONE { None } else { Some(Json::of(extensions)?) },
-    })
+    let extensions = if *extensions == NONE { None } else { Some(Json::of(extensions)?) };
+    let call = Call::new(hook, plugin, payload.to_json_text()?, Json::of(&text)?);
+    Ok(Call { extensions, patience: context.time_left(), ..call })
 }

@@ -4,7 +4,7 @@ use cpex_remote::{Backend, Call, Event, Failure, Json, Reply};
 
 use super::one::Plugins;
 use super::report;
-use crate::metrics;
+use crate::metrics::{self, InFlight};
 
 /// Renders what was measured.
 pub(super) type Render = Box<dyn Fn() -> String + Send + Sync>;
@@ -31,6 +31,7 @@ impl Backend for Served {
     }
 
     async fn invoke(&self, call: Call) -> Result<Reply, Failure> {
+        let _in_flight = InFlight::begin();
         self.plugins.invoke(call).await
     }
 
@@ -44,11 +45,16 @@ impl Backend for Served {
 
     fn observe(&self, event: &Event<'_>) {
         match event {
-            Event::Closed(Some(error)) => tracing::debug!(%error, "a connection ended"),
+            Event::Closed(Some(error)) | Event::Handshake(error) => {
+                tracing::debug!(%error, "a connection ended");
+            }
             Event::Refused(refusal) => tracing::warn!(?refusal, "refused"),
             _ => {}
         }
-        metrics::served(event);
+        let is_known = |plugin: &str, hook: &str| {
+            self.plugins.singles().is_ok_and(|singles| singles.find(plugin, hook).is_some())
+        };
+        metrics::served(event, is_known);
     }
 }
 

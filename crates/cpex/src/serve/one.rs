@@ -12,6 +12,7 @@ use crate::config::expected;
 use crate::error::InvokeError;
 use crate::external::RemoteFailure;
 use crate::manager::{Found, Given, Manager};
+use crate::metrics;
 use crate::plan::Stage;
 use crate::unavailable;
 
@@ -95,10 +96,16 @@ impl Plugins {
         let ran = self.manager.run(|_| Ok(Some(found)), given, &asked.context).await;
         let answer = || -> serde_json::Result<Reply> {
             let outcome = match ran {
-                Ok(outcome) => Outcome::Result(report::result(&outcome)?),
+                Ok(outcome) => {
+                    if outcome.violation.is_some() {
+                        metrics::denied(&call.plugin, &call.hook);
+                    }
+                    Outcome::Result(report::result(&outcome)?)
+                }
                 // A violation that is returned as an error: a denial like any other.
                 Err(InvokeError::Plugin { failure: crate::Failure::Refused(violation), .. }) => {
-                    Outcome::Result(report::denial(&violation)?)
+                    metrics::denied(&call.plugin, &call.hook);
+                    Outcome::Result(report::denial(&violation, &Map::new())?)
                 }
                 Err(error) => Outcome::Error(fault(&call, error)),
             };

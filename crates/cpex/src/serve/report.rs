@@ -1,5 +1,7 @@
 //! What a plugin answered, and what there is to say of it, in the words of CPEX 0.1.x.
 
+use std::collections::BTreeMap;
+
 use cpex_remote::Json;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -18,8 +20,8 @@ struct ResultText<'a> {
     modified_extensions: Option<&'a Extensions>,
     violation: Option<&'a Violation>,
     metadata: Option<&'a Map<String, Value>>,
-    denial_metadata: (),
-    http_headers: (),
+    denial_metadata: Option<&'a Map<String, Value>>,
+    http_headers: Option<&'a BTreeMap<String, String>>,
     retry_delay_ms: u64,
     executions: [(); 0],
 }
@@ -27,21 +29,23 @@ struct ResultText<'a> {
 /// The result of a call.
 pub(super) fn result(outcome: &Outcome<dyn AnyPayload>) -> serde_json::Result<Json> {
     if let Some(violation) = &outcome.violation {
-        return denial(violation);
+        return denial(violation, outcome.report.denial_metadata());
     }
     Json::of(&ResultText {
         continue_processing: true,
         modified_payload: outcome.payload.as_ref().map(|payload| payload.to_json()).transpose()?,
         modified_extensions: outcome.extensions.as_deref(),
         metadata: Some(&outcome.metadata),
+        http_headers: Some(&outcome.http_headers).filter(|headers| !headers.is_empty()),
         retry_delay_ms: u64::try_from(outcome.retry_after.as_millis()).unwrap_or(u64::MAX),
         ..ResultText::default()
     })
 }
 
-/// A denial. Nothing else is said. W11
-pub(super) fn denial(violation: &Violation) -> serde_json::Result<Json> {
-    Json::of(&ResultText { violation: Some(violation), ..ResultText::default() })
+/// A denial. Nothing else is said. W11, W14
+pub(super) fn denial(violation: &Violation, metadata: &Map<String, Value>) -> serde_json::Result<Json> {
+    let denial_metadata = Some(metadata).filter(|metadata| !metadata.is_empty());
+    Json::of(&ResultText { violation: Some(violation), denial_metadata, ..ResultText::default() })
 }
 
 /// The context after a call; `None` if nothing is in it. W3

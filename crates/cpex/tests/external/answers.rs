@@ -51,6 +51,23 @@ pub(crate) async fn answers(manager: &Manager, details: Value, largest: i64) {
 }
 
 #[tokio::test]
+async fn what_a_denial_says_for_records_arrives_and_so_do_headers() {
+    // R9, W14
+    for transport in Transport::ALL {
+        let place = Place::new(transport);
+        let _server = place.serve().await;
+        let manager = place.host(json!({})).await.unwrap();
+        let denied = ask(&manager, "measure", json!({})).await.unwrap();
+        assert!(!denied.is_allowed());
+        let kept = Value::Object(denied.report.denial_metadata().clone());
+        assert_eq!(kept, json!({"score": 0.5, "blocked": true, "matches": -3}), "{transport:?}");
+        let allowed = ask(&manager, "state", json!({})).await.unwrap();
+        assert_eq!(allowed.http_headers["X-A"], "b", "{transport:?}");
+        assert!(allowed.report.denial_metadata().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn every_answer_arrives_over_every_transport() {
     for transport in Transport::ALL {
         let place = Place::new(transport);

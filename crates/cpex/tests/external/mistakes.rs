@@ -33,7 +33,48 @@ async fn mistakes_are_told_with_the_path_of_the_field() {
             "plugins[0].grpc.breaker.failures: ",
             "found a boolean",
         ),
+        (
+            "grpc: {target: 'a:1', health_check: {interval: 0}}",
+            "plugins[0].grpc.health_check.interval: ",
+            "more than 0",
+        ),
+        (
+            "mcp: {proto: STDIO, cmd: [a], health_check: {misses: 0}}",
+            "plugins[0].mcp.health_check.misses: ",
+            "above 0",
+        ),
+        (
+            "unix_socket: {path: /s, repeat: {retries: -1}}",
+            "plugins[0].unix_socket.repeat.retries: ",
+            "not negative",
+        ),
+        (
+            "grpc: {target: 'a:1', repeat: {hedge_after: 0}}",
+            "plugins[0].grpc.repeat.hedge_after: ",
+            "more than 0",
+        ),
         ("grpc: {target: 'a:1', token: ' '}", "plugins[0].grpc.token: ", "expected a token"),
+        ("grpc: {target: 'a:1', token: t}", "plugins[0].grpc.token: ", "on its way to a:1: set tls"),
+        (
+            "grpc: {endpoints: ['127.0.0.1:1', 'a:1'], token: t}",
+            "plugins[0].grpc.token: ",
+            "on its way to a:1: set tls",
+        ),
+        (
+            "mcp: {proto: STREAMABLEHTTP, url: 'http://a/mcp?k=v', token: t}",
+            "plugins[0].mcp.token: ",
+            "on its way to http://a/mcp: use https",
+        ),
+        (
+            "grpc: {target: 'a:1', timeout: 1, connect_timeout: 2}",
+            "plugins[0].grpc.connect_timeout: ",
+            "no more seconds than timeout",
+        ),
+        (
+            "mcp: {proto: STDIO, cmd: [a], connect_timeout: 2}",
+            "plugins[0].mcp.connect_timeout: ",
+            "only valid if proto is STREAMABLEHTTP",
+        ),
         (
             "grpc: {target: 'a:1', tls: {keyfile: /etc/hosts}}",
             "plugins[0].grpc.tls.keyfile: ",

@@ -3,13 +3,25 @@
 use std::time::Duration;
 
 use cpex::config::{OnError, PluginConfig};
+use cpex::external::Unanswered;
 use cpex::hooks::TOOL_PRE_INVOKE;
 use cpex::lifecycle::LoadPhase;
 use cpex::{Failure, Manager, config::Config};
 use cpex_remote::End;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 
-use crate::world::{NAME, PATIENCE, Place, Transport, ask, context, failure, host, merged, tool};
+use crate::world::{
+    NAME, PATIENCE, Place, Transport, ask, context, documented, failure, host, merged, names, tool,
+};
+
+/// What is wrong, for programs.
+fn code(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Error(error) => error.downcast_ref::<Unanswered>().unwrap().code(),
+        failure => panic!("{failure}"),
+    }
+}
 
 #[tokio::test]
 async fn a_server_that_is_down_keeps_its_plugin_from_being_loaded() {
@@ -72,7 +84,9 @@ async fn a_slow_server_is_not_waited_for() {
         let (name, _) = section.as_object().unwrap().iter().next().unwrap();
         let manager = place.host(json!({ (name): {"timeout": 0.2} })).await.unwrap();
         let failed = failure(ask(&manager, "sleep", json!({"seconds": 120})).await);
-        assert_eq!(failed.to_string(), "request timed out after 0.2s", "{transport:?}");
+        let told = failed.to_string();
+        assert!(told.ends_with(": request timed out after 0.2s"), "{transport:?}: {told}");
+        assert_eq!(code(&failed), "TIMED_OUT", "{transport:?}");
         assert!(
             !ask(&manager, "deny", json!({})).await.unwrap().is_allowed(),
             "its own answer, not a late one"
@@ -154,10 +168,90 @@ async fn a_breaker_leaves_a_dead_server_alone() {
     let manager = place.host(section).await.unwrap();
     server.stop().await;
     for _ in 0..2 {
-        assert!(failure(ask(&manager, "allow", json!({})).await).to_string().contains("connect"));
+        let unreached = failure(ask(&manager, "allow", json!({})).await);
+        assert_eq!(code(&unreached), "NOT_CONNECTED", "{unreached}");
     }
-    let left_alone = failure(ask(&manager, "allow", json!({})).await).to_string();
-    assert!(left_alone.contains("left alone"), "{left_alone}");
+    let left_alone = failure(ask(&manager, "allow", json!({})).await);
+    assert_eq!(code(&left_alone), "BREAKER_OPEN");
+    assert!(left_alone.to_string().contains(place.socket().to_str().unwrap()), "{left_alone}");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_left_alone_though_only_the_plugin_has_a_limit() {
+    for transport in Transport::ALL {
+        let place = Place::new(transport);
+        let _server = place.serve().await;
+        let section = place.section();
+        let (name, _) = section.as_object().unwrap().iter().next().unwrap();
+        let breaker = json!({"failures": 2, "wait": 600, "longest_wait": 600});
+        let manager = place.host(json!({"timeout_ms": 500, (name): {"breaker": breaker}})).await.unwrap();
+        let hangs = async || failure(ask(&manager, "sleep", json!({"seconds": 120})).await);
+        for _ in 0..2 {
+            assert!(matches!(hangs().await, Failure::TimedOut(_)), "{transport:?}");
+        }
+        assert_eq!(code(&hangs().await), "BREAKER_OPEN", "{transport:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_breaker_is_seen_in_records_and_metrics() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    // Whatever runs on this thread is counted, and all of this test does.
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    let (place, other) = (Place::new(Transport::Unix), Place::new(Transport::Unix));
+    let (server, spare) = (place.serve().await, other.serve().await);
+    let section = json!({"on_error": "ignore", "unix_socket": {
+        "endpoints": [other.socket()],
+        "reconnect_attempts": 0,
+        "breaker": {"failures": 1, "wait": 600, "longest_wait": 600},
+        "health_check": {"interval": 600},
+        "repeat": {"retries": 1, "wait": 0.01, "hedge_after": 600},
+    }});
+    let manager = place.host(section).await.unwrap();
+    drop(server);
+    for _ in 0..2 {
+        assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed());
+    }
+    drop(spare);
+    let mut details = Vec::new();
+    while !details.iter().any(|detail: &String| detail.contains("left alone")) {
+        let outcome = ask(&manager, "allow", json!({})).await.unwrap();
+        details.extend(outcome.report.lines().filter_map(|line| line.detail.map(Into::into)));
+    }
+    let counted = handle.render();
+    for server in [&place, &other] {
+        let server = server.socket();
+        let opened = format!(
+            "cpex_external_breaker_changes_total{{plugin=\"ProbePlugin\",server=\"{}\",to=\"open\"}} 1",
+            server.display()
+        );
+        assert!(counted.contains(&opened), "{opened}: {counted}");
+    }
+    let guide = documented("external.md", "cpex_external_");
+    assert!(names(&counted, "cpex_external_").is_subset(&guide), "{counted}");
+}
+
+#[tokio::test]
+async fn a_call_of_an_idempotent_plugin_is_sent_again() {
+    for (repeat, is_answered) in [(json!({}), false), (json!({"repeat": {"retries": 1}}), true)] {
+        let places = [Place::new(Transport::Unix), Place::new(Transport::Unix)];
+        let [mut first, mut second] = [Some(places[0].serve().await), Some(places[1].serve().await)];
+        let section = merged(json!({"endpoints": [places[1].socket()]}), repeat);
+        let manager = places[0].host(json!({"unix_socket": section})).await.unwrap();
+        let slow = tool("sleep", json!({"seconds": 0.5}));
+        let context = context();
+        let [one, two] = [&first, &second].map(|server| server.as_ref().unwrap().witness.clone());
+        let dies = async {
+            // Whichever has it.
+            tokio::select! {
+                () = one.wait_for(|seen| seen.running == 1) => drop(first.take()),
+                () = two.wait_for(|seen| seen.running == 1) => drop(second.take()),
+            }
+        };
+        let (ended, ()) = tokio::join!(manager.invoke(&TOOL_PRE_INVOKE, &slow, &context), dies);
+        assert_eq!(ended.is_ok(), is_answered);
+    }
 }
 
 #[tokio::test]

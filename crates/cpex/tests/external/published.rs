@@ -21,12 +21,12 @@ const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cpex-remote/tests/p
 
 /// The interpreter with the published package, if there is one here.
 pub(crate) fn interpreter() -> Option<PathBuf> {
-    let python =
-        std::env::var_os("CPEX_PUBLISHED_PYTHON").map(PathBuf::from).filter(|python| python.exists());
-    if python.is_none() {
+    let Some(python) = std::env::var_os("CPEX_PUBLISHED_PYTHON").map(PathBuf::from) else {
         eprintln!("skipped: CPEX_PUBLISHED_PYTHON names no interpreter");
-    }
-    python
+        return None;
+    };
+    assert!(python.is_file(), "CPEX_PUBLISHED_PYTHON names {}, which is not there", python.display());
+    Some(python)
 }
 
 fn python(interpreter: &Path) -> Command {

@@ -8,13 +8,14 @@ use cpex::external::RemoteFailure;
 use cpex::hooks::{TOOL_PRE_INVOKE, ToolPreInvoke};
 use cpex::serve::{Server, grpc, mcp, unix};
 use cpex::{Failure, Manager, PluginContext, Reply, Violation, plugin};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::world::{NAME, PATIENCE, ask, context, failure, host, merged, tool};
+use crate::world::{NAME, PATIENCE, ask, context, documented, failure, host, merged, names, tool};
 
 /// Does what the tool's name says, as `cpex-remote/tests/peers/probe_plugin.py` does.
 pub(crate) struct Probe;
@@ -36,7 +37,8 @@ impl Probe {
             "state" => {
                 context.state_mut().insert("k".to_owned(), json!({"v": 1}));
                 context.shared_mut().insert("g".to_owned(), json!([1, 2]));
-                Reply::allow().metadata("seen", true).retry_after(Duration::from_millis(7))
+                let reply = Reply::allow().metadata("seen", true).http_header("X-A", "b");
+                reply.retry_after(Duration::from_millis(7))
             }
             "context" => {
                 let request = serde_json::to_value(context.request())?;
@@ -48,6 +50,10 @@ impl Probe {
                 let violation = violation.detail("n", 1).detail("l", json!(["a", null, 1.5]));
                 let violation = violation.http_status(403).http_header("X-P", "1");
                 Reply::deny(Violation { mcp_error_code: Some(-32001), ..violation })
+            }
+            "measure" => {
+                let reply = Reply::deny(Violation::new("PROBE", "no")).denial_metadata("score", 0.5);
+                reply.denial_metadata("blocked", true).denial_metadata("text", "personal")
             }
             "refuse" => return Err(Violation::new("REFUSED", "no").into()),
             "raise" => return Err("RuntimeError('kaboom')".into()),
@@ -107,8 +113,17 @@ impl Served {
     }
 
     async fn get(&self, path: &str) -> String {
+        self.converse(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
+    }
+
+    /// Announces a message of so many bytes.
+    async fn announce(&self, size: usize) -> String {
+        let head = "host: localhost\r\ncontent-type: application/json\r\naccept: */*";
+        self.converse(format!("POST /mcp HTTP/1.1\r\n{head}\r\ncontent-length: {size}\r\n\r\n")).await
+    }
+
+    async fn converse(&self, request: String) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.mcp)).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
@@ -130,6 +145,9 @@ async fn a_rust_plugin_is_one_for_hosts_elsewhere() {
         let violation = ask("deny", json!({})).await.unwrap().violation.unwrap();
         assert_eq!((violation.mcp_error_code, violation.http_status_code), (Some(-32001), Some(403)));
         assert_eq!(Value::Object(*violation.details), json!({"n": 1, "l": ["a", null, 1.5]}));
+        let measured = ask("measure", json!({})).await.unwrap();
+        let told = Value::Object(measured.report.denial_metadata().clone());
+        assert_eq!(told, json!({"score": 0.5, "blocked": true}), "W14: {section}");
         let refused = ask("refuse", json!({})).await.unwrap().violation.unwrap();
         assert_eq!(refused.code, "REFUSED", "a violation as an error is a denial");
         let raised = failure(ask("raise", json!({})).await);
@@ -137,7 +155,7 @@ async fn a_rust_plugin_is_one_for_hosts_elsewhere() {
 
         let context = context();
         let kept = manager.invoke(&TOOL_PRE_INVOKE, &tool("state", json!({})), &context).await.unwrap();
-        assert_eq!(kept.retry_after.as_millis(), 7);
+        assert_eq!((kept.retry_after.as_millis(), &*kept.http_headers["X-A"]), (7, "b"));
         assert_eq!(Value::Object((*context.shared()).clone()), json!({"sk": true, "g": [1, 2]}));
         let seen = manager.invoke(&TOOL_PRE_INVOKE, &tool("context", json!({})), &context).await.unwrap();
         let seen = &seen.metadata["context"];
@@ -153,6 +171,38 @@ async fn a_rust_plugin_is_one_for_hosts_elsewhere() {
             error.downcast::<RemoteFailure>().unwrap().message.starts_with("Unable to find tool_post_invoke")
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_measured_has_the_names_of_the_python_host() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    // Whatever runs on this thread is counted, and all of this test does.
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    let served = serve(PluginConfig::new(NAME)).await;
+    let [mcp, ..] = served.sections();
+    let manager = host(mcp.clone()).await.unwrap();
+    assert!(ask(&manager, "allow", json!({})).await.unwrap().is_allowed());
+    assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed());
+    failure(ask(&manager, "raise", json!({})).await);
+    let stranger = host(merged(mcp, json!({"hooks": ["no_such_hook"]}))).await.unwrap();
+    stranger.invoke_json("no_such_hook", json!({}), &context()).await.unwrap_err();
+    let large = served.announce(64 << 20).await;
+    assert!(large.starts_with("HTTP/1.1 413"), "{large}");
+
+    let counted = handle.render();
+    let hook = format!(r#"plugin="{NAME}",hook="tool_pre_invoke""#);
+    for line in [
+        format!(r#"cpex_server_calls_total{{{hook},end="result"}} 2"#),
+        format!(r#"cpex_server_calls_total{{{hook},end="error"}} 1"#),
+        format!("cpex_server_denials_total{{{hook}}} 1"),
+        r#"cpex_server_calls_total{plugin="unknown",hook="unknown",end="error"} 1"#.to_owned(),
+        r#"cpex_server_refused_total{reason="size"} 1"#.to_owned(),
+        "cpex_server_calls_in_flight 0".to_owned(),
+    ] {
+        assert!(counted.lines().any(|counted| counted == line), "{line}: {counted}");
+    }
+    assert_eq!(names(&counted, "cpex_server_"), documented("serving.md", "cpex_server_"));
 }
 
 #[tokio::test]

@@ -100,37 +100,88 @@ async fn child() {
     println!("said: {:?}", denies(section).await);
 }
 
+/// What the one above says, with these variables.
+async fn said(section: &Value, variables: Vec<(String, String)>) -> String {
+    let section = section.to_string();
+    let child = move || {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "tls::child", "--ignored", "--nocapture"]);
+        child.env("TEST_SECTION", section).envs(variables).output().unwrap()
+    };
+    String::from_utf8(tokio::task::spawn_blocking(child).await.unwrap().stdout).unwrap()
+}
+
 #[tokio::test]
 async fn the_environment_stands_in_for_what_an_entry_does_not_say() {
     let authority = Authority::new();
     let identity = authority.encrypted_identity("client");
     let path = |path: &Path| path.display().to_string();
     for (name, section) in guarded(&authority).await {
-        let (tls, token) = match name {
-            "mcp" => ("PLUGINS_CLIENT_MTLS_", "PLUGINS_CLIENT_TOKEN"),
-            _ => ("PLUGINS_GRPC_CLIENT_MTLS_", "PLUGINS_GRPC_CLIENT_TOKEN"),
-        };
-        let said = async |variables: Vec<(String, String)>| {
-            let (section, variables) = (section.to_string(), variables.clone());
-            let child = move || {
-                let mut child = Command::new(std::env::current_exe().unwrap());
-                child.args(["--exact", "tls::child", "--ignored", "--nocapture"]);
-                child.env("TEST_SECTION", section).envs(variables).output().unwrap()
-            };
-            String::from_utf8(tokio::task::spawn_blocking(child).await.unwrap().stdout).unwrap()
+        let tls = match name {
+            "mcp" => "PLUGINS_CLIENT_MTLS_",
+            _ => "PLUGINS_GRPC_CLIENT_MTLS_",
         };
         let all = vec![
             (format!("{tls}CERTFILE"), path(&identity.certfile)),
             (format!("{tls}KEYFILE"), path(identity.keyfile.as_ref().unwrap())),
             (format!("{tls}KEYFILE_PASSWORD"), PASSWORD.to_owned()),
             (format!("{tls}CA_BUNDLE"), path(&authority.bundle())),
-            (token.to_owned(), TOKEN.to_owned()),
         ];
-        let reached = said(all.clone()).await;
+        let with_token = merged(section.clone(), json!({ (name): {"token": TOKEN} }));
+        let reached = said(&with_token, all.clone()).await;
         assert!(reached.contains("said: Ok(true)"), "{name}: {reached}");
-        let refused = said(all[..4].to_vec()).await;
+        // One token for the servers of all plugins would be told to each of them.
+        let tokens = ["PLUGINS_CLIENT_TOKEN", "PLUGINS_GRPC_CLIENT_TOKEN"]
+            .map(|name| (name.to_owned(), TOKEN.to_owned()));
+        let refused = said(&section, all.into_iter().chain(tokens).collect()).await;
         assert!(refused.contains("said: Err("), "{name}: {refused}");
-        let missing = said(vec![(format!("{tls}CA_BUNDLE"), "/no/such".to_owned())]).await;
+        let missing = said(&section, vec![(format!("{tls}CA_BUNDLE"), "/no/such".to_owned())]).await;
         assert!(missing.contains(&format!("{tls}CA_BUNDLE: there is no such file")), "{name}: {missing}");
     }
+}
+
+#[tokio::test]
+async fn over_mcp_the_authorities_of_the_system_are_believed_besides_those_of_a_bundle() {
+    // W51; over gRPC the bundle is all there is, as in CPEX 0.1.x.
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let identity = authority.encrypted_identity("client");
+    let shown = json!({
+        "certfile": identity.certfile, "keyfile": identity.keyfile, "keyfile_password": PASSWORD,
+        "ca_bundle": stranger.bundle(),
+    });
+    for (name, section) in guarded(&authority).await {
+        let section = merged(section, json!({ (name): {"tls": shown, "token": TOKEN} }));
+        let system = vec![("SSL_CERT_FILE".to_owned(), authority.bundle().display().to_string())];
+        let reached = said(&section, system).await;
+        assert_eq!(reached.contains("said: Ok(true)"), name == "mcp", "{name}: {reached}");
+        let strangers = vec![("SSL_CERT_FILE".to_owned(), stranger.bundle().display().to_string())];
+        let refused = said(&section, strangers).await;
+        assert!(refused.contains("said: Err("), "{name}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn the_addresses_of_names_are_checked_if_that_is_asked_for() {
+    // B29
+    let server = mcp::ServerConfig::new(mcp::Target::Tcp("127.0.0.1:0".to_owned()));
+    let server = mcp::Server::bind(server).await.unwrap();
+    let port = server.local_addr().unwrap().port();
+    tokio::spawn(server.serve(Arc::new(Probe), pending()));
+    let at = |host: &str| {
+        let url = format!("http://{host}:{port}/mcp");
+        json!({"mcp": {"proto": "STREAMABLEHTTP", "url": url, "reconnect_attempts": 0}})
+    };
+    let named = Command::new("hostname").output().unwrap().stdout;
+    let section = at(String::from_utf8(named).unwrap().trim());
+    let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let checked = variable("PLUGINS_SSRF_CHECK_ADDRESSES", "true");
+    let refused = said(&section, vec![checked.clone()]).await;
+    assert!(refused.contains("is an address of a private network"), "{refused}");
+    for unchecked in [vec![], vec![checked.clone(), variable("PLUGINS_SSRF_PROTECTION_ENABLED", "false")]] {
+        let said = said(&section, unchecked).await;
+        assert!(!said.contains("private network"), "{said}");
+    }
+    // Of this name everybody knows what it is.
+    let reached = said(&at("localhost"), vec![checked]).await;
+    assert!(reached.contains("said: Ok(true)"), "{reached}");
 }

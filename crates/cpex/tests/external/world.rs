@@ -1,7 +1,8 @@
 //! Servers with the probe plugin, and hosts of it.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -166,6 +167,23 @@ pub(crate) fn context() -> Context {
     let context = Context::new("req-1").user("alice").tenant("ten").server("srv").metadata("mk", 1);
     context.share("sk", true);
     context
+}
+
+/// Names of metrics in a text that begin like this.
+pub(crate) fn names(text: &str, prefix: &str) -> BTreeSet<String> {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+    let named = words.filter(|word| word.starts_with(prefix));
+    // A histogram has several series.
+    let base = |word: &str| {
+        ["_bucket", "_sum", "_count"].iter().find_map(|end| word.strip_suffix(end).map(Into::into))
+    };
+    named.map(|word| base(word).unwrap_or_else(|| word.to_owned())).collect()
+}
+
+/// The names in the guide, which are those of the Python host.
+pub(crate) fn documented(page: &str, prefix: &str) -> BTreeSet<String> {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide");
+    names(&fs::read_to_string(guide.join(page)).unwrap(), prefix)
 }
 
 /// The failure that the plugin is said to have had.

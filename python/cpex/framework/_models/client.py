@@ -19,14 +19,19 @@ def _is_unset(value: Any) -> bool:
     return value is None
 
 
+def _check_times(connect_timeout: float | None, timeout: float | None) -> None:
+    if connect_timeout is not None and timeout is not None and connect_timeout > timeout:
+        raise ValueError(f"connect_timeout ({connect_timeout} s) is more than timeout ({timeout} s)")
+
+
 class BreakerConfig(BaseModel, defer_build=True):
     """When a server that keeps failing is left alone, and for how long."""
 
     failures: int = Field(default=5, ge=1)
     """Failures in a row after which no calls go to the server for a while."""
-    wait: float = Field(default=1.0, gt=0)
+    wait: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Seconds without calls; then one is tried. Doubled each time that one fails."""
-    longest_wait: float = Field(default=5.0, gt=0)
+    longest_wait: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     """The most seconds without calls."""
     successes: int = Field(default=2, ge=1)
     """Calls in a row that must succeed before all calls go to the server again."""
@@ -35,9 +40,9 @@ class BreakerConfig(BaseModel, defer_build=True):
 class HealthCheckConfig(BaseModel, defer_build=True):
     """How servers are watched, so that no call has to find out that one is gone."""
 
-    interval: float = Field(default=5.0, gt=0)
+    interval: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     """Seconds from one check to the next."""
-    timeout: float = Field(default=2.0, gt=0)
+    timeout: float = Field(default=2.0, gt=0, allow_inf_nan=False)
     """Seconds to wait for an answer."""
     misses: int = Field(default=2, ge=1)
     """Checks in a row without an answer after which a server is asked only if no other can be."""
@@ -48,9 +53,9 @@ class RepeatConfig(BaseModel, defer_build=True):
 
     retries: int = Field(default=1, ge=0)
     """How often a call that failed is tried again, on another server if there is one."""
-    wait: float = Field(default=0.05, ge=0)
+    wait: float = Field(default=0.05, ge=0, allow_inf_nan=False)
     """Seconds before the first of these tries; the next ones wait longer."""
-    hedge_after: float | None = Field(default=None, gt=0)
+    hedge_after: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Seconds without an answer after which a call goes to another server as well; the first answer counts. Absent: it
     does not."""
 
@@ -102,10 +107,13 @@ class MCPClientConfig(RemoteOptions, defer_build=True):
     """How often a lost connection is tried again."""
     reconnect_delay: float = Field(default=0.1)
     """Seconds before the first new try; doubled for each further one."""
-    timeout: float | None = Field(default=None, gt=0, repr=False, exclude_if=_is_unset)
+    timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, repr=False, exclude_if=_is_unset)
     """Seconds to wait for an answer; absent: `PLUGINS_HTTPX_READ_TIMEOUT`."""
     token: SecretStr | None = Field(default=None, repr=False, exclude_if=_is_unset)
-    """Shown to the server with every request; absent: `PLUGINS_CLIENT_TOKEN`."""
+    """Shown to the server with every request. Without TLS it is refused, unless the server is on this machine."""
+    connect_timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, repr=False, exclude_if=_is_unset)
+    """Seconds for a connection to be made, at most `timeout`; absent: `PLUGINS_HTTPX_CONNECT_TIMEOUT` (2 if it is not
+    set), but at most half of `timeout` and of the plugin's own."""
 
     @model_validator(mode="before")
     @classmethod
@@ -270,8 +278,9 @@ class MCPClientConfig(RemoteOptions, defer_build=True):
             raise ValueError("script/cmd/env/cwd are only valid for STDIO transport")
         if self.uds and self.proto is not TransportType.STREAMABLEHTTP:
             raise ValueError("uds is only valid for STREAMABLEHTTP transport")
-        if stdio and (self.endpoints or self.token):
-            raise ValueError("endpoints and token are only valid for STREAMABLEHTTP transport")
+        if stdio and (self.endpoints or self.token or self.connect_timeout):
+            raise ValueError("endpoints, token and connect_timeout are only valid for STREAMABLEHTTP transport")
+        _check_times(self.connect_timeout, self.timeout)
         if self.uds and self.endpoints and self.endpoints != [self.url]:
             raise ValueError("endpoints: uds is one server, and its url one address")
         return self
@@ -290,10 +299,13 @@ class GRPCClientConfig(RemoteOptions, defer_build=True):
     """How often a lost connection is tried again; absent: 3 times."""
     reconnect_delay: float | None = Field(default=None, ge=0, repr=False, exclude_if=_is_unset)
     """Seconds before the first new try; doubled for each further one; absent: 0.1."""
-    timeout: float | None = Field(default=None, gt=0, repr=False, exclude_if=_is_unset)
+    timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, repr=False, exclude_if=_is_unset)
     """Seconds to wait for an answer; absent: as long as the plugin may take."""
     token: SecretStr | None = Field(default=None, repr=False, exclude_if=_is_unset)
-    """Shown to the server with every call; absent: `PLUGINS_GRPC_CLIENT_TOKEN`."""
+    """Shown to the server with every call. Without TLS it is refused, unless the server is on this machine."""
+    connect_timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, repr=False, exclude_if=_is_unset)
+    """Seconds for a connection to be made, at most `timeout`; absent: 2, but at most half of `timeout` and of the
+    plugin's own."""
 
     @model_validator(mode="before")
     @classmethod
@@ -360,6 +372,7 @@ class GRPCClientConfig(RemoteOptions, defer_build=True):
             raise ValueError(UDS_TLS_ERROR)
         if self.uds and self.endpoints:
             raise ValueError("gRPC client cannot have both 'uds' and 'endpoints' configured")
+        _check_times(self.connect_timeout, self.timeout)
         return self
 
     def get_target(self) -> str:

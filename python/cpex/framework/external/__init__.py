@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from cpex.framework._lazy import names_from
 
 if TYPE_CHECKING:
+    from cpex.framework.external._status import ServerStatus as ServerStatus
+    from cpex.framework.external._status import metrics as metrics
     from cpex.framework.external.grpc.client import GrpcExternalPlugin
     from cpex.framework.external.mcp.client import ExternalHookRef, ExternalPlugin
 else:
     __getattr__ = names_from(
         __name__,
         {
+            "cpex.framework.external._status": ("ServerStatus", "metrics"),
             "cpex.framework.external.grpc.client": ("GrpcExternalPlugin",),
             "cpex.framework.external.mcp.client": ("ExternalHookRef", "ExternalPlugin"),
         },

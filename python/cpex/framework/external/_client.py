@@ -13,8 +13,10 @@ from pydantic_core import from_json
 from cpex.framework._signature import plugin_error
 from cpex.framework.base import Plugin
 from cpex.framework.constants import IGNORE_CONFIG_EXTERNAL
-from cpex.framework.errors import sanitize_denial_metadata
+from cpex.framework.errors import PluginError, sanitize_denial_metadata
+from cpex.framework.extensions.extensions import Extensions
 from cpex.framework.external._json import dumped, problems_of, write_back
+from cpex.framework.external._status import ServerStatus, watched
 from cpex.framework.hooks.registry import get_hook_registry
 from cpex.framework.models import PluginConfig, PluginContext, PluginPayload, PluginResult
 
@@ -22,20 +24,25 @@ _T = TypeVar("_T")
 
 logger = logging.getLogger("cpex.framework.external")
 
-_OF_THE_HOST = frozenset({"kind", "mcp", "grpc", "unix_socket", "required", "on_missing", "timeout_ms"})
-"""What a server has no say in."""
+_OF_THE_HOST = frozenset(
+    {"kind", "mcp", "grpc", "unix_socket", "capabilities", "required", "on_missing", "timeout_ms"},
+)
+"""What a server has no say in: where it is, what it is shown, how long it may take, what its absence means."""
 
 
 class Client(Protocol):
     """Whoever answers for a plugin that runs elsewhere. What is known at once need not be awaited."""
 
-    def connect(self) -> Awaitable[bytes | None] | bytes | None:
-        """Reach it for the first time: its configuration there as JSON, if it has one."""
+    def connect(self) -> Awaitable[tuple[bytes | None, bool]] | tuple[bytes | None, bool]:
+        """Reach it for the first time: its configuration there as JSON, if it has one, and if it takes extensions."""
 
     def invoke(
-        self, hook: str, payload: bytes, context: bytes
-    ) -> Awaitable[tuple[bytes, bytes | None]] | tuple[bytes, bytes | None]:
-        """Run a hook: the result and, if one came back, the context, both as JSON."""
+        self, hook: str, payload: bytes, context: bytes, extensions: bytes | None
+    ) -> Awaitable[tuple[bytes, bytes | None, bool]] | tuple[bytes, bytes | None, bool]:
+        """Run a hook: the result and, if one came back, the context, both as JSON, and if it took the extensions."""
+
+    def status(self) -> list[dict[str, Any]]:
+        """Say what is known of each of its servers, in the words of `ServerStatus`."""
 
     def close(self) -> Awaitable[None] | None:
         """Say goodbye."""
@@ -64,6 +71,17 @@ class RemotePlugin(Plugin):
         """
         super().__init__(config)
         self._client: Client | None = None
+        self._takes_extensions = False
+
+    @property
+    def takes_extensions(self) -> bool:
+        """Whether the server that was reached in `initialize()` understands extensions; those of CPEX 0.1.x do not."""
+        return self._takes_extensions
+
+    @property
+    def servers(self) -> list[ServerStatus]:
+        """What is known of each server, in the order of the entry; nothing before `initialize()`."""
+        return [] if self._client is None else [ServerStatus(**status) for status in self._client.status()]
 
     @abstractmethod
     def _make_client(self) -> Client:
@@ -86,19 +104,29 @@ class RemotePlugin(Plugin):
         except ValueError as error:
             raise plugin_error(str(error), self.name) from None
         try:
-            self._config = self._completed(await _outcome(client.connect()))
+            remote, self._takes_extensions = await _outcome(client.connect())
+            self._config = self._completed(remote)
+            if self._config.capabilities and not self._takes_extensions:
+                text = (
+                    "External plugin '%s': its server does not understand extensions, so its capabilities grant nothing"
+                )
+                logger.warning(text, self.name)
         except BaseException:
             await _outcome(client.close())
             raise
         self._client = client
+        watched.add(self)
 
-    async def invoke_hook(self, hook_type: str, payload: PluginPayload, context: PluginContext) -> PluginResult[Any]:
+    async def invoke_hook(
+        self, hook_type: str, payload: PluginPayload, context: PluginContext, extensions: Extensions | None = None
+    ) -> PluginResult[Any]:
         """Run a hook of the plugin on its server.
 
         Args:
             hook_type: Name of the hook.
             payload: What the hook is about.
             context: The plugin's context; what the plugin changes in its states and metadata is written into it.
+            extensions: What the plugin may see of the request's. Only a server that understands them is sent them.
 
         Returns:
             The result of the plugin.
@@ -110,16 +138,20 @@ class RemotePlugin(Plugin):
             raise plugin_error(self._NOT_CONNECTED, self.name)
         result_type = self._result_type(hook_type)
         sent = dumped(context, "context", self.name, self._DROPS_NONE)
-        answer = self._client.invoke(hook_type, dumped(payload, "payload", self.name, self._DROPS_NONE), sent)
-        text, left = answer if isinstance(answer, tuple) else await answer
+        asked = dumped(payload, "payload", self.name, self._DROPS_NONE)
+        shown = None if extensions is None else self._shown(extensions)
+        answer = self._client.invoke(hook_type, asked, sent, shown)
+        text, left, understands = answer if isinstance(answer, tuple) else await answer
         result = self._read(result_type, text)
+        if result.modified_extensions is not None:
+            result.modified_extensions = self._written(result, blind=shown is not None and not understands)
         if left is not None:
             try:
                 write_back(context, sent, left, self._TELLS_EMPTY_STATE)
             except ValueError as error:
                 # A denial stays one, whatever is wrong beside it.
                 if result.continue_processing:
-                    raise plugin_error(f"Received invalid response. {error}", self.name) from None
+                    raise self._invalid(str(error)) from None
         return result
 
     async def shutdown(self) -> None:
@@ -139,12 +171,29 @@ class RemotePlugin(Plugin):
         try:
             result = result_type.model_validate_json(text)
         except ValidationError as error:
-            raise plugin_error(f"Received invalid response. {problems_of(error, 'result')}", self.name) from None
+            raise self._invalid(problems_of(error, "result")) from None
         if "continue_processing" not in result.model_fields_set:
-            raise plugin_error("Received invalid response. result: continue_processing is missing", self.name)
+            raise self._invalid("result: continue_processing is missing")
         if result.denial_metadata is not None:
             result.denial_metadata = sanitize_denial_metadata(result.denial_metadata)
         return result
+
+    def _invalid(self, problem: str) -> PluginError:
+        return plugin_error(f"Received invalid response. {problem}", self.name, "INVALID_RESPONSE")
+
+    def _shown(self, extensions: Extensions) -> bytes | None:
+        """Write what the plugin may see; None if that is nothing."""
+        shown = dumped(extensions, "extensions", self.name, drops_none=True)
+        return None if shown == b"{}" else shown
+
+    def _written(self, result: PluginResult[Any], blind: bool) -> Extensions | None:
+        """Read what the plugin makes of the extensions. A slot without a value is one that it says nothing of."""
+        if blind and result.continue_processing:
+            # The host takes it for written in sight of what was shown, which this server, of several, was not sent.
+            text = "its server writes extensions without understanding those that it is shown"
+            raise self._invalid(f"modified_extensions: {text}")
+        slots = {} if blind or result.modified_extensions is None else dict(result.modified_extensions)
+        return Extensions.model_construct(**{name: slot for name, slot in slots.items() if slot is not None})
 
     def _completed(self, remote: bytes | None) -> PluginConfig:
         """Complete the entry with what the server says of the plugin; what the entry sets stays."""

@@ -38,7 +38,7 @@ def dumped(model: BaseModel, what: str, plugin: str, drops_none: bool) -> bytes:
         path, culprit = _culprit(model, what)
         kind = type(culprit).__name__
         text = f"External plugin '{plugin}': {path} of type {kind} cannot be sent: it has no JSON"
-        raise plugin_error(text, plugin) from (error if isinstance(error, RecursionError) else None)
+        raise plugin_error(text, plugin, "NOT_SENDABLE") from (error if isinstance(error, RecursionError) else None)
 
 
 def _culprit(value: Any, path: str) -> tuple[str, Any]:

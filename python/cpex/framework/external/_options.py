@@ -16,6 +16,12 @@ from cpex.framework._models.tls import GRPCClientTLSConfig, MCPClientTLSConfig
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from cpex.framework.models import PluginConfig
+
+
+_LEAST = 0.25
+"""Seconds for a connection to be made over some distance when the plugin is loaded, however short its calls are."""
+
 
 class BreakerOptions(TypedDict):
     """When a server is left alone; times in seconds, here and below."""
@@ -48,11 +54,22 @@ class ClientOptions(TypedDict):
     timeout: float | None
     reconnect_attempts: int | None
     reconnect_delay: float | None
+    connect_timeout: float | None
     calls: int | None
+    turn: float | None
     token: str | None
     breaker: BreakerOptions
     health_check: HealthOptions | None
     repeat: RepeatOptions | None
+
+
+class Pooling(TypedDict):
+    """How connections over HTTP are made and kept; times in seconds."""
+
+    write: float
+    idle: int
+    expiry: float
+    public_only: bool
 
 
 class TlsFiles(TypedDict):
@@ -99,16 +116,18 @@ def options(
     section: MCPClientConfig | GRPCClientConfig | UnixSocketClientConfig,
     *,
     timeout: float | None = None,
+    connect_timeout: float | None = None,
     calls: int | None = None,
-    token: str | None = None,
+    turn: float | None = None,
 ) -> ClientOptions:
     """Say how connections to a server are made and kept.
 
     Args:
         section: The section of the plugin's entry.
         timeout: Seconds for a call, if the section says nothing; None is no limit.
+        connect_timeout: Seconds for a connection to be made; None where it is made at once or not at all.
         calls: Calls at a time; None is the usual number.
-        token: What is shown to the server.
+        turn: Seconds for a call to get its turn; None is no limit.
 
     Returns:
         The options.
@@ -120,9 +139,11 @@ def options(
     return {
         "timeout": section.timeout if section.timeout is not None else timeout,
         "reconnect_attempts": None if attempts is None else max(attempts, 0),
-        "reconnect_delay": section.reconnect_delay,
+        "reconnect_delay": None if section.reconnect_delay is None else max(section.reconnect_delay, 0),
+        "connect_timeout": connect_timeout,
         "calls": calls,
-        "token": token,
+        "turn": turn,
+        "token": None if isinstance(section, UnixSocketClientConfig) else _revealed(section.token),
         "breaker": {
             "failures": breaker.failures,
             "wait": breaker.wait,
@@ -157,15 +178,23 @@ def tls_files(tls: MCPClientTLSConfig | GRPCClientTLSConfig) -> TlsFiles:
     }
 
 
-def token(of_entry: SecretStr | None, of_environment: SecretStr | None) -> str | None:
-    """Reveal the token for a server.
+def connect_timeout(config: PluginConfig, section: MCPClientConfig | GRPCClientConfig, usual: float = 2.0) -> float:
+    """Say how long a connection may take to be made.
 
     Args:
-        of_entry: What the plugin's entry says.
-        of_environment: What the environment says.
+        config: The plugin's entry.
+        section: The section of the entry that says where its server is.
+        usual: Seconds, if the section says nothing; so much of a call's time that another server can still be asked.
 
     Returns:
-        The entry's, else the environment's; None if neither says something.
+        Seconds.
     """
-    chosen = of_entry or of_environment
-    return (chosen.get_secret_value() or None) if chosen is not None else None
+    if section.connect_timeout is not None:
+        return section.connect_timeout
+    of_plugin = None if config.timeout_ms is None else config.timeout_ms / 1000
+    halves = (max(limit / 2, _LEAST) for limit in (section.timeout, of_plugin) if limit is not None)
+    return min((usual, *halves))
+
+
+def _revealed(token: SecretStr | None) -> str | None:
+    return (token.get_secret_value() or None) if token is not None else None

@@ -1,44 +1,18 @@
 //! What can be said of every transport.
 
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cpex_config::Step;
 use cpex_remote::Secret;
-use cpex_remote::balance::BreakerConfig;
-use serde::Deserialize;
+use serde::Deserialize as _;
 use serde::de::{Deserializer, Error};
 
 use super::Section;
-use crate::config::{ConfigError, environment};
+use crate::config::ConfigError;
 
-/// When a server that fails is left alone, and for how long. Times are seconds, here and below.
-#[derive(Clone, Copy, Default, Deserialize)]
-pub(super) struct Breaker {
-    failures: Option<NonZeroU32>,
-    #[serde(default, deserialize_with = "above_zero")]
-    wait: Option<Duration>,
-    #[serde(default, deserialize_with = "above_zero")]
-    longest_wait: Option<Duration>,
-    successes: Option<NonZeroU32>,
-}
-
-/// The longest that a server is left alone, unless an entry says so: a plugin is missed sooner than a web page.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-impl Breaker {
-    pub(super) fn of(written: Option<Self>) -> BreakerConfig {
-        let (written, usual) = (written.unwrap_or_default(), BreakerConfig::default());
-        let wait = written.wait.unwrap_or(usual.wait);
-        BreakerConfig {
-            failures: written.failures.map_or(usual.failures, NonZeroU32::get),
-            wait,
-            longest_wait: written.longest_wait.unwrap_or(LONGEST_WAIT).max(wait),
-            successes: written.successes.map_or(usual.successes, NonZeroU32::get),
-        }
-    }
-}
+/// For a connection to be made over some distance when the plugin is loaded, however short its calls are.
+const LEAST: Duration = Duration::from_millis(250);
 
 /// Seconds, more than none.
 pub(super) fn above_zero<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Duration>, D::Error> {
@@ -61,18 +35,39 @@ impl Section<'_> {
         written.unwrap_or_else(|| self.entry.timeout.map_or(usual, |limit| limit.max(usual)))
     }
 
-    /// What is shown to the server: the token of the section, or of this variable.
-    pub(super) fn token(
+    /// For a connection, if the section says nothing: so much of a call's time that it can still be made to another server.
+    pub(super) fn connect_timeout(
         self,
-        written: Option<String>,
-        variable: &str,
-    ) -> Result<Option<Secret>, ConfigError> {
+        written: Option<Duration>,
+        usual: Duration,
+        timeout: Option<Duration>,
+    ) -> Result<Duration, ConfigError> {
+        match written {
+            Some(longer) if timeout.is_some_and(|timeout| longer > timeout) => {
+                Err(self.problem("connect_timeout", "expected no more seconds than timeout has"))
+            }
+            Some(written) => Ok(written),
+            None => {
+                let limits = [timeout, self.entry.timeout].into_iter().flatten();
+                Ok(limits.map(|limit| (limit / 2).max(LEAST)).fold(usual, Duration::min))
+            }
+        }
+    }
+
+    /// What is shown to the server.
+    pub(super) fn token(self, written: Option<String>) -> Result<Option<Secret>, ConfigError> {
         match written {
             Some(token) if token.trim().is_empty() => {
                 Err(self.problem("token", "expected a token: leave it out if the server asks for none"))
             }
-            written => Ok(written.or_else(|| environment::text(variable)).map(Secret::new)),
+            written => Ok(written.map(Secret::new)),
         }
+    }
+
+    /// Others could read the token that goes there.
+    pub(super) fn token_is_shown(self, place: &str, remedy: &str) -> ConfigError {
+        let problem = format!("without TLS others can read it on its way to {place}: {remedy}");
+        self.problem("token", problem)
     }
 
     /// The address and those of `endpoints`, each once and with its path; there is at least one.

@@ -7,7 +7,8 @@ use cpex_remote::RemoteConfig;
 use cpex_remote::grpc::{ClientConfig, Target};
 use serde::Deserialize;
 
-use super::common::{Breaker, above_zero, not_negative};
+use super::balance::{self, Breaker, Health, Repeat};
+use super::common::{above_zero, not_negative};
 use super::tls::{self, Tls};
 use super::{Reach, Section};
 use crate::config::ConfigError;
@@ -23,10 +24,14 @@ pub(super) struct Grpc {
     token: Option<String>,
     #[serde(default, deserialize_with = "above_zero")]
     timeout: Option<Duration>,
+    #[serde(default, deserialize_with = "above_zero")]
+    connect_timeout: Option<Duration>,
     reconnect_attempts: Option<usize>,
     #[serde(default, deserialize_with = "not_negative")]
     reconnect_delay: Option<Duration>,
     breaker: Option<Breaker>,
+    health_check: Option<Health>,
+    repeat: Option<Repeat>,
 }
 
 pub(super) fn read(written: Grpc, section: Section<'_>) -> Result<Reach, ConfigError> {
@@ -52,21 +57,30 @@ pub(super) fn read(written: Grpc, section: Section<'_>) -> Result<Reach, ConfigE
             (targets, tls)
         }
     };
-    let token = section.token(written.token, "PLUGINS_GRPC_CLIENT_TOKEN")?;
+    let token = section.token(written.token)?;
     let client = |target| {
         let usual = ClientConfig::new(target);
-        RemoteConfig::Grpc(ClientConfig {
+        let config = ClientConfig {
             tls: tls.clone(),
             token: token.clone(),
             timeout: section.timeout(written.timeout, usual.timeout),
+            connect_timeout: section.connect_timeout(
+                written.connect_timeout,
+                usual.connect_timeout,
+                written.timeout,
+            )?,
             reconnect_attempts: written.reconnect_attempts.unwrap_or(usual.reconnect_attempts),
             reconnect_delay: written.reconnect_delay.unwrap_or(usual.reconnect_delay),
             ..usual
-        })
+        };
+        match config.shows_token() {
+            true => Err(section.token_is_shown(&config.target.to_string(), "set tls")),
+            false => Ok(RemoteConfig::Grpc(config)),
+        }
     };
     Ok(Reach {
-        endpoints: targets.into_iter().map(client).collect(),
-        breaker: Breaker::of(written.breaker),
+        endpoints: targets.into_iter().map(client).collect::<Result<_, _>>()?,
+        balance: balance::read(written.breaker, written.health_check, written.repeat),
         absent: Absent::IsNotTold,
         first: First::Patient,
     })

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cpex_config::Step;
-use cpex_remote::mcp::{ClientConfig, Endpoint, Http, Launch, Program};
+use cpex_remote::mcp::{ClientConfig, Connections, Endpoint, Http, Launch, Program};
 use cpex_remote::tls::{ClientTls, Verify};
-use cpex_remote::{RemoteConfig, Secret};
+use cpex_remote::{Addresses, RemoteConfig, Secret};
 use serde::Deserialize;
 
-use super::common::{Breaker, above_zero, not_negative};
+use super::balance::{self, Breaker, Health, Repeat};
+use super::common::{above_zero, not_negative};
 use super::tls::{self, Tls};
 use super::{Reach, Section, url};
 use crate::config::{ConfigError, environment};
@@ -31,10 +32,14 @@ pub(super) struct Mcp {
     cwd: Option<PathBuf>,
     #[serde(default, deserialize_with = "above_zero")]
     timeout: Option<Duration>,
+    #[serde(default, deserialize_with = "above_zero")]
+    connect_timeout: Option<Duration>,
     reconnect_attempts: Option<usize>,
     #[serde(default, deserialize_with = "not_negative")]
     reconnect_delay: Option<Duration>,
     breaker: Option<Breaker>,
+    health_check: Option<Health>,
+    repeat: Option<Repeat>,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]
@@ -61,7 +66,7 @@ pub(super) fn read(mut written: Mcp, section: Section<'_>) -> Result<Reach, Conf
     };
     Ok(Reach {
         endpoints: endpoints.into_iter().map(client).collect(),
-        breaker: Breaker::of(written.breaker),
+        balance: balance::read(written.breaker, written.health_check, written.repeat),
         absent: Absent::IsTold,
         first: First::Patient,
     })
@@ -87,14 +92,32 @@ fn over_http(written: &mut Mcp, section: Section<'_>) -> Result<Vec<Endpoint>, C
         Some(written) => tls::read(written, section)?,
         None => of_environment()?,
     };
-    let token = section.token(written.token.take(), "PLUGINS_CLIENT_TOKEN")?;
-    let addresses = section.addresses(written.url.take(), "url", written.endpoints.take())?;
+    let token = section.token(written.token.take())?;
+    let urls = section.addresses(written.url.take(), "url", written.endpoints.take())?;
     let is_guarded = environment::flag("PLUGINS_SSRF_PROTECTION_ENABLED")?.unwrap_or(true);
+    let are_names_guarded = is_guarded && environment::flag("PLUGINS_SSRF_CHECK_ADDRESSES")?.unwrap_or(false);
+    let addresses = if are_names_guarded { Addresses::Public } else { Addresses::Any };
     let endpoint = |(path, url): (Vec<Step<'_>>, String)| {
         url::check(&url, is_guarded).map_err(|problem| section.problem_at(&path, problem))?;
-        Ok(Endpoint::Http(Http { url, socket: socket.clone(), tls: tls.clone(), token: token.clone() }))
+        let (socket, tls, token) = (socket.clone(), tls.clone(), token.clone());
+        let usual = Http::new(url);
+        let connections = Connections {
+            connect: section.connect_timeout(
+                written.connect_timeout,
+                usual.connections.connect,
+                written.timeout,
+            )?,
+            ..usual.connections
+        };
+        let http = Http { socket, tls, token, addresses, connections, ..usual };
+        let shows_token = http.shows_token();
+        let endpoint = Endpoint::Http(http);
+        match shows_token {
+            true => Err(section.token_is_shown(&endpoint.to_string(), "use https://…")),
+            false => Ok(endpoint),
+        }
     };
-    addresses.into_iter().map(endpoint).collect()
+    urls.into_iter().map(endpoint).collect()
 }
 
 /// What the environment says of TLS where an entry says nothing.
@@ -116,6 +139,7 @@ fn program(written: &mut Mcp, section: Section<'_>) -> Result<Program, ConfigErr
         ("uds", written.uds.is_some()),
         ("tls", written.tls.is_some()),
         ("token", written.token.is_some()),
+        ("connect_timeout", written.connect_timeout.is_some()),
     ];
     only_for(&of_http, "STREAMABLEHTTP", section)?;
     if written.cwd.as_ref().is_some_and(|cwd| !cwd.is_dir()) {

@@ -1,5 +1,6 @@
 //! Where the server of an external plugin is, as its entry says it.
 
+mod balance;
 mod common;
 mod grpc;
 mod mcp;
@@ -9,7 +10,7 @@ mod url;
 
 use cpex_config::Step;
 use cpex_remote::RemoteConfig;
-use cpex_remote::balance::BreakerConfig;
+use cpex_remote::balance::BalanceConfig;
 
 use super::server::First;
 use crate::config::{ConfigError, PluginConfig};
@@ -18,7 +19,7 @@ use crate::foreign::Absent;
 /// How to reach the servers of a plugin.
 pub(super) struct Reach {
     pub(super) endpoints: Vec<RemoteConfig>,
-    pub(super) breaker: BreakerConfig,
+    pub(super) balance: BalanceConfig,
     pub(super) absent: Absent,
     pub(super) first: First,
 }

@@ -70,7 +70,8 @@ fn made_of(written: Tls, wrong: impl Fn(&str, &str) -> ConfigError) -> Result<Cl
             Verify::Nothing
         }
     };
-    Ok(ClientTls { identity, ca_bundle: file("ca_bundle", written.ca_bundle)?, verify })
+    let ca_bundle = file("ca_bundle", written.ca_bundle)?;
+    Ok(ClientTls { identity, ca_bundle, verify })
 }
 
 /// A path whose `~` is the home of this user.

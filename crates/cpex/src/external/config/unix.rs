@@ -8,7 +8,8 @@ use cpex_remote::RemoteConfig;
 use cpex_remote::unix::ClientConfig;
 use serde::Deserialize;
 
-use super::common::{Breaker, above_zero, not_negative};
+use super::balance::{self, Breaker, Health, Repeat};
+use super::common::{above_zero, not_negative};
 use super::{Reach, Section};
 use crate::config::ConfigError;
 use crate::external::server::First;
@@ -24,6 +25,8 @@ pub(super) struct Unix {
     #[serde(default, deserialize_with = "not_negative")]
     reconnect_delay: Option<Duration>,
     breaker: Option<Breaker>,
+    health_check: Option<Health>,
+    repeat: Option<Repeat>,
 }
 
 pub(super) fn read(written: Unix, section: Section<'_>) -> Result<Reach, ConfigError> {
@@ -44,7 +47,7 @@ pub(super) fn read(written: Unix, section: Section<'_>) -> Result<Reach, ConfigE
     };
     Ok(Reach {
         endpoints: paths.into_iter().map(client).collect(),
-        breaker: Breaker::of(written.breaker),
+        balance: balance::read(written.breaker, written.health_check, written.repeat),
         absent: Absent::IsNotTold,
         first: First::AtOnce,
     })

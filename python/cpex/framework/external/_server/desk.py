@@ -10,6 +10,7 @@ import pydantic_core
 
 from cpex.framework.errors import PluginError, convert_exception_to_error
 from cpex.framework.extensions.extensions import Extensions
+from cpex.framework.extensions.tiers import merge_extensions
 from cpex.framework.models import PluginContext, PluginErrorModel, PluginResult
 
 if TYPE_CHECKING:
@@ -53,15 +54,20 @@ class Desk:
                 logger.warning("%s plugin calls do not stop", len(stubborn))
 
     def _turn(self) -> None:
-        calls, abandoned = self._service.take()
+        calls, abandoned, lines = self._service.take()
+        for level, line in lines:
+            logger.log(level, "%s", line)
         for call in calls:
-            self._tasks[call.id] = self._loop.create_task(self._answer(call))
+            task = self._loop.create_task(self._answer(call))
+            # An eager task may have ended, and is not there to be removed.
+            if not task.done():
+                self._tasks[call.id] = task
         for call_id in abandoned:
-            task = self._tasks.pop(call_id, None)
-            if task is not None:
-                self._given_up.add(task)
-                task.add_done_callback(self._given_up.discard)
-                task.cancel()
+            given_up = self._tasks.pop(call_id, None)
+            if given_up is not None:
+                self._given_up.add(given_up)
+                given_up.add_done_callback(self._given_up.discard)
+                given_up.cancel()
 
     async def _answer(self, call: _core.PluginCall) -> None:
         name = call.plugin
@@ -85,7 +91,12 @@ class Desk:
             )
         payload = hook_ref.plugin_ref.plugin.json_to_payload(call.hook, call.payload)
         extensions = Extensions.model_validate_json(text)
-        return await manager._get_executor().execute_plugin(hook_ref, payload, context, False, extensions=extensions)
+        result = await manager._get_executor().execute_plugin(hook_ref, payload, context, False, extensions=extensions)
+        if result.modified_extensions is not None:
+            # The host compares with all that it sent, also with what the plugin is not shown here.
+            granted, written = hook_ref.plugin_ref.capabilities, result.modified_extensions
+            result.modified_extensions = merge_extensions(extensions, written, granted, call.plugin)
+        return result
 
 
 def error_model(error: Exception, plugin_name: str) -> PluginErrorModel:

@@ -20,6 +20,9 @@ __all__ = ["Listen", "ServeOptions", "Tls", "over_grpc", "over_http", "over_unix
 STATUS_PORT_DISTANCE = 1000
 """A server with TLS says how it is without TLS, on its own port plus this."""
 
+LAST_PORT = 65535
+"""Of TCP."""
+
 _CLIENT_AUTH: tuple[Literal["none", "optional", "require"], ...] = ("none", "optional", "require")
 
 
@@ -80,6 +83,10 @@ class Listen:
     max_message: int = 16 * 1024 * 1024
     grace: float = 5.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= LAST_PORT:
+            raise ValueError(f"port: a number from 0 to {LAST_PORT} is required, not {self.port}")
+
 
 class ServeOptions(TypedDict, total=False):
     """How to serve, where the defaults are not right.
@@ -109,7 +116,8 @@ def placed(listens: Iterable[Listen], host: str | None, port: int | None, option
         Where they listen now.
 
     Raises:
-        ValueError: If one port or one socket is to serve several of them.
+        ValueError: If one port or one socket is to serve several of them, or none of them can ask for a token or
+            speak TLS as it is told to.
     """
     places = list(listens)
     uds = options.get("uds")
@@ -117,6 +125,11 @@ def placed(listens: Iterable[Listen], host: str | None, port: int | None, option
         takers = [place for place in places if place.transport in transports]
         if wanted is not None and len(takers) != 1:
             raise ValueError(f"{name}: it is for one transport, not {len(takers)}: give each an address of its own")
+    if not any(place.transport in ("mcp", "grpc") for place in places):
+        if options.get("token"):
+            raise ValueError("token: a Unix socket and a started server ask for none: they are their owner's only")
+        if options.get("tls"):
+            raise ValueError("tls: it is spoken over TCP alone")
     return [_placed(place, host, port, uds, options) for place in places]
 
 
@@ -184,9 +197,17 @@ def status_beside(listen: Listen) -> Listen | None:
 
     Returns:
         The place; None if the server itself says it.
+
+    Raises:
+        ValueError: If there is no such port.
     """
     if listen.transport != "mcp" or listen.tls is None or listen.port == 0:
         return None
+    if listen.port > LAST_PORT - STATUS_PORT_DISTANCE:
+        raise ValueError(
+            f"port: with TLS, health and metrics are at the port plus {STATUS_PORT_DISTANCE}, which is none for "
+            f"{listen.port}: choose one up to {LAST_PORT - STATUS_PORT_DISTANCE}"
+        )
     return replace(
         listen,
         transport="status",

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext, redirect_stdout
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pydantic_core
 
@@ -20,9 +20,21 @@ from cpex.framework.external._server.signals import stopped_by_signals
 if TYPE_CHECKING:
     from cpex.framework.external.mcp.server.server import ExternalPluginServer
 
-__all__ = ["Service"]
+__all__ = ["FAREWELL", "Service"]
 
 logger = logging.getLogger(__name__)
+
+FAREWELL: Final = 2.0
+"""Seconds that calls have to stop once they are told to, after the time that those under way may take (`grace`)."""
+
+
+READY: Final = 2.0
+"""Seconds for which calls may wait for the event loop before the server says that it is not ready: as long as hosts
+wait for an answer to a health check."""
+
+ALIVE: Final = 30.0
+"""The same before its health fails, and whoever watches over it restarts it. A plugin that holds up the event loop for
+so long has held up every other call beyond the time limit that hosts have by default."""
 
 
 class Service:
@@ -37,7 +49,7 @@ class Service:
         """
         self._server = server
         self._listens = list(listens)
-        self._core = _core.PluginService()
+        self._core = _core.PluginService(READY, ALIVE)
         self._desk: Desk | None = None
         self._serving: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
@@ -100,7 +112,7 @@ class Service:
         finally:
             try:
                 if self._desk is not None:
-                    await self._desk.close(max(listen.grace for listen in self._listens))
+                    await self._desk.close(FAREWELL)
                     self._desk = None
             finally:
                 await self._server.shutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, ClassVar
 
 from cpex import _core
@@ -9,9 +10,8 @@ from cpex.framework._lazy import names_from
 from cpex.framework._signature import plugin_error
 from cpex.framework.constants import IGNORE_CONFIG_EXTERNAL as IGNORE_CONFIG_EXTERNAL
 from cpex.framework.external._client import RemotePlugin
-from cpex.framework.external._options import addresses, options, tls_files, token
+from cpex.framework.external._options import addresses, connect_timeout, options, tls_files
 from cpex.framework.models import GRPCClientTLSConfig
-from cpex.framework.settings import get_grpc_client_mtls_settings
 
 __all__ = ["GrpcExternalPlugin"]
 
@@ -46,6 +46,9 @@ if not TYPE_CHECKING:
     )
 
 
+logger = logging.getLogger(__name__)
+
+
 class GrpcExternalPlugin(RemotePlugin):
     """A plugin on a gRPC server. The package `grpcio` is not needed."""
 
@@ -56,6 +59,8 @@ class GrpcExternalPlugin(RemotePlugin):
         if grpc is None:
             raise plugin_error(f"External plugin '{self.name}' has no section 'grpc'", self.name)
         tls = None if grpc.uds else grpc.tls or GRPCClientTLSConfig.from_env()
-        chosen = options(grpc, token=token(grpc.token, get_grpc_client_mtls_settings().grpc_client_token))
+        if tls is not None and not tls.verify:
+            logger.warning("Plugin '%s': the certificate of its server is not verified", self.name)
+        chosen = options(grpc, connect_timeout=connect_timeout(self._config, grpc))
         files = None if tls is None else tls_files(tls)
         return _core.ExternalClient.grpc(self.name, addresses(grpc), files, chosen)

@@ -22,9 +22,17 @@ from cpex.framework.constants import PLUGIN_NAME as PLUGIN_NAME
 from cpex.framework.constants import PYTHON_SUFFIX as PYTHON_SUFFIX
 from cpex.framework.constants import RESULT as RESULT
 from cpex.framework.external._client import RemotePlugin
-from cpex.framework.external._options import StartedServer, TlsFiles, addresses, options, tls_files, token
+from cpex.framework.external._options import (
+    Pooling,
+    StartedServer,
+    TlsFiles,
+    addresses,
+    connect_timeout,
+    options,
+    tls_files,
+)
 from cpex.framework.models import MCPClientConfig, MCPClientTLSConfig, TransportType
-from cpex.framework.settings import get_client_mtls_settings, get_http_client_settings
+from cpex.framework.settings import get_http_client_settings, get_ssrf_settings
 
 __all__ = ["ExternalHookRef", "ExternalPlugin"]
 
@@ -84,13 +92,23 @@ class ExternalPlugin(RemotePlugin):
 
     def _over_http(self, mcp: MCPClientConfig) -> _core.ExternalClient:
         http = get_http_client_settings()
+        is_set = "httpx_connect_timeout" in http.model_fields_set
+        usual = {"usual": http.httpx_connect_timeout} if is_set else {}
         chosen = options(
             mcp,
             timeout=http.httpx_read_timeout,
+            connect_timeout=connect_timeout(self._config, mcp, **usual),
             calls=http.httpx_max_connections,
-            token=token(mcp.token, get_client_mtls_settings().client_token),
+            turn=http.httpx_pool_timeout,
         )
-        return _core.ExternalClient.http(self.name, addresses(mcp), mcp.uds, self._tls(mcp), chosen)
+        guard = get_ssrf_settings()
+        pooling: Pooling = {
+            "write": http.httpx_write_timeout,
+            "idle": http.httpx_max_keepalive_connections,
+            "expiry": http.httpx_keepalive_expiry,
+            "public_only": guard.ssrf_protection_enabled and guard.ssrf_check_addresses,
+        }
+        return _core.ExternalClient.http(self.name, addresses(mcp), mcp.uds, self._tls(mcp), pooling, chosen)
 
     def _tls(self, mcp: MCPClientConfig) -> TlsFiles:
         from_env = None if mcp.tls is not None else MCPClientTLSConfig.from_env()

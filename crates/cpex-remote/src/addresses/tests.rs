@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{HEAD_START, connect_to_any};
+use super::{Addresses, HEAD_START, connect_to_any};
 
 fn address(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
@@ -49,4 +49,31 @@ async fn every_address_is_tried_and_none_holds_up_the_others() {
     assert_eq!(race(&[3, 2]).await, (Ok(3), vec![3, 2], HEAD_START * 3));
     assert_eq!(race(&[2, 2]).await, (Err(io::ErrorKind::ConnectionRefused), vec![2, 2], now));
     assert_eq!(race(&[]).await, (Err(io::ErrorKind::NotFound), vec![], now));
+}
+
+#[test]
+fn addresses_of_private_networks_are_told_however_they_are_written() {
+    // B29
+    for private in [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.0.1",
+        "169.254.169.254",
+        "0.0.0.0",
+        "0.1.2.3",
+        "100.64.0.1",
+        "::",
+        "::1",
+        "fd00::1",
+        "fe80::1",
+        "::ffff:10.0.0.1",
+    ] {
+        let address = private.parse().unwrap();
+        assert!(!Addresses::Public.allow(address), "{private}");
+        assert!(Addresses::Any.allow(address), "{private}");
+    }
+    for public in ["8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8"] {
+        assert!(Addresses::Public.allow(public.parse().unwrap()), "{public}");
+    }
 }
