@@ -10,9 +10,15 @@ use crate::error::ConfigError;
 const STACK: usize = 512 << 10;
 const FIBER: usize = 1 << 20;
 
-/// Instances of all plugins at a time, and the elements of a table of one. Their places are reserved, not taken: a new
-/// instance needs no call of the system but the one that empties the place of the last.
+/// Instances of all plugins at a time. Their places are reserved, not taken: a new instance needs no call of the system but
+/// the one that empties the place of the last.
 pub(crate) const INSTANCES: u32 = 1000;
+
+/// What a plugin may be made of: modules, as many as tools make of one that brings an interpreter and libraries, with one
+/// memory for all. Each instance has a place for all of it, so that no plugin takes those of others.
+pub(crate) const PARTS: u32 = 32;
+const MEMORIES: u32 = 1;
+const TABLES: u32 = 4;
 const ELEMENTS: usize = 100_000;
 
 /// Emptied by writing zeros, which is quicker than having the system do it.
@@ -54,9 +60,12 @@ fn places() -> PoolingAllocationConfig {
     let mut places = PoolingAllocationConfig::new();
     places
         .total_component_instances(INSTANCES)
-        .total_core_instances(INSTANCES)
-        .total_memories(INSTANCES)
-        .total_tables(INSTANCES)
+        .total_core_instances(INSTANCES * PARTS)
+        .max_core_instances_per_component(PARTS)
+        .total_memories(INSTANCES * MEMORIES)
+        .max_memories_per_component(MEMORIES)
+        .total_tables(INSTANCES * TABLES)
+        .max_tables_per_component(TABLES)
         .total_stacks(INSTANCES)
         .table_elements(ELEMENTS)
         .max_memory_size(1 << 32)

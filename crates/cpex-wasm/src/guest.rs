@@ -10,7 +10,7 @@ use self::bindings::exports::cpex::plugin::hooks;
 use crate::clock::Ticking;
 use crate::error::Fault;
 use crate::limits::{self, Limits, Meter};
-use crate::log::Log;
+use crate::log::{Log, one_line};
 
 pub(crate) mod bindings {
     #![allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all)]
@@ -57,7 +57,7 @@ impl Guest {
         let plugin = code.instantiate_async(&mut store).await.map_err(fault)?;
         let started =
             plugin.cpex_plugin_hooks().call_start(&mut store, name, settings).await.map_err(fault)?;
-        started.map_err(Fault::NotStarted)?;
+        started.map_err(|problem| Fault::NotStarted(one_line(&problem)))?;
         Ok(Self { store, plugin, limits })
     }
 
@@ -90,9 +90,9 @@ fn reply(plugin: &str, answered: Result<hooks::Reply, hooks::Failure>) -> Result
             Reply { plugin, outcome: Outcome::Result(object(result, "result")?), context }
         }
         Err(hooks::Failure { message, code, details }) => Reply::failed(PluginError {
-            code,
+            code: one_line(&code),
             details: object(details, "details")?,
-            ..PluginError::internal(plugin, message)
+            ..PluginError::internal(plugin, one_line(&message))
         }),
     })
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 
 use wasmtime::{ResourceLimiter, Result, Store, Trap};
 
+use crate::engine::PARTS;
 use crate::error::Fault;
 use crate::guest::State;
 
@@ -17,9 +18,6 @@ pub(crate) struct Limits {
 /// What a host keeps of one text that a plugin hands over, all in all. A larger payload is none that a guard should
 /// write.
 pub(crate) const REPLY: usize = 32 << 20;
-
-/// Parts that a component may have of each kind: some tools make dozens, none makes hundreds.
-const PARTS: usize = 100;
 
 /// What a table costs for each of its elements, at most.
 const ELEMENT: usize = 16;
@@ -60,15 +58,7 @@ impl ResourceLimiter for Meter {
     }
 
     fn instances(&self) -> usize {
-        PARTS
-    }
-
-    fn tables(&self) -> usize {
-        PARTS
-    }
-
-    fn memories(&self) -> usize {
-        PARTS
+        PARTS as usize
     }
 }
 

@@ -54,8 +54,8 @@ impl bindings::cpex::plugin::log::Host for State {
     }
 }
 
-/// No plugin forges a line of somebody else, or commands a terminal.
-fn one_line(message: &str) -> String {
+/// What a plugin says, as far as people read it: it forges no line of somebody else, and commands no terminal.
+pub(crate) fn one_line(message: &str) -> String {
     let mut line = String::with_capacity(message.len().min(LENGTH));
     let mut characters = message.chars();
     for character in characters.by_ref().take(LENGTH) {

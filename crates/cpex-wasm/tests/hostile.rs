@@ -127,6 +127,27 @@ async fn a_plugin_that_does_not_like_its_settings_says_so() {
     assert_eq!(plugin.start().await, Err(Fault::NotStarted("no, no!".into())));
 }
 
+#[tokio::test]
+async fn what_a_plugin_says_is_a_short_line() {
+    // `err`, with a text of 10,000 bytes.
+    let text = r#"(data (i32.const 96) "a\nb\1b[2J")"#;
+    let more = format!(r#"{text} (data (i32.const 80) "\01\00\00\00\60\00\00\00\10\27\00\00")"#);
+    let plugin = loaded(&guest_of(&module("i32.const 80", "i32.const 16", &more)), "");
+    let Err(Fault::NotStarted(said)) = plugin.start().await else { panic!("it starts") };
+    assert!(said.starts_with(r"a\nb\u{1b}[2J") && said.ends_with('…'), "{said}");
+
+    // `err`, with a message of seven bytes, a code of three, and `{}`.
+    let failure = r#"(data (i32.const 400)
+            "\01\00\00\00\60\00\00\00\07\00\00\00\60\00\00\00\03\00\00\00\b8\01\00\00\02\00\00\00")
+        (data (i32.const 440) "{}")"#;
+    let plugin =
+        loaded(&guest_of(&module("i32.const 32", "i32.const 400", &format!("{text} {failure}"))), "");
+    let Outcome::Error(error) = plugin.invoke(&call("{}")).await.expect("a reply").outcome else {
+        panic!("it answers")
+    };
+    assert_eq!((&*error.message, &*error.code), (r"a\nb\u{1b}[2J", r"a\nb"));
+}
+
 #[test]
 fn what_may_not_be_imported_is_named() {
     let more = r#"(import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))"#;
