@@ -73,3 +73,8 @@ pub trait Plugin: Sized + 'static {
     /// If there is no answer; what that means is up to `on_error` of the entry.
     fn invoke(&mut self, call: &Call) -> Result<Reply, Failure>;
 }
+
+/// The page of the documentation, whose plugin is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/wasm.md")]
+mod guide {}
