@@ -15,6 +15,7 @@ import pytest
 
 from cpex.framework import GlobalContext, PluginManager
 from cpex.framework.errors import PluginError
+from cpex.framework.extensions import Extensions, SecurityExtension
 from cpex.framework.hooks.tools import ToolPostInvokePayload, ToolPreInvokePayload
 
 Managed: TypeAlias = Callable[..., Any]
@@ -50,6 +51,19 @@ async def test_it_denies_and_says_so_in_the_log(managed: Managed, caplog: pytest
             result, _ = await manager.invoke_hook("tool_pre_invoke", ToolPreInvokePayload(name="shell"), CONTEXT)
     assert (result.violation.code, result.violation.details) == ("TOOL_DENIED", {"tool": "shell"})
     assert "guard: shell is denied" in [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize(("capabilities", "allowed"), [("[read_labels]", False), ("[]", True)])
+async def test_it_sees_the_extensions_that_its_capabilities_grant(
+    managed: Managed, capabilities: str, allowed: bool
+) -> None:
+    extensions = Extensions(security=SecurityExtension(labels=frozenset({"secret"})))
+    async with managed("config: {denied_labels: [secret]}", f"capabilities: {capabilities},") as manager:
+        payload = ToolPreInvokePayload(name="search")
+        result, _ = await manager.invoke_hook("tool_pre_invoke", payload, CONTEXT, extensions=extensions)
+        assert result.continue_processing is allowed
+        result, _ = await manager.invoke_hook("tool_pre_invoke", payload, CONTEXT)
+        assert result.continue_processing
 
 
 async def test_it_changes_a_payload(managed: Managed) -> None:

@@ -1,4 +1,5 @@
-//! A guard that need not be trusted: it denies tools, and strikes words out of what tools return.
+//! A guard that need not be trusted: it denies tools, all of them to requests with some labels, and strikes words out of
+//! what tools return.
 
 use cpex_wasm_guest::{Call, Failure, Plugin, Reply, Violation, export, log};
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,9 @@ use serde_json::Value;
 struct Settings {
     #[serde(default)]
     denied_tools: Vec<String>,
+    /// Of the extensions, as far as its entry has the capability `read_labels`.
+    #[serde(default)]
+    denied_labels: Vec<String>,
     #[serde(default)]
     struck_words: Vec<String>,
 }
@@ -18,6 +22,17 @@ struct Guard(Settings);
 #[derive(Deserialize)]
 struct Asked {
     name: String,
+}
+
+#[derive(Deserialize)]
+struct Shown {
+    security: Option<Security>,
+}
+
+#[derive(Deserialize)]
+struct Security {
+    #[serde(default)]
+    labels: Vec<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -53,6 +68,11 @@ impl Guard {
             return Ok(Reply::deny(
                 Violation::new("TOOL_DENIED", "not on the list").detail("tool", tool.name),
             ));
+        }
+        let labels = call.extensions::<Shown>()?.and_then(|shown| shown.security).map(|shown| shown.labels);
+        if let Some(label) = labels.iter().flatten().find(|label| self.0.denied_labels.contains(label)) {
+            let violation = Violation::new("LABEL_DENIED", "no tools with this label");
+            return Ok(Reply::deny(violation.detail("label", label.as_str())));
         }
         let mut context = call.context()?;
         let asked = context.state.get("asked").and_then(Value::as_u64).unwrap_or_default() + 1;
