@@ -114,6 +114,7 @@ check-python: $(VENV)/.installed ## ruff, mypy strict, stubtest
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest cpex._core --concise
+	MYPYPATH=crates/cpex-wasm-python $(BIN)/python -m mypy.stubtest cpex_wasm --concise
 
 .PHONY: advisories
 advisories: $(VENV)/.tools ## Known vulnerabilities (downloads the RustSec database)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import final
 
+__all__ = ["Plugin", "Running"]
+
 @final
 class Plugin:
     """A plugin whose code is compiled."""
