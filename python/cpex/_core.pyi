@@ -27,6 +27,7 @@ __all__ = [
     "extension_slots",
     "filter_extensions",
     "get_matchable_value",
+    "is_finite",
     "load_config",
     "matches",
     "merge_extensions",
@@ -104,6 +105,9 @@ def get_matchable_value(payload: Any, hook_type: str) -> str | None: ...
 def normalize_content_type(content_type: Any) -> str: ...
 def complete(instance: BaseModel) -> None:
     """Makes an instance whole that the engine handed out unfinished; see `cpex.framework._pending`."""
+
+def is_finite(value: Any) -> bool:
+    """Tells whether no number in a value is NaN or infinite. Pydantic writes `null` in its place, without a word."""
 
 def touch() -> None:
     """Says that a plugin or hook reference changed: compiled line-ups are made again."""

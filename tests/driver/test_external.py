@@ -293,7 +293,11 @@ async def test_large_payloads(server: Server) -> None:
     assert result.modified_payload.args["text"] == text
 
 
-@pytest.mark.parametrize("value", [object(), {"deep": [b"\xff"]}], ids=["object", "bytes"])
+@pytest.mark.parametrize(
+    "value",
+    [object(), {"deep": [b"\xff"]}, float("nan"), {"deep": [float("-inf")]}],
+    ids=["object", "bytes", "nan", "infinity"],
+)
 async def test_what_has_no_json(server: Server, value: Any) -> None:
     """W28: the path of the value, not the value."""
     async with Host(server.entry(mode="sequential")) as host:

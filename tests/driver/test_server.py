@@ -33,7 +33,7 @@ from cpex.framework import (
     external,
 )
 from cpex.framework.extensions import Extensions
-from cpex.framework.external._server.listen import Tls
+from cpex.framework.external import Tls
 from cpex.framework.models import Config
 
 from .mcp_host import HOOK, McpHost
@@ -71,10 +71,22 @@ class Guard(Plugin):
             case "error":
                 error = PluginErrorModel(message="m", plugin_name=self.name, code="C", details={"k": 1})
                 raise PluginError(error=error)
+            case "exit":
+                sys.exit("at once")
+            case "exit later":
+                await asyncio.sleep(0.001)
+                sys.exit(3)
             case "hold":
                 self.hold()
             case "task":
                 self.tasks.add(asyncio.current_task())
+            case "nan":
+                return PluginResult(metadata={"a": [1.5, {"b": float("nan")}], "c": None})
+            case "state":
+                context.state["x"] = float("inf")
+            case "deny with nan":
+                denied = PluginViolation(reason="no", code="NO", details={"n": float("nan")})
+                return PluginResult(continue_processing=False, violation=denied)
             case "object":
                 return PluginResult(metadata={"what": object()})
             case "echo":
@@ -135,12 +147,28 @@ async def test_what_a_host_is_told() -> None:
         assert (await host.invoke("Guard", "error"))["error"]["details"] == {"k": 1}
         assert "Unable to serialize unknown type" in (await host.invoke("Guard", "object"))["error"]["message"]
 
+        problem = "ValueError('result.metadata.a[1].b: NaN and Infinity have no JSON')"
+        assert (await host.invoke("Guard", "nan"))["error"]["message"] == problem
+        problem = "ValueError('context.state.x: NaN and Infinity have no JSON')"
+        assert (await host.invoke("Guard", "state"))["error"]["message"] == problem
+        denied = (await host.invoke("Guard", "deny with nan"))["result"]
+        assert denied["continue_processing"] is False and denied["violation"]["details"] == {"n": None}
+
         missing = "Unable to find {} for plugin {}.  Make sure the plugin is registered."
         assert (await host.invoke("Nobody", "t"))["error"]["message"] == missing.format(HOOK, "Nobody")
         answer = await host.invoke("Guard", "t", hook="tool_post_invoke")
         assert answer["error"]["message"] == missing.format("tool_post_invoke", "Guard")
         broken = await host.invoke("Guard", "t", global_context={})
         assert "global_context.request_id" in broken["error"]["message"]
+
+
+async def test_a_plugin_that_exits_fails_its_call_and_the_server_goes_on() -> None:
+    # P16 is for the host's own process.
+    async with serving(Guard()) as (url, _), McpHost(f"{url}/mcp") as host:
+        waiting = asyncio.create_task(host.invoke("Guard", "exit later"))
+        assert (await host.invoke("Guard", "exit"))["error"]["message"] == "SystemExit('at once')"
+        assert (await waiting)["error"]["message"] == "SystemExit(3)"
+        assert (await host.invoke("Guard", "t"))["result"]["continue_processing"] is True
 
 
 async def test_configurations_are_served() -> None:

@@ -156,6 +156,9 @@ EXTERNAL = (
     "plugins:\n  - {name: a, kind: external, hooks: [tool_pre_invoke], mcp: {proto: STREAMABLEHTTP, url: %s}%s}\n"
 )
 
+MCP = "plugins:\n  - {name: a, kind: external, hooks: [tool_pre_invoke], mcp: {%s}}\n"
+GRPC = MCP.replace("mcp:", "grpc:")
+
 BUILTIN = "plugins:\n  - {name: a, kind: builtin.deny_list, hooks: [%s], config: {words: [x]}}\n"
 
 # code, a config that has it, a near miss that has nothing
@@ -185,12 +188,23 @@ CASES = [
         EXTERNAL % ("http://example.com", ""),
     ),
     ("blocked-url", EXTERNAL % ("http://127.0.0.1/mcp", ""), EXTERNAL % ("http://localhost/mcp", "")),
+    ("external-server", MCP % "proto: SSE, url: 'http://example.com'", MCP % "proto: STDIO, cmd: [server]"),
+    ("external-server", MCP % "proto: STDIO, script: no.py", MCP % "proto: STDIO, script: plugins.yaml"),
+    ("external-server", MCP % "proto: STDIO, script: hosts, cwd: /", MCP % "proto: STDIO, script: hosts, cwd: /etc"),
+    ("external-server", GRPC % "target: 'localhost:70000'", GRPC % "target: 'localhost:65535'"),
+    ("external-server", GRPC % "target: 'localhost:0'", GRPC % "target: '[::1]:1'"),
+    ("external-server", GRPC % "target: 'dns:///localhost'", GRPC % "target: 'dns:///localhost:50051'"),
+    ("external-server", GRPC % "target: 'a:1', endpoints: ['a:1', 'b:x']", GRPC % "endpoints: ['a:1', 'b:2']"),
+    ("external-server", GRPC % "endpoints: ['a:99999', 'b:2']", GRPC % "target: 'unix:/tmp/cpex.sock'"),
+    ("invalid-value", HEAD + "server_settings: {port: 65536}", HEAD + "server_settings: {port: 0}"),
+    ("invalid-value", HEAD + "grpc_server_settings: {port: -1}", HEAD + "grpc_server_settings: {port: 65535}"),
+    ("plugin-import", HEAD.replace("guards.Any", "extrenal"), EXTERNAL % ("http://example.com", "")),
     (
         "tls-file",
         "plugins:\n  - {name: a, kind: external, hooks: [tool_pre_invoke], "
-        "mcp: {proto: SSE, url: https://example.com, tls: {ca_bundle: /nowhere.pem}}}",
+        "mcp: {proto: STREAMABLEHTTP, url: https://example.com, tls: {ca_bundle: /nowhere.pem}}}",
         "plugins:\n  - {name: a, kind: external, hooks: [tool_pre_invoke], "
-        f"mcp: {{proto: SSE, url: https://example.com, tls: {{ca_bundle: {Path(__file__)}}}}}}}",
+        f"mcp: {{proto: STREAMABLEHTTP, url: https://example.com, tls: {{ca_bundle: {Path(__file__)}}}}}}}",
     ),
     ("invalid-setting", HEAD + "plugin_settings: {isolation: allways}", HEAD + "plugin_settings: {isolation: always}"),
     (
@@ -321,6 +335,28 @@ def test_every_code_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs/reference/check.md").read_text()
     documented = re.findall(r"^\| `([a-z-]+)` \| (error|warning|note) \|", page, re.MULTILINE)
     assert documented == [(code.value, code.severity.value) for code in Code]
+
+
+@pytest.mark.parametrize(
+    ("written", "line", "said"),
+    [
+        ("mcp:\n      url: http://example.com\n      proto: SSE", 7, "write proto: STREAMABLEHTTP"),
+        ("mcp:\n      proto: STDIO\n      script: no.py", 7, "it is taken from the working directory, "),
+        ("grpc:\n      endpoints:\n        - a:1\n        - a:0", 8, "'a:0' names no port from 1 to 65535"),
+    ],
+)
+def test_a_server_that_cannot_be_reached_is_told_at_its_place(write: Write, written: str, line: int, said: str) -> None:
+    path = write(f"plugins:\n  - name: a\n    kind: external\n    hooks: [tool_pre_invoke]\n    {written}\n")
+    (finding,) = check(str(path)).findings
+    assert (finding.code, finding.line) == (Code.EXTERNAL_SERVER, line)
+    assert said in f"{finding.message} {finding.hint}"
+
+
+@pytest.mark.parametrize("loading", Loading)
+def test_a_misspelt_kind_is_told_however_much_is_loaded(write: Write, loading: Loading) -> None:
+    path = write(HEAD.replace("guards.Any", "extrenal"))
+    finding = next(found for found in check(str(path), loading).findings if found.code is Code.PLUGIN_IMPORT)
+    assert (finding.line, finding.hint) == (3, "did you mean external?")
 
 
 def test_initialize_is_called_only_on_request(write: Write) -> None:

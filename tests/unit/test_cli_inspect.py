@@ -292,3 +292,15 @@ def test_bad_input_has_exit_status_2(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text("")
     assert run(tmp_path / "empty.yaml", "--content-type", "a\x01b").exit_code == 2
     assert "every request passes" in run(tmp_path / "empty.yaml").stdout
+
+
+@pytest.mark.parametrize(("to", "at"), [("text", 1), ("json", 1), ("mermaid", 0)])
+def test_hooks_that_only_the_server_knows_are_not_said_to_be_none(tmp_path: Path, to: str, at: int) -> None:
+    path = tmp_path / "plugins.yaml"
+    path.write_text("plugins: [{name: far, kind: external, unix_socket: {path: /tmp/none.sock}}]")
+    shown = run(path, "--format", to).stdout
+    assert "every request passes" not in shown
+    assert shown.count("its server tells its hooks when it is reached") == at
+    assert ("no hook is known before far is reached" in shown) is (to != "json")
+    path.write_text(path.read_text().replace("external,", "external, hooks: [tool_pre_invoke],"))
+    assert "its server tells its hooks" not in run(path, "--format", to).stdout

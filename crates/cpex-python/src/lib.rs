@@ -59,7 +59,7 @@ mod _core {
     #[pymodule_export]
     use crate::extensions::{extension_slots, filter_extensions, merge_extensions, only_grew};
     #[pymodule_export]
-    use crate::external::ExternalClient;
+    use crate::external::{ExternalClient, is_finite};
     #[pymodule_export]
     use crate::facts::{get_matchable_value, matches, normalize_content_type, payload_matches};
     #[pymodule_export]

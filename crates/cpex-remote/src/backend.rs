@@ -72,6 +72,9 @@ pub enum Event<'a> {
     Closed(Option<&'a (dyn std::error::Error + 'static)>),
     /// A peer that connected was not let in: there is no TLS with it.
     Handshake(&'a (dyn std::error::Error + 'static)),
+    /// The files of TLS have changed: connections from now on are made with them. If they cannot be used, why not; then
+    /// connections go on being made with what was in them before.
+    Renewed(Option<&'a (dyn std::error::Error + 'static)>),
     /// A connection or a message was not taken.
     Refused(Refusal),
     /// A call ended.
@@ -108,6 +111,8 @@ pub enum Refusal {
     Size,
     /// The messages being read and answered fill the memory set aside for them.
     Memory,
+    /// As many sessions as there may be have requests under way.
+    Sessions,
 }
 
 /// A call under way; told to the backend when it ends, however it ends.

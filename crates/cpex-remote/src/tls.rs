@@ -1,9 +1,11 @@
 //! TLS from files, as the configuration names them.
 //!
-//! Files are read when a configuration is made: a client makes one for every connection, so that renewed
-//! certificates are taken up. No error shows what a file contains.
+//! Files are read when a configuration is made: a client makes one for every connection, and a server another one when
+//! they have changed, so that renewed certificates are taken up. No error shows what a file contains.
 
 mod files;
+#[cfg(feature = "_http")]
+mod renewal;
 mod verifiers;
 
 use std::io;
@@ -20,6 +22,9 @@ use files::{authorities, system_authorities};
 use verifiers::{AnyName, Everybody};
 
 use crate::secret::Secret;
+
+#[cfg(feature = "_http")]
+pub(crate) use renewal::Renewed;
 
 /// A certificate and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -154,6 +154,10 @@ fn observed(paths: &[&Path], config: BalanceConfig) -> (Balanced, mpsc::Unbounde
             BalanceEvent::Readmitted { target } => ("readmitted", target),
             BalanceEvent::Retried { target } => ("retried", target),
             BalanceEvent::Hedged { target } => ("hedged", target),
+            BalanceEvent::Known { .. }
+            | BalanceEvent::Forgotten { .. }
+            | BalanceEvent::Asked { .. }
+            | BalanceEvent::Over { .. } => return,
             other => panic!("{other:?}"),
         };
         let name = Path::new(target).file_name().unwrap().to_str().unwrap();

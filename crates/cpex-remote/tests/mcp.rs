@@ -8,6 +8,7 @@ mod side_by_side;
 mod words;
 mod world;
 
+use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use cpex_remote::mcp::{
     Sessions, StartError, Target,
 };
 use cpex_remote::tls::{ClientAuth, ClientTls, ServerTls};
-use cpex_remote::{Delivery, End, Json, Outcome, Refusal, Remote, RemoteError, Secret};
+use cpex_remote::{Call, Delivery, End, Json, Outcome, Refusal, Remote, RemoteError, Secret};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -146,7 +147,7 @@ async fn a_call_brings_a_reply() {
     // 2^64 + 1, and a float that is whole: as they were written.
     let payload = r#"{"name":"echo","args":{"n":18446744073709551617,
         "f":5.0,"ünï":"✓\r\n"}}"#;
-    let exact = cpex_remote::Call { payload: Json::new(payload).unwrap(), ..call("echo", json!({})) };
+    let exact = Call { payload: Json::new(payload).unwrap(), ..call("echo", json!({})) };
     client.invoke(&exact).await.unwrap();
     let args = json!({"n": u64::MAX, "f": 5.0, "text": "line\nline"});
     let reply = client.invoke(&call("echo", args.clone())).await.unwrap();
@@ -169,7 +170,7 @@ async fn a_socket_is_its_owners_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s");
     let mut world = World::serve(ServerConfig::new(Target::Unix(path.clone()))).await;
-    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let http = Http { socket: Some(path.clone()), ..Http::new("http://localhost/mcp") };
     let client = Client::connect(words::NAME, quick(http)).await.unwrap();
     client.invoke(&call("allow", json!({}))).await.unwrap();
@@ -237,16 +238,21 @@ async fn a_call_given_up_is_given_up_on_the_server() {
     client.invoke(&call("allow", json!({}))).await.unwrap();
 }
 
+/// A call as it is posted.
+fn posted(id: &str, call: &Call) -> String {
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "invoke_hook", "arguments": {
+        "hook_type": call.hook, "plugin_name": call.plugin, "payload": value(&call.payload), "context": {},
+    }}})
+    .to_string()
+}
+
 #[tokio::test]
 async fn a_notice_gives_a_call_up_and_nobody_elses() {
     // W86
     let world = World::start().await;
     let (mine, theirs) = (world.session().await, world.session().await);
     let slow = call("sleep", json!({"seconds": 60}));
-    let body = json!({"jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": {"name": "invoke_hook", "arguments": {
-        "hook_type": slow.hook, "plugin_name": slow.plugin, "payload": value(&slow.payload), "context": {},
-    }}})
-    .to_string();
+    let body = posted("a", &slow);
     let notice = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a"}}"#;
     let (my_header, their_header) =
         (format!("mcp-session-id: {mine}\r\n"), format!("mcp-session-id: {theirs}\r\n"));
@@ -299,6 +305,50 @@ async fn a_forgotten_session_is_begun_again() {
     stateless.client().await.invoke(&call("allow", json!({}))).await.unwrap();
     let (_, listed) = stateless.post("", r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#).await;
     assert_eq!(event(&listed)["result"]["tools"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_session_with_a_call_under_way_is_not_forgotten() {
+    let world = World::start_with(|config| {
+        config.sessions = Sessions::Kept { most: 2, idle: Duration::from_secs(60) };
+    })
+    .await;
+    let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let slow = call("sleep", json!({"seconds": 60}));
+    let header = |session: &str| format!("mcp-session-id: {session}\r\n");
+    let busy = header(&world.session().await);
+    let idle = header(&world.session().await);
+    let body = posted("7", &slow);
+    let calling = world.post(&busy, &body);
+    let others = async {
+        world.backend.wait_for(|seen| seen.running == 1).await;
+        assert_eq!(world.post(&idle, ping).await.0, 200, "it is the one that was used last");
+        let second = header(&world.session().await);
+        assert_eq!(world.post(&idle, ping).await.0, 404, "but it is idle");
+        let body = posted("8", &slow);
+        let calling = world.post(&second, &body);
+        let last = async {
+            world.backend.wait_for(|seen| seen.running == 2).await;
+            let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#;
+            let length = initialize.len();
+            let head = format!("{HOST}{USUAL}connection: close\r\ncontent-length: {length}");
+            let request = format!("POST /mcp HTTP/1.1\r\n{head}\r\n\r\n{initialize}");
+            let refused = world.converse(request.as_bytes()).await;
+            assert!(
+                refused.starts_with("HTTP/1.1 503 ") && refused.contains("retry-after: 1\r\n"),
+                "{refused}"
+            );
+            assert_eq!(world.backend.seen().refusals, [Refusal::Sessions]);
+            for (header, id) in [(&busy, "7"), (&second, "8")] {
+                let notice = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
+                assert_eq!(world.post(header, &notice.to_string()).await.0, 202);
+            }
+        };
+        tokio::join!(calling, last).0.0
+    };
+    let ((status, _), second) = tokio::join!(calling, others);
+    assert_eq!((status, second), (200, 200));
+    world.session().await;
 }
 
 #[tokio::test]
@@ -599,6 +649,45 @@ async fn tls_lets_in_whom_it_should() {
 }
 
 #[tokio::test]
+async fn renewed_files_of_tls_are_taken_up_and_no_connection_is_lost() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let identity = old.identity("localhost");
+    let files = ServerTls { identity: identity.clone(), clients: ClientAuth::Required(old.bundle()) };
+    let world = World::start_with(|config| config.tls = Some(files)).await;
+    let url = format!("https://localhost:{}/mcp", world.address().port());
+    let connect = async |trusted: &Authority, shown: &Authority| {
+        let identity = Some(shown.identity("client"));
+        let tls = ClientTls { identity, ca_bundle: Some(trusted.bundle()), ..ClientTls::default() };
+        let config = ClientConfig { reconnect_attempts: 0, ..quick(Http { tls, ..Http::new(&url) }) };
+        Client::connect(words::NAME, config).await
+    };
+    let early = connect(&old, &old).await.unwrap();
+    assert!(world.backend.seen().renewals.is_empty());
+
+    let renewed = new.identity("localhost");
+    fs::write(&identity.certfile, "half a certi").unwrap();
+    for _ in 0..2 {
+        connect(&old, &old).await.unwrap();
+    }
+    fs::copy(&renewed.certfile, &identity.certfile).unwrap();
+    connect(&old, &old).await.expect("the key is another one's");
+    let told = world.backend.seen().renewals;
+    assert!(
+        matches!(&*told, [Some(first), Some(second)] if first.contains("no certificate") && second.contains("cannot use")),
+        "{told:?}"
+    );
+
+    fs::copy(renewed.keyfile.unwrap(), identity.keyfile.unwrap()).unwrap();
+    connect(&new, &old).await.unwrap();
+    assert!(connect(&old, &old).await.unwrap_err().to_string().contains("UnknownIssuer"));
+    fs::copy(new.bundle(), old.bundle()).unwrap();
+    connect(&new, &new).await.unwrap();
+    connect(&new, &old).await.unwrap_err();
+    assert_eq!(world.backend.seen().renewals[2..], [None, None]);
+    early.invoke(&call("allow", json!({}))).await.expect("over the connection that it has");
+}
+
+#[tokio::test]
 async fn clients_are_let_in_by_the_names_in_their_certificates() {
     let authority = Authority::new();
     let tls = ServerTls {
@@ -801,7 +890,7 @@ async fn a_child_that_does_not_speak_is_an_error_and_does_not_outlive_it() {
     let directory = tempfile::tempdir().unwrap();
     let script = directory.path().join("silent.sh");
     // What it starts holds the pipe open as long as it lives.
-    std::fs::write(&script, "sleep 600 & echo $! > grandchild; exec sleep 600").unwrap();
+    fs::write(&script, "sleep 600 & echo $! > grandchild; exec sleep 600").unwrap();
     let program = Program {
         cwd: Some(directory.path().to_owned()),
         ..Program::new(Launch::Script("silent.sh".into()))
@@ -810,9 +899,9 @@ async fn a_child_that_does_not_speak_is_an_error_and_does_not_outlive_it() {
         ClientConfig { timeout: Duration::from_millis(500), ..ClientConfig::new(Endpoint::Stdio(program)) };
     let silent = Client::connect(words::NAME, config).await.unwrap_err();
     assert!(matches!(silent, RemoteError::TimedOut(_)), "{silent}");
-    let grandchild = std::fs::read_to_string(directory.path().join("grandchild")).unwrap();
+    let grandchild = fs::read_to_string(directory.path().join("grandchild")).unwrap();
     let status = format!("/proc/{}/stat", grandchild.trim());
-    let gone = || std::fs::read_to_string(&status).map_or(true, |stat| stat.contains(") Z "));
+    let gone = || fs::read_to_string(&status).map_or(true, |stat| stat.contains(") Z "));
     for _ in 0..600 {
         if gone() {
             return;

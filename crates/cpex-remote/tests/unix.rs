@@ -305,6 +305,55 @@ async fn nothing_that_is_not_the_reply_is_taken_for_one() {
     }
 }
 
+/// Passes connections on to a server; closes the first instead of passing its second frame on, once it has that many
+/// bytes of it.
+async fn door(world: &World, read: usize) -> (ClientConfig, JoinHandle<()>) {
+    let (path, server) = (world.path().with_extension("door"), world.path());
+    let listener = UnixListener::bind(&path).unwrap();
+    let standing = tokio::spawn(async move {
+        let (mut caller, _) = listener.accept().await.unwrap();
+        let mut behind = UnixStream::connect(&server).await.unwrap();
+        for (from, to) in [(&mut caller, &mut behind), (&mut behind, &mut caller)] {
+            let length = from.read_u32().await.unwrap();
+            let mut frame = vec![0; length as usize];
+            from.read_exact(&mut frame).await.unwrap();
+            to.write_u32(length).await.unwrap();
+            to.write_all(&frame).await.unwrap();
+        }
+        caller.readable().await.unwrap();
+        let mut begun = vec![0; read];
+        let whole = caller.read(&mut begun).await.unwrap();
+        assert!(whole <= read);
+        drop(caller);
+        loop {
+            let (mut caller, _) = listener.accept().await.unwrap();
+            let mut behind = UnixStream::connect(&server).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut caller, &mut behind).await });
+        }
+    });
+    (ClientConfig::new(path), standing)
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_call_that_a_server_did_not_read_before_it_closed_is_not_lost() {
+    let world = World::start().await;
+    let asked = call("echo", json!({"n": 1}));
+    for read in [0, 4, frame(&asked).len() - 1] {
+        let (config, standing) = door(&world, read).await;
+        let client = Client::connect(words::NAME, config).await.unwrap();
+        let reply = client.invoke(&asked).await.unwrap();
+        assert_eq!(result(&reply)["modified_payload"]["args"]["n"], 1, "{read} bytes were read");
+        standing.abort();
+        let _ = standing.await;
+        fs::remove_file(world.path().with_extension("door")).unwrap();
+    }
+    // One that was read may have been acted on.
+    let (config, _standing) = door(&world, 1 << 20).await;
+    let client = Client::connect(words::NAME, config).await.unwrap();
+    assert!(matches!(client.invoke(&asked).await, Err(RemoteError::Disconnected(_))));
+}
+
 #[tokio::test]
 async fn a_reply_that_nobody_asked_for_is_not_the_next_one() {
     // B14: the second frame of each answer would be taken for the reply to the next call.

@@ -155,7 +155,7 @@ fn built_in(entry: &Arc<PluginConfig>, _: &Rules) -> Result<Arc<dyn Plugin>, (Lo
 fn unknown(entry: &PluginConfig, rules: &Rules) -> BoxError {
     let mut known: Vec<_> = rules.kinds.keys().map(String::as_str).collect();
     known.sort_unstable();
-    let hint = match cpex_config::nearest(&entry.kind, known.iter().copied()) {
+    let hint = match cpex_config::nearest(&entry.kind, known.iter().copied().chain([EXTERNAL])) {
         Some(nearest) => format!("did you mean {nearest:?}?"),
         None if known.is_empty() => "Builder::kind registers one".to_owned(),
         None => format!("registered: {}", known.join(", ")),

@@ -72,6 +72,7 @@ pub(crate) fn served(event: &cpex_remote::Event<'_>, is_known: impl FnOnce(&str,
             let reason = match refusal {
                 Refusal::Connections => "connections",
                 Refusal::Size => "size",
+                Refusal::Sessions => "sessions",
                 _ => "memory",
             };
             counter!("cpex_server_refused_total", "reason" => reason).increment(1);
@@ -125,16 +126,30 @@ pub(crate) fn balanced(plugin: &str, event: &cpex_remote::balance::BalanceEvent<
     use cpex_remote::balance::{BalanceEvent, State};
     use metrics::gauge;
     let labels = |server: &str| [("plugin", plugin.to_owned()), ("server", server.to_owned())];
+    let word = |state: &State| match state {
+        State::Open { .. } => "open",
+        State::HalfOpen => "half_open",
+        State::Closed => "closed",
+    };
+    let with = |server: &str, label: &'static str, state: &State| {
+        let [plugin, server] = labels(server);
+        [plugin, server, (label, word(state).to_owned())]
+    };
+    let breakers =
+        |server: &str, state: &State| gauge!("cpex_external_breakers", &with(server, "state", state));
     match event {
-        BalanceEvent::Breaker { target, to, .. } => {
-            let to = match to {
-                State::Open { .. } => "open",
-                State::HalfOpen => "half_open",
-                State::Closed => "closed",
-            };
-            let [plugin, server] = labels(target);
-            counter!("cpex_external_breaker_changes_total", &[plugin, server, ("to", to.to_owned())])
-                .increment(1);
+        BalanceEvent::Known { target } => breakers(target, &State::Closed).increment(1.0),
+        BalanceEvent::Forgotten { target, state } => breakers(target, state).decrement(1.0),
+        BalanceEvent::Asked { target } => {
+            gauge!("cpex_external_calls_in_flight", &labels(target)).increment(1.0);
+        }
+        BalanceEvent::Over { target } => {
+            gauge!("cpex_external_calls_in_flight", &labels(target)).decrement(1.0);
+        }
+        BalanceEvent::Breaker { target, from, to } => {
+            counter!("cpex_external_breaker_changes_total", &with(target, "to", to)).increment(1);
+            breakers(target, from).decrement(1.0);
+            breakers(target, to).increment(1.0);
         }
         BalanceEvent::Ejected { target } => {
             gauge!("cpex_external_silent", &labels(target)).set(1.0);

@@ -236,7 +236,7 @@ class PluginError(Exception):
         return type(self), (self.error,), self.__dict__.copy()
 
 
-def convert_exception_to_error(exception: Exception, plugin_name: str) -> PluginErrorModel:
+def convert_exception_to_error(exception: BaseException, plugin_name: str) -> PluginErrorModel:
     """Describes an exception that a plugin raised.
 
     Args:

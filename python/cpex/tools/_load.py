@@ -193,8 +193,8 @@ def diagnose(plugin: PluginConfig, failure: LoadFailure) -> tuple[str, str]:
     module_name, _, class_name = plugin.kind.rpartition(".")
     if not module_name:
         is_short = f"builtin.{plugin.kind}" in Builtin.kinds()
-        right = f"write builtin.{plugin.kind}" if is_short else "write it as package.module.Class"
-        return f"kind {plugin.kind!r} is not a class path", right
+        right = f"write builtin.{plugin.kind}" if is_short else nearest(plugin.kind, SPECIAL_KINDS)
+        return no_class_path(plugin.kind), right or "write it as package.module.Class"
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -216,6 +216,11 @@ def diagnose(plugin: PluginConfig, failure: LoadFailure) -> tuple[str, str]:
         return no_plugin(plugin.kind), f"write class {class_name}(Plugin)"
     said, hint = _PHASES.get(failure.phase, ("", ""))
     return f"{said}{reason}", hint or _meant_hook(plugin) or _misspelt_method(plugin, found, reason)
+
+
+def no_class_path(kind: str) -> str:
+    """Returns what is wrong with a kind without a dot."""
+    return f"kind {kind!r} is not a class path"
 
 
 def _meant_hook(plugin: PluginConfig) -> str:

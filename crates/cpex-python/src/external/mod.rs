@@ -5,6 +5,8 @@
 mod client;
 mod config;
 mod failure;
+mod finite;
 mod tally;
 
 pub(crate) use client::ExternalClient;
+pub(crate) use finite::is_finite;

@@ -81,6 +81,16 @@ impl Backend for Plugins {
             Event::Handshake(error) => {
                 self.inbox.note(Level::Warning, format!("A connection was refused: {}", shown(*error)));
             }
+            Event::Renewed(None) => {
+                self.inbox.note(Level::Info, "The files of TLS were read anew".to_owned());
+            }
+            Event::Renewed(Some(error)) => {
+                let problem = shown(*error);
+                let text = format!(
+                    "The files of TLS have changed and cannot be used, those before are kept: {problem}"
+                );
+                self.inbox.note(Level::Warning, text);
+            }
             Event::Refused(refusal) => self.inbox.note(Level::Warning, refused(*refusal).to_owned()),
             _ => {}
         }
@@ -91,6 +101,7 @@ fn refused(what: Refusal) -> &'static str {
     match what {
         Refusal::Connections => "A connection was refused: as many as are allowed are open",
         Refusal::Size => "A message was refused: it is larger than allowed",
+        Refusal::Sessions => "A session was refused: as many as there may be have requests under way",
         _ => "A message was refused: those under way take all the memory set aside for them",
     }
 }

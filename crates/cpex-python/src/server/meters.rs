@@ -11,7 +11,7 @@ use cpex_remote::{End, Event, Refusal};
 const BOUNDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
 
 const ENDS: [&str; 3] = ["result", "error", "abandoned"];
-const REFUSALS: [&str; 3] = ["connections", "size", "memory"];
+const REFUSALS: [&str; 4] = ["connections", "size", "memory", "sessions"];
 
 /// What is counted where a peer names a plugin or a hook that is not here: names of its choice would be labels without
 /// end.
@@ -85,6 +85,7 @@ impl Meters {
                 let why = match refusal {
                     Refusal::Connections => 0,
                     Refusal::Size => 1,
+                    Refusal::Sessions => 3,
                     _ => 2,
                 };
                 self.refused[why].fetch_add(1, Ordering::Relaxed);

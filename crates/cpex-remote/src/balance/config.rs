@@ -65,6 +65,29 @@ impl Default for Repeat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BalanceEvent<'e> {
+    /// There is a server that may be asked, with a closed breaker: from the start, for a name until it is looked up, or as
+    /// one that a name stands for.
+    Known {
+        /// Where it is.
+        target: &'e str,
+    },
+    /// It is not asked any more: no name stands for it, or there is no client any more.
+    Forgotten {
+        /// Where it is.
+        target: &'e str,
+        /// What was done with calls for it.
+        state: State,
+    },
+    /// It is asked.
+    Asked {
+        /// Where it is.
+        target: &'e str,
+    },
+    /// What it was asked is over: it has answered, or nobody waits any more.
+    Over {
+        /// Where it is.
+        target: &'e str,
+    },
     /// A breaker opened, tries a call, or closed.
     Breaker {
         /// Where the server is.

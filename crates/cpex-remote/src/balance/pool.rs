@@ -63,13 +63,23 @@ impl Held<'_> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        let Some(ticket) = self.ticket.take() else { return };
-        let is_late = self.late.is_some_and(|late| late <= Instant::now());
-        let now = self.pool.now();
-        self.pool.with(|Servers { replicas, .. }| match is_late {
-            true => replicas.failed(ticket, now),
-            false => replicas.abandoned(ticket),
-        });
+        if let Some(ticket) = self.ticket.take() {
+            let is_late = self.late.is_some_and(|late| late <= Instant::now());
+            let now = self.pool.now();
+            self.pool.with(|Servers { replicas, .. }| match is_late {
+                true => replicas.failed(ticket, now),
+                false => replicas.abandoned(ticket),
+            });
+        }
+        self.pool.tell(&BalanceEvent::Over { target: &self.server.target });
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        for ReplicaStatus { target, state, .. } in self.status() {
+            self.tell(&BalanceEvent::Forgotten { target: &target, state });
+        }
     }
 }
 
@@ -79,7 +89,7 @@ impl Pool {
         let named =
             |(endpoint, config): (usize, &RemoteConfig)| Some((endpoint, config.clone(), config.name()?));
         let names: Vec<_> = endpoints.iter().enumerate().filter_map(named).collect();
-        Self {
+        let pool = Self {
             plugin,
             servers: Mutex::new(servers),
             is_looked_up: AtomicBool::new(names.is_empty()),
@@ -88,7 +98,11 @@ impl Pool {
             looked_up: tokio::sync::Mutex::default(),
             began: Instant::now(),
             observer: config.observer,
+        };
+        for target in pool.targets() {
+            pool.tell(&BalanceEvent::Known { target: &target });
         }
+        pool
     }
 
     /// May there be several servers?
@@ -104,6 +118,7 @@ impl Pool {
             let server = servers.get(ticket.replica())?.clone();
             Some((ticket, server))
         })?;
+        self.tell(&BalanceEvent::Asked { target: &server.target });
         Some(Held { pool: self, ticket: Some(ticket), server, late, again: false })
     }
 
@@ -145,16 +160,30 @@ impl Pool {
             Ok(addresses) if !addresses.is_empty() => {
                 let moved = self.servers().found(endpoint, config, &addresses);
                 for moved in &moved {
-                    self.tell(&match moved {
-                        Moved::Joined(server) => BalanceEvent::Joined { target: &server.target },
-                        Moved::Left(server) => BalanceEvent::Left { target: &server.target },
-                    });
+                    self.moved(moved);
                 }
             }
             Ok(_) => tracing::warn!(plugin = self.plugin, name, "the name of a plugin server has no address"),
             Err(error) => {
                 let plugin = &*self.plugin;
                 tracing::warn!(plugin, name, %error, "the name of a plugin server cannot be looked up");
+            }
+        }
+    }
+
+    fn moved(&self, moved: &Moved) {
+        match moved {
+            Moved::Joined(server) => {
+                let target = &*server.target;
+                self.tell(&BalanceEvent::Joined { target });
+                self.tell(&BalanceEvent::Known { target });
+            }
+            Moved::Left(server, state) => {
+                let target = &*server.target;
+                if !server.is_placeholder() {
+                    self.tell(&BalanceEvent::Left { target });
+                }
+                self.tell(&BalanceEvent::Forgotten { target, state: *state });
             }
         }
     }
@@ -242,6 +271,10 @@ impl Pool {
             BalanceEvent::Left { target } => tracing::info!(plugin, target, "a plugin server left"),
             BalanceEvent::Retried { target } => tracing::info!(plugin, target, "a call is tried again"),
             BalanceEvent::Hedged { target } => tracing::info!(plugin, target, "a call is hedged"),
+            BalanceEvent::Known { .. }
+            | BalanceEvent::Forgotten { .. }
+            | BalanceEvent::Asked { .. }
+            | BalanceEvent::Over { .. } => {}
         }
         if let Some(observer) = &self.observer {
             observer.tell(event);

@@ -101,9 +101,9 @@ impl Replicas {
         number
     }
 
-    /// A server is no longer one. Calls that it has are not counted any more.
-    pub fn leave(&mut self, replica: usize) {
-        self.members.remove(&replica);
+    /// A server is no longer one. Calls that it has are not counted any more. How its breaker was left, if it was one.
+    pub fn leave(&mut self, replica: usize) -> Option<State> {
+        self.members.remove(&replica).map(|member| member.breaker.state())
     }
 
     /// Chooses a server for a call, other than those; `None` if there is none that may be asked now.

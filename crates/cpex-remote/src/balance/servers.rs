@@ -65,6 +65,11 @@ impl Server {
         self.remote.get_or_try_init(connect).await.cloned()
     }
 
+    /// Does it but keep the place of those that a name stands for?
+    pub(super) fn is_placeholder(&self) -> bool {
+        self.address.is_none()
+    }
+
     fn missed_since(&self, came: Instant) -> Option<io::Error> {
         let missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
         let missed = missed.as_ref().filter(|missed| missed.when >= came)?;
@@ -89,7 +94,7 @@ pub(super) struct Servers {
 #[derive(Debug)]
 pub(super) enum Moved {
     Joined(Arc<Server>),
-    Left(Arc<Server>),
+    Left(Arc<Server>, State),
 }
 
 impl Servers {
@@ -139,10 +144,8 @@ impl Servers {
         }
         for server in gone {
             self.known.remove(&server.number);
-            self.replicas.leave(server.number);
-            // One without an address has but kept the place.
-            if server.address.is_some() {
-                moved.push(Moved::Left(server));
+            if let Some(state) = self.replicas.leave(server.number) {
+                moved.push(Moved::Left(server, state));
             }
         }
         moved

@@ -16,6 +16,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 use super::body::BoxBody;
@@ -136,14 +137,22 @@ impl<B: Backend, S: Answers> Connections<B, S> {
             backend.observe(&Event::Opened);
             let shaken = match tls {
                 None => Ok((stream, Peer::default())),
-                Some(tls) => match timeout(door.limits.handshake, tls.accept(stream)).await {
-                    Ok(Ok(shaken)) => {
-                        let peer = Peer::of(shaken.get_ref().1);
-                        Ok((Box::new(shaken) as Box<dyn Stream>, peer))
+                Some(tls) => {
+                    let (config, renewed) = tls.now();
+                    if let Some(renewed) = renewed {
+                        let problem = renewed.as_ref().err().map(|error| error as &(dyn Error + 'static));
+                        backend.observe(&Event::Renewed(problem));
                     }
-                    Ok(Err(error)) => Err(Ended::Tls(error)),
-                    Err(_) => Err(Ended::Slow(door.limits.handshake)),
-                },
+                    let shaking = TlsAcceptor::from(config).accept(stream);
+                    match timeout(door.limits.handshake, shaking).await {
+                        Ok(Ok(shaken)) => {
+                            let peer = Peer::of(shaken.get_ref().1);
+                            Ok((Box::new(shaken) as Box<dyn Stream>, peer))
+                        }
+                        Ok(Err(error)) => Err(Ended::Tls(error)),
+                        Err(_) => Err(Ended::Slow(door.limits.handshake)),
+                    }
+                }
             };
             let ended = match shaken {
                 Ok((stream, peer)) => door.converse(stream, peer, ends).await,

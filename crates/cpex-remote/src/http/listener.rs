@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::net::{TcpListener, UnixListener, UnixStream, lookup_host};
-use tokio_rustls::TlsAcceptor;
 
 use super::access::Access;
 use super::config::{Plaintext, Target};
 use super::connector::Stream;
 use crate::listen::{BindError, SocketFile, listen};
-use crate::tls::{ClientAuth, ServerTls, TlsError};
+use crate::tls::{ClientAuth, Renewed, ServerTls, TlsError};
 
 /// A server cannot start.
 #[derive(Debug, Error)]
@@ -48,7 +47,7 @@ fn is_token(text: &str) -> bool {
 /// Listens, and shakes hands where there is TLS.
 pub(crate) struct Listener {
     socket: Socket,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Arc<Renewed>>,
     /// What is made of a connection on a Unix socket.
     unix: fn(UnixStream) -> Box<dyn Stream>,
 }
@@ -72,7 +71,7 @@ impl Listener {
         tls: Option<&ServerTls>,
         plaintext: Plaintext,
         access: &Access,
-        protocols: &[&[u8]],
+        protocols: &'static [&'static [u8]],
         unix: fn(UnixStream) -> Box<dyn Stream>,
     ) -> Result<Self, StartError> {
         let asks = tls.is_some_and(|tls| tls.clients != ClientAuth::None);
@@ -82,8 +81,7 @@ impl Listener {
         if access.token.as_ref().is_some_and(|token| !is_token(token.reveal())) {
             return Err(StartError::Token);
         }
-        let tls = tls.map(|tls| tls.load(protocols)).transpose()?;
-        let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
+        let tls = tls.map(|tls| Renewed::load(tls, protocols)).transpose()?.map(Arc::new);
         let socket = match target {
             Target::Unix(_) if tls.is_some() => return Err(StartError::TlsOnSocket),
             Target::Unix(path) => {

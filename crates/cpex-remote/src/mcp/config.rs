@@ -54,8 +54,8 @@ impl ServerConfig {
 pub enum Sessions {
     /// A session for each, until the peer ends it. A peer whose session is forgotten begins another one.
     Kept {
-        /// Sessions at a time; of more, the one that was not used for longest is forgotten, and of those with requests
-        /// under way none before the others.
+        /// Sessions at a time. For one more, that which was not used for longest is forgotten, but none with requests under
+        /// way: if all have, there is no other session for now.
         most: usize,
         /// A session that is not used for so long is forgotten.
         idle: Duration,

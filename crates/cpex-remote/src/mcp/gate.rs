@@ -20,7 +20,7 @@ use tower_service::Service;
 use super::desk::Desk;
 use super::jsonrpc::{Fault, Message, VERSIONS, version};
 use super::pending::Pending;
-use super::sessions::Book;
+use super::sessions::{Book, Unopened};
 use crate::backend::{Backend, Event, Refusal};
 use crate::http::{BoxBody, Denied, Guard, Intake, NotTaken, Share, keep};
 
@@ -184,9 +184,8 @@ impl<B: Backend> House<B> {
                 let (pending, session) = match (named, &self.sessions) {
                     (Some(pending), _) => (pending, None),
                     (None, Some(book)) if method == "initialize" => {
-                        let unsafe_now =
-                            || Turned::new(StatusCode::INTERNAL_SERVER_ERROR, "no session can be made");
-                        (Arc::default(), Some(book.open().ok_or_else(unsafe_now)?))
+                        let session = book.open().map_err(|unopened| self.unopened(unopened))?;
+                        (Arc::default(), Some(session))
                     }
                     (None, _) => return Err(session_missing()),
                 };
@@ -215,6 +214,18 @@ impl<B: Backend> House<B> {
         let Some(name) = headers.get(SESSION) else { return Ok(None) };
         let found = name.to_str().ok().and_then(|name| book.find(name));
         found.map(Some).ok_or_else(|| Turned::invalid(StatusCode::NOT_FOUND, "Session not found"))
+    }
+
+    fn unopened(&self, why: Unopened) -> Turned {
+        match why {
+            Unopened::AllBusy => {
+                self.desk.backend.observe(&Event::Refused(Refusal::Sessions));
+                unavailable("all sessions have requests under way")
+            }
+            Unopened::NoRandomness => {
+                Turned::new(StatusCode::INTERNAL_SERVER_ERROR, "no session can be made")
+            }
+        }
     }
 
     fn delete(&self, headers: &HeaderMap) -> Result<Response<BoxBody>, Turned> {

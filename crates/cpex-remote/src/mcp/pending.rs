@@ -31,10 +31,6 @@ impl Pending {
         Some(Ticket { pending: self.clone(), id: id.clone(), given_up })
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.requests().is_empty()
-    }
-
     /// The peer no longer waits for this answer.
     pub(super) fn give_up(&self, id: &Id) {
         self.requests().remove(id);

@@ -26,17 +26,36 @@ struct Session {
     used: Instant,
 }
 
+/// There is no new session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unopened {
+    /// As many as there may be have requests under way.
+    AllBusy,
+    /// The system has no randomness to give.
+    NoRandomness,
+}
+
+impl Session {
+    /// Does a request hold on to it, be it one that is still being read?
+    fn is_busy(&self) -> bool {
+        Arc::strong_count(&self.pending) > 1
+    }
+
+    fn is_over(&self, idle: Duration) -> bool {
+        self.used.elapsed() > idle && !self.is_busy()
+    }
+}
+
 impl Book {
     pub(super) fn new(most: usize, idle: Duration) -> Self {
         Self { most: most.max(1), idle, sessions: Mutex::default() }
     }
 
-    /// A new session. If there are as many as may be, in the place of one without requests under way, if there is any, and
-    /// of those in that of the one that was not used for longest.
-    /// `None` if the system has no randomness to give.
-    pub(super) fn open(&self) -> Option<String> {
+    /// A new session. If there are as many as may be, in the place of the one that was not used for longest; never of one
+    /// with requests under way.
+    pub(super) fn open(&self) -> Result<String, Unopened> {
         let mut random = [0; NAME];
-        default_provider().secure_random.fill(&mut random).ok()?;
+        default_provider().secure_random.fill(&mut random).map_err(|_| Unopened::NoRandomness)?;
         let name = random.iter().fold(String::with_capacity(2 * NAME), |mut name, byte| {
             // Writing to a string does not fail.
             let _ = write!(name, "{byte:02x}");
@@ -44,24 +63,22 @@ impl Book {
         });
         let mut sessions = self.sessions();
         if sessions.len() >= self.most {
-            sessions.retain(|_, session| session.used.elapsed() <= self.idle);
+            sessions.retain(|_, session| !session.is_over(self.idle));
         }
         if sessions.len() >= self.most {
-            let least = |(_, session): &(&String, &Session)| (!session.pending.is_empty(), session.used);
-            let oldest = sessions.iter().min_by_key(least).map(|(name, _)| name.clone());
-            if let Some(session) = oldest.and_then(|name| sessions.remove(&name)) {
-                session.pending.give_all_up();
-            }
+            let idle = sessions.iter().filter(|(_, session)| !session.is_busy());
+            let oldest = idle.min_by_key(|(_, session)| session.used).map(|(name, _)| name.clone());
+            sessions.remove(&oldest.ok_or(Unopened::AllBusy)?);
         }
         sessions.insert(name.clone(), Session { pending: Arc::default(), used: Instant::now() });
-        Some(name)
+        Ok(name)
     }
 
     /// The requests of a session, which is used now; `None` if there is no such session any more.
     pub(super) fn find(&self, name: &str) -> Option<Arc<Pending>> {
         let mut sessions = self.sessions();
         let session = sessions.get_mut(name)?;
-        if session.used.elapsed() > self.idle {
+        if session.is_over(self.idle) {
             sessions.remove(name);
             return None;
         }

@@ -29,7 +29,7 @@ use crate::wire::{
 /// used again only after a whole and proper reply: a call that is dropped, times out or fails takes its connection
 /// with it, and the server sees that.
 ///
-/// Connecting is tried again, a call is not: once its last byte is on the way, the plugin may have run.
+/// Connecting is tried again, a call is not: once its last byte is read, the plugin may have run.
 #[derive(Debug)]
 pub struct Client {
     plugin: String,
@@ -47,7 +47,7 @@ struct Connection {
 
 /// Why an exchange came to nothing.
 enum Broken {
-    /// Not all of the request is on its way: the server cannot have acted on it.
+    /// The server has not got all of the request: it cannot have acted on it.
     Unsent,
     /// All of it is, or the server has said why it does not take it.
     Sent(RemoteError),
@@ -99,7 +99,7 @@ impl Client {
     /// Runs a hook of the plugin.
     ///
     /// # Errors
-    /// If there is no reply: see [`RemoteError`]. Never retried once the call was sent.
+    /// If there is no reply: see [`RemoteError`]. Never retried once the server has read the call.
     pub async fn invoke(&self, call: &Call) -> Result<Reply, RemoteError> {
         let numbers = self.config.numbers;
         let asked = self.exchange(
@@ -122,8 +122,8 @@ impl Client {
         timeout(self.config.timeout, work).await.unwrap_or(Err(RemoteError::TimedOut(self.config.timeout)))
     }
 
-    /// Sends a request and reads the answer. A connection that turns out to be dead before the request is on its way
-    /// is replaced.
+    /// Sends a request and reads the answer. A connection that turns out to be dead before the server has the request is
+    /// replaced.
     async fn exchange<Q: Message, A: Message + Default, T>(
         &self,
         request: impl Fn(Features) -> Result<Q, RemoteError>,
@@ -226,6 +226,7 @@ impl Connection {
         match read_frame(&mut self.stream, MAX_FRAME).await {
             Ok(Some(answer)) => Ok(answer),
             Ok(None) | Err(FrameError::Truncated) => Err(lost(io::ErrorKind::UnexpectedEof.into())),
+            Err(FrameError::Io(source)) if was_not_read(&source) => Err(Broken::Unsent),
             Err(FrameError::Io(source)) => Err(lost(source)),
             Err(error @ FrameError::TooLarge { .. }) => {
                 Err(Broken::Sent(RemoteError::Malformed(error.to_string())))
@@ -246,6 +247,13 @@ impl Connection {
         self.stream.buffer().is_empty()
             && matches!(waiting, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
+}
+
+/// Has the server closed before it read all of the request? Linux says so (`unix_release_sock` in `net/unix/af_unix.c`):
+/// whoever closes with something left to read resets the connection, everybody else just ends it. A request that was not
+/// read whole was not acted on.
+fn was_not_read(error: &io::Error) -> bool {
+    cfg!(target_os = "linux") && error.kind() == io::ErrorKind::ConnectionReset
 }
 
 /// What a server says to a frame that it does not read.

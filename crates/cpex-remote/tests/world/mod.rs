@@ -21,6 +21,8 @@ pub(crate) struct Seen {
     pub(crate) ends: Vec<End>,
     /// What was not taken.
     pub(crate) refusals: Vec<Refusal>,
+    /// Files of TLS that were read anew, or why they cannot be used.
+    pub(crate) renewals: Vec<Option<String>>,
     /// What connections ended of.
     pub(crate) complaints: Vec<String>,
 }
@@ -76,6 +78,7 @@ impl Backend for Witness {
                 seen.complaints.extend(problem.map(ToString::to_string));
             }
             Event::Handshake(problem) => seen.complaints.push(problem.to_string()),
+            Event::Renewed(problem) => seen.renewals.push(problem.map(ToString::to_string)),
             Event::Refused(refusal) => seen.refusals.push(*refusal),
             Event::Invoked { end, .. } => seen.ends.push(*end),
             _ => {}

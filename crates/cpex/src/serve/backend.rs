@@ -48,6 +48,10 @@ impl Backend for Served {
             Event::Closed(Some(error)) | Event::Handshake(error) => {
                 tracing::debug!(%error, "a connection ended");
             }
+            Event::Renewed(None) => tracing::info!("the files of TLS were read anew"),
+            Event::Renewed(Some(error)) => {
+                tracing::warn!(%error, "the files of TLS have changed and cannot be used: those before are kept");
+            }
             Event::Refused(refusal) => tracing::warn!(?refusal, "refused"),
             _ => {}
         }

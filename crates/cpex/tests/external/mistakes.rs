@@ -127,6 +127,14 @@ async fn mistakes_are_told_with_the_path_of_the_field() {
 }
 
 #[tokio::test]
+async fn a_misspelt_kind_is_told_with_the_one_that_is_meant() {
+    let config = "plugins:\n  - {name: it, kind: extrenal, required: true, grpc: {target: 'a:1'}}\n";
+    let config = Config::parse(config, "plugins.yaml").unwrap();
+    let told = Manager::builder().config(config).start().await.unwrap_err().to_string();
+    assert!(told.starts_with("plugins.yaml:2:") && told.contains("did you mean \"external\"?"), "{told}");
+}
+
+#[tokio::test]
 async fn no_mistake_shows_a_secret() {
     for entry in [
         "grpc: {target: 'hunter2'}",

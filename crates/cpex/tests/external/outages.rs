@@ -10,6 +10,7 @@ use cpex::{Failure, Manager, config::Config};
 use cpex_remote::End;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::world::{
     NAME, PATIENCE, Place, Transport, ask, context, documented, failure, host, merged, names, tool,
@@ -122,8 +123,7 @@ async fn a_server_that_dies_under_a_call_leaves_a_failure_and_one_that_is_back_a
             drop(server);
         };
         let calling = manager.invoke(&TOOL_PRE_INVOKE, &slow, &context);
-        let (ended, ()) =
-            tokio::time::timeout(PATIENCE, async { tokio::join!(calling, dies) }).await.unwrap();
+        let (ended, ()) = timeout(PATIENCE, async { tokio::join!(calling, dies) }).await.unwrap();
         assert!(matches!(failure(ended), Failure::Error(_)), "{transport:?}");
 
         let server = place.serve().await;
@@ -193,6 +193,14 @@ async fn a_server_that_hangs_is_left_alone_though_only_the_plugin_has_a_limit() 
     }
 }
 
+/// Of the samples of a metric; `*` stands for other labels.
+fn sum(text: &str, sample: &str) -> f64 {
+    let (begins, ends) = sample.split_once('*').unwrap();
+    let values = text.lines().filter_map(|line| line.rsplit_once(' '));
+    let named = values.filter(|(name, _)| name.starts_with(begins) && name.ends_with(ends));
+    named.map(|(_, value)| value.parse::<f64>().unwrap()).sum()
+}
+
 #[tokio::test]
 async fn a_breaker_is_seen_in_records_and_metrics() {
     let recorder = PrometheusBuilder::new().build_recorder();
@@ -209,6 +217,19 @@ async fn a_breaker_is_seen_in_records_and_metrics() {
         "repeat": {"retries": 1, "wait": 0.01, "hedge_after": 600},
     }});
     let manager = place.host(section).await.unwrap();
+    let breakers =
+        |state: &str| sum(&handle.render(), &format!("cpex_external_breakers{{*state=\"{state}\"}}"));
+    let in_flight = async |calls: f64| {
+        while sum(&handle.render(), "cpex_external_calls_in_flight{*}") != calls {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert_eq!([breakers("closed"), breakers("open")], [2.0, 0.0]);
+    tokio::select! {
+        ended = ask(&manager, "sleep", json!({"seconds": 600})) => panic!("{}", ended.is_ok()),
+        () = in_flight(1.0) => {}
+    }
+    timeout(PATIENCE, in_flight(0.0)).await.expect("the call was given up");
     drop(server);
     for _ in 0..2 {
         assert!(!ask(&manager, "deny", json!({})).await.unwrap().is_allowed());
@@ -230,6 +251,10 @@ async fn a_breaker_is_seen_in_records_and_metrics() {
     }
     let guide = documented("external.md", "cpex_external_");
     assert!(names(&counted, "cpex_external_").is_subset(&guide), "{counted}");
+    assert_eq!([breakers("closed"), breakers("open")], [0.0, 2.0], "{counted}");
+    manager.shutdown().await;
+    drop(manager);
+    assert_eq!([breakers("closed"), breakers("open")], [0.0, 0.0]);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ from cpex.framework.models import PluginContext
 
 _UNWRITABLE = (PydanticSerializationError, ValueError, TypeError, RecursionError)
 _DEEPEST = 64
+_NOT_FINITE = "NaN and Infinity have no JSON"
 
 
 def dumped(model: BaseModel, what: str, plugin: str, drops_none: bool) -> bytes:
@@ -33,12 +34,30 @@ def dumped(model: BaseModel, what: str, plugin: str, drops_none: bool) -> bytes:
     """
     _core.complete(model)
     try:
-        return model.__pydantic_serializer__.to_json(model, exclude_none=drops_none, warnings=False)
+        text = model.__pydantic_serializer__.to_json(model, exclude_none=drops_none, warnings=False)
+        check_numbers(model, what, text)
+        return text
     except _UNWRITABLE as error:
         path, culprit = _culprit(model, what)
         kind = type(culprit).__name__
-        text = f"External plugin '{plugin}': {path} of type {kind} cannot be sent: it has no JSON"
-        raise plugin_error(text, plugin, "NOT_SENDABLE") from (error if isinstance(error, RecursionError) else None)
+        why = _NOT_FINITE if isinstance(culprit, float) else "it has no JSON"
+        message = f"External plugin '{plugin}': {path} of type {kind} cannot be sent: {why}"
+        raise plugin_error(message, plugin, "NOT_SENDABLE") from (error if isinstance(error, RecursionError) else None)
+
+
+def check_numbers(model: BaseModel, what: str, text: bytes) -> None:
+    """Check that no number of a model became `null` when it was written.
+
+    Args:
+        model: The model.
+        what: What it is, for messages.
+        text: Its JSON.
+
+    Raises:
+        ValueError: If one did; the message says where it is.
+    """
+    if b"null" in text and not _core.is_finite(model):
+        raise ValueError(f"{_culprit(model, what)[0]}: {_NOT_FINITE}")
 
 
 def _culprit(value: Any, path: str) -> tuple[str, Any]:
@@ -66,7 +85,7 @@ def _is_writable(value: Any) -> bool:
         to_json(value)
     except _UNWRITABLE:
         return False
-    return True
+    return _core.is_finite(value)
 
 
 def problems_of(error: ValidationError, what: str) -> str:

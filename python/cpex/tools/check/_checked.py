@@ -22,6 +22,7 @@ from ._plugins import (
     hook_lists,
     is_part_of_cpex,
     load_failures,
+    misspelt_kinds,
     not_checked,
     unavailable_kinds,
     unknown_hooks,
@@ -30,6 +31,7 @@ from ._plugins import (
 from ._policies import misspelt_policies
 from ._reading import Reading, UnusableConfigError, read
 from ._secrets import secrets_in_clear
+from ._servers import unreachable_servers, unusable_ports
 from ._survey import dismiss, import_path, survey
 from ._values import capabilities_form, invalid_settings, invalid_values, legacy_modes, plugin_dirs
 
@@ -50,6 +52,9 @@ RULES: tuple[Rule, ...] = (
     hook_lists,
     unknown_hooks,
     unavailable_kinds,
+    misspelt_kinds,
+    unreachable_servers,
+    unusable_ports,
     not_checked,
     load_failures,
     unused_capabilities,

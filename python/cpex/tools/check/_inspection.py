@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from cpex.framework import GlobalContext, PluginMode, get_hook_registry
 from cpex.framework._loading import UnavailablePlugin
 from cpex.framework.base import HookRef
+from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
 from cpex.framework.extensions.tiers import _slot_registry
 from cpex.framework.models import PluginCondition, PluginConfig
 
@@ -33,6 +34,8 @@ _WORDS = {
     "user_patterns": "user contains",
     "content_types": "content type is",
 }
+_NOTHING = "no hook is answered: every request passes"
+_TOLD_LATER = "its server tells its hooks when it is reached: --start reaches it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class PluginView:
         name: The plugin.
         status: `loaded`, `not started`, `not loaded`, `denying`, `disabled` or `invalid`.
         problem: Why it is not loaded; empty otherwise.
+        note: What is not known of it, and who knows; empty if all is.
         config: Its entry; None if it is not valid.
         may_see: Gated slots of the extensions that its capabilities let it see.
         may_write: Slots that they let it change.
@@ -89,6 +93,7 @@ class PluginView:
     name: str
     status: str
     problem: str
+    note: str
     config: PluginConfig | None
     may_see: list[str]
     may_write: list[str]
@@ -175,6 +180,12 @@ class Inspection:
     hooks: list[HookView]
 
     @property
+    def without_hooks(self) -> str:
+        """What it means that no plugin answers a hook."""
+        silent = [plugin.name for plugin in self.plugins if plugin.note]
+        return f"no hook is known before {', '.join(silent)} is reached" if silent else _NOTHING
+
+    @property
     def is_complete(self) -> bool:
         """Whether every entry that is not disabled is loaded."""
         return all(plugin.status in ("loaded", "not started", "disabled") for plugin in self.plugins)
@@ -235,7 +246,9 @@ def _plugin(reading: Reading, entry: Entry) -> PluginView:
     gated = {slot.value: policy for slot, policy in _slot_registry.items() if policy.read_cap is not None}
     may_write = [slot for slot, policy in gated.items() if policy.write_cap in capabilities]
     may_see = [slot for slot, policy in gated.items() if policy.read_cap in capabilities or slot in may_write]
-    return PluginView(entry.name, status, problem, entry.config, may_see, may_write)
+    is_remote = entry.config is not None and entry.config.kind == EXTERNAL_PLUGIN_TYPE
+    note = _TOLD_LATER if status == "not started" and is_remote and not entry.hooks else ""
+    return PluginView(entry.name, status, problem, note, entry.config, may_see, may_write)
 
 
 def _status(reading: Reading, entry: Entry) -> tuple[str, str]:

@@ -49,7 +49,7 @@ def _write_text(inspection: Inspection, stream: TextIO) -> None:
         console.print(_headline(hook), highlight=False)
         console.print(_turns(hook, inspection.request is not None))
     if not inspection.hooks:
-        console.print("\nno hook is answered: every request passes", highlight=False)
+        console.print(f"\n{printable(inspection.without_hooks)}", highlight=False, markup=False)
 
 
 def _plugins(plugins: list[PluginView]) -> Table:
@@ -65,8 +65,9 @@ def _plugins(plugins: list[PluginView]) -> Table:
         timeout = f"{config.timeout_ms} ms" if config.timeout_ms else "default"
         cells = (config.kind, config.version or "", failing, timeout, _rights(plugin))
         table.add_row(_name(plugin.name), status, *(Text(printable(cell)) for cell in cells))
-        if plugin.problem:
-            table.add_row("", Text(""), Text(printable(" ".join(plugin.problem.split())), style="red"))
+        for text, style in ((plugin.problem, "red"), (plugin.note, "dim")):
+            if text:
+                table.add_row("", Text(""), Text(printable(" ".join(text.split())), style=style))
     return table
 
 
@@ -152,7 +153,8 @@ def _write_json(inspection: Inspection, stream: TextIO) -> None:
 
 def _plugin_record(plugin: PluginView) -> dict[str, Any]:
     config = plugin.config
-    record: dict[str, Any] = {"name": plugin.name, "status": plugin.status, "problem": plugin.problem or None}
+    said = {"problem": plugin.problem or None, "note": plugin.note or None}
+    record: dict[str, Any] = {"name": plugin.name, "status": plugin.status, **said}
     if config is None:
         return record
     return record | {
@@ -188,7 +190,7 @@ def _write_mermaid(inspection: Inspection, stream: TextIO) -> None:
     for number, hook in enumerate(inspection.hooks):
         lines += _chart(hook, f"h{number}")
     if not inspection.hooks:
-        lines.append('  nothing["no hook is answered: every request passes"]')
+        lines.append(f'  nothing["{_label(inspection.without_hooks)}"]')
     lines += ["  classDef skipped stroke-dasharray: 4 4,opacity: 0.5", "  classDef blocking stroke-width: 3px"]
     stream.write("\n".join(lines) + "\n")
 

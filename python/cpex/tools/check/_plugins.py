@@ -9,7 +9,7 @@ from cpex.framework.loader._special import SPECIAL_KINDS, is_builtin, special_ty
 from cpex.framework.loader._suggest import misspelt_hook
 from cpex.framework.loader.config import location_of
 
-from .._load import diagnose
+from .._load import diagnose, no_class_path
 from .._problem import nearest
 from ._codes import Code
 from ._finding import Finding
@@ -87,6 +87,16 @@ def unavailable_kinds(reading: Reading) -> Iterator[Finding]:
             reason, _, hint = str(error).removeprefix(f"Plugin '{plugin.name}': ").partition("; ")
             what, at = f"{reason}{_consequence(plugin)}", plugin.entry.at("kind")
             yield reading.finding(Code.KIND_UNAVAILABLE, at, what, hint, plugin.name)
+
+
+def misspelt_kinds(reading: Reading) -> Iterator[Finding]:
+    """Finds kinds that nearly are one that runs elsewhere, where nothing else looks at them."""
+    is_tried = reading.imports and reading.survey is not None
+    for plugin in reading.plugins if not is_tried else ():
+        kind = plugin.config.kind
+        near = "" if is_part_of_cpex(kind) or "." in kind else nearest(kind, SPECIAL_KINDS)
+        if near:
+            yield reading.finding(Code.PLUGIN_IMPORT, plugin.entry.at("kind"), no_class_path(kind), near, plugin.name)
 
 
 def load_failures(reading: Reading) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import pydantic_core
 from cpex.framework.errors import PluginError, convert_exception_to_error
 from cpex.framework.extensions.extensions import Extensions
 from cpex.framework.extensions.tiers import merge_extensions
+from cpex.framework.external._json import check_numbers
 from cpex.framework.models import PluginContext, PluginErrorModel, PluginResult
 
 if TYPE_CHECKING:
@@ -76,8 +77,13 @@ class Desk:
             result = await self._run(call, context)
             text = result.__pydantic_serializer__.to_json(result)
             kept = None if context.is_empty() else context.__pydantic_serializer__.to_json(context)
+            # A denial stays one, whatever is beside it.
+            if result.continue_processing:
+                check_numbers(result, "result", text)
+                check_numbers(context, "context", kept or b"")
             call.answer(text, kept, result.continue_processing)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            # A plugin that exits must not take those of others with it.
             _fail(call, error_model(error, name))
         finally:
             self._tasks.pop(call.id, None)
@@ -99,7 +105,7 @@ class Desk:
         return result
 
 
-def error_model(error: Exception, plugin_name: str) -> PluginErrorModel:
+def error_model(error: Exception | SystemExit, plugin_name: str) -> PluginErrorModel:
     """Describe to a peer why a call failed.
 
     Args:

@@ -167,7 +167,7 @@ class ExternalPluginServer:
                 reply[CONTEXT] = known if known is context else known.model_dump()
         except PluginError as error:
             reply[ERROR] = error.error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reply[ERROR] = convert_exception_to_error(error, plugin_name).model_dump()
         return reply
 
