@@ -44,7 +44,7 @@ pub(crate) async fn call(
     span: &Span,
     limit: Limit,
 ) -> End {
-    #[cfg(feature = "external")]
+    #[cfg(feature = "_foreign")]
     context.set_limit(limit);
     let begin = lazy(|task| {
         stepped(span, || {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-#[cfg(feature = "external")]
+#[cfg(feature = "_foreign")]
 use crate::call::Limit;
 use crate::extensions::Extensions;
 use crate::view::View;
@@ -42,8 +42,8 @@ struct Memory {
     /// What built-in plugins keep of calls until they have ended.
     #[cfg(feature = "builtin")]
     kept: HashMap<u64, cpex_builtin::plugin::Keep>,
-    /// What external plugins keep beside their state: their contexts have metadata, too.
-    #[cfg(feature = "external")]
+    /// What foreign plugins keep beside their state: their contexts have metadata, too.
+    #[cfg(feature = "_foreign")]
     remote: HashMap<u64, Arc<Map<String, Value>>>,
 }
 
@@ -228,7 +228,7 @@ impl Inner {
     }
 
     /// What a plugin has kept so far.
-    #[cfg(feature = "external")]
+    #[cfg(feature = "_foreign")]
     pub(crate) fn put_own(&self, plugin: u64, state: Map<String, Value>) {
         if !state.is_empty() {
             self.memory().own.insert(plugin, Arc::new(state));
@@ -277,7 +277,7 @@ pub struct PluginContext {
     /// Gone once nobody waits for the plugin any more. Only for those on the blocking pool.
     awaited: Option<std::sync::Weak<()>>,
     /// How long whoever waits for the plugin does so.
-    #[cfg(feature = "external")]
+    #[cfg(feature = "_foreign")]
     limit: Option<Limit>,
     #[cfg(feature = "builtin")]
     scans: Option<Box<crate::builtin::Remembered>>,
@@ -292,7 +292,7 @@ impl PluginContext {
             own: View::default(),
             previous: None,
             awaited: None,
-            #[cfg(feature = "external")]
+            #[cfg(feature = "_foreign")]
             limit: None,
             #[cfg(feature = "builtin")]
             scans: None,
@@ -401,13 +401,13 @@ impl PluginContext {
         self.awaited = None;
     }
 
-    #[cfg(feature = "external")]
+    #[cfg(feature = "_foreign")]
     pub(crate) fn set_limit(&mut self, limit: Limit) {
         self.limit = Some(limit);
     }
 
     /// What is left of the time that the plugin may take; `None` if that is not limited.
-    #[cfg(feature = "external")]
+    #[cfg(feature = "_foreign")]
     pub(crate) fn time_left(&self) -> Option<std::time::Duration> {
         let Limit { since, lasts } = self.limit?;
         Some(lasts?.saturating_sub(since.elapsed_for_timer()))
@@ -437,13 +437,13 @@ impl PluginContext {
         }
     }
 
-    /// What this external plugin keeps beside its state.
-    #[cfg(feature = "external")]
+    /// What this foreign plugin keeps beside its state.
+    #[cfg(feature = "_foreign")]
     pub(crate) fn remote_metadata(&self) -> Arc<Map<String, Value>> {
         self.request.memory().remote.get(&self.plugin).cloned().unwrap_or_default()
     }
 
-    #[cfg(feature = "external")]
+    #[cfg(feature = "_foreign")]
     pub(crate) fn keep_remote_metadata(&self, metadata: Map<String, Value>) {
         let mut memory = self.request.memory();
         if metadata.is_empty() {

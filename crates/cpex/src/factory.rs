@@ -73,6 +73,9 @@ const BUILTIN: &str = "builtin.";
 /// The kind of plugins that run on a server.
 const EXTERNAL: &str = "external";
 
+/// The kind of plugins in WebAssembly.
+const WASM: &str = "wasm";
+
 /// Makes the plugin of an entry, or says how far it came and why no further.
 pub(crate) fn make(
     entry: &Arc<PluginConfig>,
@@ -82,6 +85,7 @@ pub(crate) fn make(
         Some(factory) => factory(entry).map_err(|error| (LoadPhase::Construct, error)),
         None if is_builtin(entry, rules) => built_in(entry, rules),
         None if entry.kind == EXTERNAL => external(entry),
+        None if entry.kind == WASM => wasm(entry),
         None => Err((LoadPhase::Find, unknown(entry, rules))),
     }
 }
@@ -91,13 +95,15 @@ pub(crate) fn is_builtin(entry: &PluginConfig, rules: &Rules) -> bool {
     entry.kind.starts_with(BUILTIN) && !rules.kinds.contains_key(&entry.kind)
 }
 
-/// Would the same instance do for both? A built-in plugin is made for its hooks, too, an external one for its server.
+/// Would the same instance do for both? A built-in plugin is made for its hooks, too, an external one for its server,
+/// one in WebAssembly for its time.
 pub(crate) fn makes_alike(one: &PluginConfig, other: &PluginConfig) -> bool {
     let attached_alike = || match &*one.kind {
         kind if kind.starts_with(BUILTIN) => {
             (&one.hooks, one.mode, one.capabilities) == (&other.hooks, other.mode, other.capabilities)
         }
         EXTERNAL => one.hooks == other.hooks && is_same_server(one, other),
+        WASM => (&one.hooks, one.timeout) == (&other.hooks, other.timeout),
         _ => true,
     };
     one.kind == other.kind && one.config == other.config && attached_alike()
@@ -122,6 +128,17 @@ fn external(entry: &PluginConfig) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxErro
 #[cfg(not(feature = "external"))]
 fn is_same_server(_: &PluginConfig, _: &PluginConfig) -> bool {
     true
+}
+
+#[cfg(feature = "wasm")]
+fn wasm(entry: &Arc<PluginConfig>) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
+    crate::wasm::make(entry)
+}
+
+#[cfg(not(feature = "wasm"))]
+fn wasm(entry: &PluginConfig) -> Result<Arc<dyn Plugin>, (LoadPhase, BoxError)> {
+    let problem = "WebAssembly is not in this build: it needs the feature `wasm` of the crate cpex";
+    Err((LoadPhase::Find, entry.problem(&[Step::Key("kind")], problem.to_owned()).into()))
 }
 
 #[cfg(feature = "builtin")]

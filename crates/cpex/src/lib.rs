@@ -162,6 +162,11 @@
 //! With the feature `external`, plugins run on servers (`kind: external`, module `external`) over MCP, gRPC or a Unix socket,
 //! and those of a manager are served to hosts elsewhere (module `serve`). Both understand CPEX 0.1.x.
 //!
+//! # Code that is not trusted
+//!
+//! With the feature `wasm`, plugins are files of WebAssembly (`kind: wasm`, module `wasm`) that reach nothing but what they
+//! are given, within limits of time, memory and instructions.
+//!
 //! # When something goes wrong
 //!
 //! Nothing fails open. A plugin that fails, panics or takes too long is judged by its
@@ -217,6 +222,8 @@ pub mod config;
 #[cfg(feature = "external")]
 pub mod external;
 mod factory;
+#[cfg(feature = "_foreign")]
+mod foreign;
 mod handler;
 
 mod change;
@@ -245,6 +252,8 @@ pub mod report;
 
 #[cfg(feature = "external")]
 pub mod serve;
+#[cfg(feature = "wasm")]
+pub mod wasm;
 
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -274,6 +283,13 @@ pub use violation::Violation;
 mod external_pages {
     #[doc = include_str!("../../../docs/rust/external.md")]
     struct External;
+}
+
+/// So is that of the page about WebAssembly.
+#[cfg(all(doctest, feature = "wasm"))]
+mod wasm_pages {
+    #[doc = include_str!("../../../docs/rust/wasm.md")]
+    struct Wasm;
 }
 
 /// The code of the guide and of the README is compiled and run.

@@ -169,7 +169,7 @@ pub(crate) trait AnyPayload: Any + fmt::Debug + Send + Sync + Texts {
     fn named(&self, field: &str) -> Option<Subject<'_>>;
     fn to_json(&self) -> serde_json::Result<Value>;
     /// The same as text, in one pass.
-    #[cfg(feature = "external")]
+    #[cfg(feature = "_foreign")]
     fn to_json_text(&self) -> serde_json::Result<cpex_remote::Json>;
 }
 
@@ -233,7 +233,7 @@ impl<P: Payload> AnyPayload for P {
         serde_json::to_value(self)
     }
 
-    #[cfg(feature = "external")]
+    #[cfg(feature = "_foreign")]
     fn to_json_text(&self) -> serde_json::Result<cpex_remote::Json> {
         cpex_remote::Json::of(self)
     }

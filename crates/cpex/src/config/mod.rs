@@ -42,8 +42,10 @@ use serde::Deserialize;
 pub use error::ConfigError;
 pub(crate) use origin::Origin;
 pub use plugin::{Condition, Mode, OnError, PluginConfig};
+#[cfg(feature = "_foreign")]
+pub(crate) use read::expected;
 #[cfg(feature = "external")]
-pub(crate) use read::{expected, read_json};
+pub(crate) use read::read_json;
 pub use settings::{PluginSettings, Tiers};
 
 use crate::error::Error;

@@ -315,6 +315,13 @@ impl PluginConfig {
         }
     }
 
+    /// Where its relative paths begin: the directory of the file that it was read from.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        let file = self.origin.as_ref().map_or("", |origin| origin.document.file());
+        std::path::Path::new(file).parent().unwrap_or(std::path::Path::new(""))
+    }
+
     /// Its own settings as a type. `origin` knows where each of them stands, unless they have been changed since.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         let written = self.origin.as_ref().and_then(|origin| {

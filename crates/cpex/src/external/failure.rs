@@ -1,49 +1,7 @@
-//! How a plugin failed on its server.
+//! How a server fails to answer.
 
 use cpex_remote::Delivery;
 use cpex_remote::balance::BalanceError;
-use serde_json::{Map, Value};
-
-/// An external plugin failed on its server: what [`Failure::Error`](crate::Failure::Error) holds then.
-///
-/// If there is no answer at all, it holds an [`Unanswered`].
-///
-/// ```
-/// use cpex::external::RemoteFailure;
-/// use cpex::{Failure, InvokeError};
-///
-/// fn code(error: &InvokeError) -> Option<&str> {
-///     match error {
-///         InvokeError::Plugin { failure: Failure::Error(error), .. } => {
-///             Some(&error.downcast_ref::<RemoteFailure>()?.code)
-///         }
-///         _ => None,
-///     }
-/// }
-/// # let _ = code;
-/// ```
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{message}")]
-#[non_exhaustive]
-pub struct RemoteFailure {
-    /// What went wrong.
-    pub message: String,
-    /// For programs; may be empty.
-    pub code: String,
-    /// Whatever explains it.
-    pub details: Map<String, Value>,
-    /// For JSON-RPC callers.
-    pub mcp_error_code: i32,
-}
-
-impl From<cpex_remote::PluginError> for RemoteFailure {
-    fn from(error: cpex_remote::PluginError) -> Self {
-        let cpex_remote::PluginError { message, code, details, mcp_error_code, .. } = error;
-        // The transport has made sure that it is an object.
-        let details = serde_json::from_str(details.as_str()).unwrap_or_default();
-        Self { message, code, details, mcp_error_code }
-    }
-}
 
 /// There is no answer of an external plugin: what [`Failure::Error`](crate::Failure::Error) holds if its server cannot be
 /// reached, is too slow, or says something that is no answer. The text says which server, and what is wrong.

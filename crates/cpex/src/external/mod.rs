@@ -50,14 +50,12 @@ mod written;
 
 mod config;
 
-mod attached;
 mod plugin;
-mod reply;
-mod request;
 mod server;
 
 mod failure;
 
-pub use failure::{RemoteFailure, Unanswered};
+pub use crate::foreign::RemoteFailure;
+pub use failure::Unanswered;
 pub(crate) use plugin::make;
 pub(crate) use written::{Given, Written};

@@ -5,13 +5,13 @@ use std::sync::{Arc, OnceLock};
 use cpex_config::Step;
 use serde_json::Value;
 
-use super::attached::Attached;
 use super::config;
 use super::server::Server;
 use super::written::Said;
 use crate::config::{ConfigError, PluginConfig, read_json};
 use crate::error::BoxError;
 use crate::failure::LoadPhase;
+use crate::foreign::Attached;
 use crate::payload::Json;
 use crate::plugin::{BoxFuture, Handlers, Plugin};
 

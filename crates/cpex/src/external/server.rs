@@ -3,26 +3,19 @@
 use std::time::Duration;
 
 use cpex_remote::balance::{BalanceConfig, BalanceError, Balanced, Observer};
-use cpex_remote::{Delivery, Json};
+use cpex_remote::{Call, Delivery, Json, Reply};
 
+use super::Unanswered;
 use super::config::Reach;
 use crate::error::BoxError;
+use crate::foreign::{Absent, Foreign};
 use crate::metrics;
 
 pub(super) struct Server {
     pub(super) plugin: String,
     pub(super) balanced: Balanced,
-    pub(super) absent: Absent,
+    absent: Absent,
     first: First,
-}
-
-/// What an empty state in an answer means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Absent {
-    /// That it is empty.
-    IsTold,
-    /// Perhaps that nothing was said: the wire does not tell the two apart.
-    IsNotTold,
 }
 
 /// How a server is first reached, and what it has to know.
@@ -71,6 +64,21 @@ impl Server {
             }
             attempts += 1;
         }
+    }
+}
+
+impl Foreign for Server {
+    fn name(&self) -> &str {
+        &self.plugin
+    }
+
+    fn absent(&self) -> Absent {
+        self.absent
+    }
+
+    /// Dropped, it is given up on the server, too.
+    async fn ask(&self, call: &Call) -> Result<Reply, BoxError> {
+        Ok(self.balanced.invoke(call).await.map_err(Unanswered::from)?)
     }
 }
 

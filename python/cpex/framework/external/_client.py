@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Awaitable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from cpex import _core
 from cpex.framework._signature import plugin_error
 from cpex.framework.base import Plugin
 from cpex.framework.constants import IGNORE_CONFIG_EXTERNAL
@@ -32,6 +31,24 @@ _OF_THE_HOST = frozenset(
     {"kind", "mcp", "grpc", "unix_socket", "capabilities", "required", "on_missing", "timeout_ms"},
 )
 """What a server has no say in: where it is, what it is shown, how long it may take, what its absence means."""
+
+
+class Client(Protocol):
+    """Whoever answers for a plugin that runs elsewhere. What is known at once need not be awaited."""
+
+    def connect(self) -> Awaitable[tuple[bytes | None, bool]] | tuple[bytes | None, bool]:
+        """Reach it for the first time: its configuration there as JSON, if it has one, and if it takes extensions."""
+
+    def invoke(
+        self, hook: str, payload: bytes, context: bytes, extensions: bytes | None
+    ) -> Awaitable[tuple[bytes, bytes | None, bool]] | tuple[bytes, bytes | None, bool]:
+        """Run a hook: the result and, if one came back, the context, both as JSON, and if it took the extensions."""
+
+    def status(self) -> list[dict[str, Any]]:
+        """Say what is known of each of its servers, in the words of `ServerStatus`."""
+
+    def close(self) -> Awaitable[None] | None:
+        """Say goodbye."""
 
 
 class RemotePlugin(Plugin):
@@ -56,7 +73,7 @@ class RemotePlugin(Plugin):
             config: The plugin's entry of the configuration.
         """
         super().__init__(config)
-        self._client: _core.ExternalClient | None = None
+        self._client: Client | None = None
         self._takes_extensions = False
 
     @property
@@ -70,7 +87,7 @@ class RemotePlugin(Plugin):
         return [] if self._client is None else [ServerStatus(**status) for status in self._client.status()]
 
     @abstractmethod
-    def _make_client(self) -> _core.ExternalClient:
+    def _make_client(self) -> Client:
         """Make the client that the entry describes.
 
         Raises:

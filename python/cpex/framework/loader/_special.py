@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from cpex.framework._signature import plugin_error
-from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE
+from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE, WASM_PLUGIN_TYPE
 from cpex.framework.utils import import_module, parse_class_name
 
 if TYPE_CHECKING:
@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("cpex.framework.loader")
 
-SPECIAL_KINDS: Final = frozenset({EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE})
+SPECIAL_KINDS: Final = frozenset({EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE, WASM_PLUGIN_TYPE})
 """Kinds of plugins that run elsewhere."""
 
+DIRECTORY: Final = "_directory"
+"""Where an entry keeps the directory of its file, beside its fields: relative paths in it begin there."""
+
 _BUILTIN: Final = "builtin"
+
+_EXTRAS: Final = {"cpex_wasm": ": pip install 'cpex[wasm]'"}
+"""How the packages come that are ours."""
 
 _TRANSPORTS = (
     ("grpc", "cpex.framework.external.grpc.client", "GrpcExternalPlugin"),
@@ -31,7 +37,7 @@ _TRANSPORTS = (
 
 
 class BuiltinConfigError(ValueError):
-    """An entry of a built-in plugin that its author has to mend."""
+    """An entry of a built-in plugin, or of one in WebAssembly, that its author has to mend."""
 
     def __init__(self, field: str, problem: str) -> None:
         """Say what is wrong and where.
@@ -126,6 +132,8 @@ def special_type(config: PluginConfig) -> Any:
         return import_special(
             config.name, f"kind '{config.kind}'", "cpex.framework.isolated.client", "IsolatedVenvPlugin"
         )
+    if config.kind == WASM_PLUGIN_TYPE:
+        return import_special(config.name, "kind 'wasm'", "cpex.framework.wasm", "WasmPlugin")
     for transport, module_name, class_name in _TRANSPORTS:
         if getattr(config, transport):
             return import_special(config.name, f"external transport '{transport}'", module_name, class_name)
@@ -152,4 +160,5 @@ def import_special(plugin_name: str, what: str, module_name: str, class_name: st
     except ImportError as error:
         package = (error.name or str(error)).partition(".")[0]
         reason = f"needs the package '{package}', which is not installed"
+        reason += _EXTRAS.get(package, "")
         raise plugin_error(f"Plugin '{plugin_name}': {what} {reason}", plugin_name) from error

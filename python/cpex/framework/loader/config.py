@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from cpex import _core
 from cpex.framework._compat import is_compatible
 from cpex.framework._switches import SETTING_PLACES, SWITCHES, is_strict, plugin_settings
+from cpex.framework.constants import WASM_PLUGIN_TYPE
 from cpex.framework.loader._known_keys import suspicious_keys
-from cpex.framework.loader._special import is_builtin
+from cpex.framework.loader._special import DIRECTORY, is_builtin
 from cpex.framework.models import Config, PluginConfig
 
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ class ConfigLoader:
             raise
         # Beside the fields: it is nothing that the author wrote.
         loaded.__dict__[_PLACES_ATTRIBUTE] = _places(loaded, path, positions)
+        for entry in loaded.plugins or ():
+            if entry.kind == WASM_PLUGIN_TYPE:
+                entry.__dict__[DIRECTORY] = os.path.dirname(path)
         settings = SWITCHES.keys() & plugin_settings(loaded).keys()
         loaded.__dict__[SETTING_PLACES] = {
             name: _place(path, positions, ("plugin_settings", name)) for name in settings
@@ -221,10 +225,10 @@ def _places(config: Config, path: str, positions: _core.PositionIndex) -> _Place
 
 
 def _parts(entry: PluginConfig) -> Iterator[_Location]:
-    """The entry itself, its hooks, and the fields that a built-in plugin may complain about."""
+    """The entry itself, its hooks, and the fields that a built-in plugin or one in WebAssembly may complain about."""
     yield ()
     yield from _nested(("hooks",), entry.hooks)
-    if is_builtin(entry.kind):
+    if entry.kind == WASM_PLUGIN_TYPE or is_builtin(entry.kind):
         yield from _nested(("config",), entry.config)
 
 

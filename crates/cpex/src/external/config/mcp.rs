@@ -15,7 +15,8 @@ use super::common::{above_zero, not_negative};
 use super::tls::{self, Tls};
 use super::{Reach, Section, url};
 use crate::config::{ConfigError, environment};
-use crate::external::server::{Absent, First};
+use crate::external::server::First;
+use crate::foreign::Absent;
 
 #[derive(Deserialize)]
 pub(super) struct Mcp {

@@ -12,8 +12,9 @@ use cpex_config::Step;
 use cpex_remote::RemoteConfig;
 use cpex_remote::balance::BalanceConfig;
 
-use super::server::{Absent, First};
+use super::server::First;
 use crate::config::{ConfigError, PluginConfig};
+use crate::foreign::Absent;
 
 /// How to reach the servers of a plugin.
 pub(super) struct Reach {

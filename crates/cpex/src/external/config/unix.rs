@@ -12,7 +12,8 @@ use super::balance::{self, Breaker, Health, Repeat};
 use super::common::{above_zero, not_negative};
 use super::{Reach, Section};
 use crate::config::ConfigError;
-use crate::external::server::{Absent, First};
+use crate::external::server::First;
+use crate::foreign::Absent;
 
 #[derive(Deserialize)]
 pub(super) struct Unix {

@@ -1,4 +1,4 @@
-//! What a server is asked: payload and context as JSON text, written once.
+//! What a foreign plugin is asked: payload and context as JSON text, written once.
 
 use cpex_remote::{Call, Json};
 use serde::Serialize;

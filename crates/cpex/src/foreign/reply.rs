@@ -1,4 +1,4 @@
-//! What a server answers, in this host's words. A denial is never lost, and nothing broken is read as an allow.
+//! What a foreign plugin answers, in this host's words. A denial is never lost, and nothing broken is read as an allow.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,7 +10,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::RemoteFailure;
-use super::server::Absent;
 use crate::config::expected;
 use crate::context::PluginContext;
 use crate::error::BoxError;
@@ -19,6 +18,16 @@ use crate::payload::AnyPayload;
 use crate::plugin::AnyReply;
 use crate::reply::{Decision, Reply};
 use crate::violation::Violation;
+
+/// What an empty state in an answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// That it is empty.
+    IsTold,
+    /// Perhaps that nothing was said: the wire does not tell the two apart.
+    #[cfg(feature = "external")]
+    IsNotTold,
+}
 
 /// The reply of a plugin at a hook of these types. What it left in the context is written into that.
 ///
@@ -51,7 +60,7 @@ pub(super) fn read(
             // A denial drops them anyway.
             Err(_) if matches!(reply.decision, Decision::Deny(_)) => {}
             Err(error) => {
-                return Err(format!("the server's modified_extensions are none: {}", expected(&error)).into());
+                return Err(format!("its modified_extensions are none: {}", expected(&error)).into());
             }
         }
     }
@@ -72,10 +81,10 @@ fn decision(fields: &mut Map<String, Value>, hook: &HookType) -> Result<AnyReply
             None | Some(Value::Null) => Ok(Reply::allow()),
             Some(proposed) => payload(proposed, hook).map(Reply::modify),
         },
-        _ => Err(
-            "the server's result does not say whether to go on: `continue_processing` must be true or false"
-                .into(),
-        ),
+        _ => {
+            Err("its result does not say whether to go on: `continue_processing` must be true or false"
+                .into())
+        }
     }
 }
 
@@ -83,7 +92,7 @@ fn payload(proposed: Value, hook: &HookType) -> Result<Arc<dyn AnyPayload>, BoxE
     (hook.read_reply)(proposed).map_err(|error| {
         let (path, what) = (error.path().to_string(), expected(error.inner()));
         let at = if path == "." { String::new() } else { format!(".{path}") };
-        format!("the server's payload is none of this hook: modified_payload{at}: {what}").into()
+        format!("its payload is none of this hook: modified_payload{at}: {what}").into()
     })
 }
 
@@ -141,5 +150,5 @@ fn write_back(left: &Json, context: &mut PluginContext, absent: Absent) -> Resul
 }
 
 fn broken(error: serde_json::Error) -> BoxError {
-    format!("the server's answer cannot be read: {}", expected(&error)).into()
+    format!("its answer cannot be read: {}", expected(&error)).into()
 }

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def module() -> Path:
+    """Build the plugin."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "tmp/wasm-plugin"
+    command = ["cargo", "build", "--locked", "--release", "--quiet", "--target", "wasm32-unknown-unknown"]
+    subprocess.run([*command, "--target-dir", target], cwd=ROOT / "examples/wasm-plugin", check=True)
+    return target / "wasm32-unknown-unknown/release/wasm_plugin.wasm"
