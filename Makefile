@@ -67,7 +67,7 @@ bench-remote: .venv-bench/.installed .venv-published/.installed ## Remote plugin
 .PHONY: bench-isolated
 bench-isolated: .venv-bench/.installed .venv-published/.installed ## Isolated plugins: beside the published package
 	.venv-bench/bin/python benches/isolated/isolated_bench.py --published .venv-published/bin/python $(BENCH_ARGS)
-	.venv-bench/bin/python benches/isolated/places.py --document docs/guide/placing.md
+	.venv-bench/bin/python benches/isolated/placing.py --document docs/guide/placing.md
 
 .PHONY: quality
 quality: .venv-quality/.installed ## Precision, recall and speed of the detectors beside the published plugins, into docs/builtin/quality.md
