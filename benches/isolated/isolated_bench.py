@@ -1,10 +1,12 @@
 """Sets isolated plugins side by side with the published package, in one run.
 
 Each package has a host with one plugin in an environment of its own, made beforehand; the two take turns, so a change
-of the machine's speed during the run touches both alike.
+of the machine's speed during the run touches both alike. So does a raw echo of 200 bytes between two event loops,
+without any package: what the machine takes for waking two processes.
 """
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -12,8 +14,9 @@ import platform
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
@@ -21,9 +24,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 HERE = Path(__file__).parent
-OURS, PUBLISHED = "ours", "published"
+ECHO = HERE.parent / "remote"
+OURS, PUBLISHED, RAW = "ours", "published", "raw echo"
 SMALL, LARGE = 1_000, 990_000
-HEADINGS = ("what", "ours", "published", "compared", "target")
+HEADINGS = ("what", "ours", "published", "raw echo", "compared", "target")
 
 PLUGIN = """
 from cpex.framework import Plugin, PluginResult
@@ -35,16 +39,15 @@ class Noop(Plugin):
 """
 
 
-class Host:
-    """A process that calls its isolated plugin on request."""
+class Caller:
+    """A process that makes calls on request."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self.started = float(self._line())
 
-    def load(self, concurrency: int, seconds: float, size: int) -> dict[str, Any]:
+    def load(self, concurrency: int, seconds: float, **more: int) -> dict[str, Any]:
         assert self._process.stdin is not None
-        asked = {"concurrency": concurrency, "seconds": seconds, "size": size}
+        asked = {"concurrency": concurrency, "seconds": seconds, **more}
         print(json.dumps(asked), file=self._process.stdin, flush=True)
         measured: dict[str, Any] = json.loads(self._line())
         return measured
@@ -55,6 +58,14 @@ class Host:
         if not line:
             raise RuntimeError(f"the host ended with status {self._process.wait()}")
         return line
+
+
+class Host(Caller):
+    """A process that calls its isolated plugin."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        super().__init__(process)
+        self.started = float(self._line())
 
 
 def project(folder: Path, python: str, package: str) -> Path:
@@ -104,6 +115,29 @@ def running(python: str, config: Path) -> Iterator[Host]:
             process.kill()
 
 
+@contextmanager
+def echoing(python: str, folder: Path) -> Iterator[Caller]:
+    """Runs a raw echo and who calls it."""
+    socket = folder / "echo.sock"
+    words = ["unix", str(socket), "0"]
+    with subprocess.Popen([python, str(ECHO / "floors.py"), *words]) as server:
+        try:
+            while not socket.exists():
+                if server.poll() is not None:
+                    raise RuntimeError(f"the echo ended with status {server.returncode}")
+                time.sleep(0.05)
+            command = [python, str(ECHO / "client.py"), "floor", *words]
+            with subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder
+            ) as client:
+                try:
+                    yield Caller(client)
+                finally:
+                    client.kill()
+        finally:
+            server.kill()
+
+
 def measure(pythons: dict[str, str], folder: Path, rounds: int, seconds: float) -> dict[str, dict[str, list[float]]]:
     """Returns samples by what was measured and package: seconds, microseconds and calls per second."""
     samples: dict[str, dict[str, list[float]]] = {}
@@ -119,15 +153,21 @@ def measure(pythons: dict[str, str], folder: Path, rounds: int, seconds: float) 
     for package in pythons:
         # The first start makes what the others find.
         del samples["start"][package][0]
-    with running(pythons[OURS], configs[OURS]) as ours, running(pythons[PUBLISHED], configs[PUBLISHED]) as published:
-        hosts = {OURS: ours, PUBLISHED: published}
+    with ExitStack() as stack:
+        hosts = {package: stack.enter_context(running(python, configs[package])) for package, python in pythons.items()}
+        echo = stack.enter_context(echoing(pythons[OURS], folder))
+
+        def turns(**size: int) -> dict[str, functools.partial[dict[str, Any]]]:
+            loads = {package: functools.partial(host.load, **size) for package, host in hosts.items()}
+            return {**loads, RAW: functools.partial(echo.load)}
+
         for _ in range(rounds):
+            for package, load in turns(size=SMALL).items():
+                add("small", package, [took / 1e3 for took in load(1, seconds)["latencies"]])
             for package, host in hosts.items():
-                add("small", package, [took / 1e3 for took in host.load(1, seconds, SMALL)["latencies"]])
-            for package, host in hosts.items():
-                add("large", package, [took / 1e6 for took in host.load(1, seconds, LARGE)["latencies"]])
-            for package, host in hosts.items():
-                many = host.load(64, seconds, SMALL)
+                add("large", package, [took / 1e6 for took in host.load(1, seconds, size=LARGE)["latencies"]])
+            for package, load in turns(size=SMALL).items():
+                many = load(64, seconds)
                 add("rate", package, [many["calls"] / many["seconds"]])
     return samples
 
@@ -147,7 +187,8 @@ def rows(samples: dict[str, dict[str, list[float]]]) -> list[tuple[str, ...]]:
         aim = f"≥ {target:g} ×" if is_rate else f"≤ {target:g} {unit}"
         said = "" if p99 else f"{aim}: {'met' if met else 'NOT met'}"
         form = ",.0f" if is_rate or key in ("small", "start") else ",.2f"
-        return (what, f"{mine:{form}} {unit}", f"{theirs:{form}} {unit}", compared, said)
+        raw = f"{value(RAW):{form}} {unit}" if RAW in samples[key] else ""
+        return (what, f"{mine:{form}} {unit}", f"{theirs:{form}} {unit}", raw, compared, said)
 
     return [
         row("a call of 1 KB, p50", "small", "µs", 60),

@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,8 +19,6 @@ from typing import Any
 from isolated_bench import PLUGIN, SMALL, Host, facts, put_results, running
 
 HOOK = "tool_pre_invoke"
-PATIENCE = 60.0
-"""Seconds that a server may take to start."""
 HEADINGS = ("place", "a call of 1 KB, p50", "calls per second, 64 at a time", "until the first answer")
 
 
@@ -58,13 +55,13 @@ def serving(python: str, folder: Path) -> Iterator[None]:
     config = write(folder / "server", {"kind": "noop.plugin.Noop"})
     socket = folder / "server.sock"
     command = [python, "-m", "cpex", "serve", str(config), "-t", f"unix={socket}"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=config.parent
+    ) as process:
         try:
-            deadline = time.monotonic() + PATIENCE
-            while not socket.exists():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"no server: {' '.join(command)}")
-                time.sleep(0.05)
+            assert process.stdout is not None
+            if "READY" not in next(process.stdout, ""):
+                raise RuntimeError(f"no server: {' '.join(command)}")
             yield
         finally:
             process.kill()
@@ -91,9 +88,9 @@ def measure(
         rates: dict[str, list[float]] = {place: [] for place in hosts}
         for _ in range(rounds):
             for place, host in hosts.items():
-                took[place].extend(each / 1e3 for each in host.load(1, seconds, SMALL)["latencies"])
+                took[place].extend(each / 1e3 for each in host.load(1, seconds, size=SMALL)["latencies"])
             for place, host in hosts.items():
-                many = host.load(64, seconds, SMALL)
+                many = host.load(64, seconds, size=SMALL)
                 rates[place].append(many["calls"] / many["seconds"])
         return {
             place: (
