@@ -65,9 +65,11 @@ bench-remote: .venv-bench/.installed .venv-published/.installed ## Remote plugin
 	.venv-bench/bin/python benches/remote/bench_remote.py --published .venv-published/bin/python $(BENCH_ARGS)
 
 .PHONY: bench-isolated
-bench-isolated: .venv-bench/.installed .venv-published/.installed ## Isolated plugins: beside the published package
+bench-isolated: .venv-bench/.installed .venv-bench/.wasm .venv-published/.installed ## Isolated plugins: beside the published package, and where a plugin may run
 	.venv-bench/bin/python benches/isolated/isolated_bench.py --published .venv-published/bin/python $(BENCH_ARGS)
-	.venv-bench/bin/python benches/isolated/placing.py --document docs/guide/placing.md
+	cd examples/wasm-plugin && cargo build --locked --release --quiet --target wasm32-unknown-unknown --target-dir ../../.bench/wasm-plugin
+	.venv-bench/bin/python benches/isolated/placing.py --document docs/guide/placing.md \
+		--module .bench/wasm-plugin/wasm32-unknown-unknown/release/wasm_plugin.wasm
 
 .PHONY: quality
 quality: .venv-quality/.installed ## Precision, recall and speed of the detectors beside the published plugins, into docs/builtin/quality.md
@@ -185,6 +187,10 @@ $(VENV)/.installed: dist/fast/.built dist/wasm/.built requirements/plugins.txt
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-bench
 	$(INSTALL) --python .venv-bench/bin/python -r requirements/runtime.txt
 	$(INSTALL) --python .venv-bench/bin/python --no-deps --reinstall-package cpex dist/release/*.whl
+	touch $@
+
+.venv-bench/.wasm: dist/release-wasm/.built .venv-bench/.installed
+	$(INSTALL) --python .venv-bench/bin/python --no-deps --reinstall-package cpex-wasm dist/release-wasm/*.whl
 	touch $@
 
 .venv-published/.installed: requirements/published.txt | $(VENV)/.tools
