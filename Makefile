@@ -16,6 +16,7 @@ LOCKED := $(if $(CI),--locked)
 FEATURES := --features cpex/builtin,cpex/external,cpex/metrics,cpex/wasm,cpex-builtin/otlp,cpex-builtin/schema,cpex-remote/grpc,cpex-remote/mcp,cpex-remote/unix
 LOGS := .bench/test
 QUALITY := .bench/quality
+GUEST := .bench/guest/wasm32-unknown-unknown/release/wasm_plugin.wasm
 
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 # As maturin has it: an extension module does not link a Python.
@@ -65,11 +66,13 @@ bench-remote: .venv-bench/.installed .venv-published/.installed ## Remote plugin
 	.venv-bench/bin/python benches/remote/bench_remote.py --published .venv-published/bin/python $(BENCH_ARGS)
 
 .PHONY: bench-isolated
-bench-isolated: .venv-bench/.installed .venv-bench/.wasm .venv-published/.installed ## Isolated plugins: beside the published package, and where a plugin may run
+bench-isolated: .venv-bench/.wasm .venv-published/.installed ## Isolated plugins: beside the published package; all places
+	if scripts/wasm-target; then \
+		cd examples/wasm-plugin && cargo build --locked --quiet --release --target wasm32-unknown-unknown --target-dir ../../.bench/guest; \
+	fi
 	.venv-bench/bin/python benches/isolated/isolated_bench.py --published .venv-published/bin/python $(BENCH_ARGS)
-	cd examples/wasm-plugin && cargo build --locked --release --quiet --target wasm32-unknown-unknown --target-dir ../../.bench/wasm-plugin
 	.venv-bench/bin/python benches/isolated/placing.py --document docs/guide/placing.md \
-		--module .bench/wasm-plugin/wasm32-unknown-unknown/release/wasm_plugin.wasm
+		$$(test -f $(GUEST) && echo --module $(GUEST))
 
 .PHONY: quality
 quality: .venv-quality/.installed ## Precision, recall and speed of the detectors beside the published plugins, into docs/builtin/quality.md
@@ -189,7 +192,7 @@ $(VENV)/.installed: dist/fast/.built dist/wasm/.built requirements/plugins.txt
 	$(INSTALL) --python .venv-bench/bin/python --no-deps --reinstall-package cpex dist/release/*.whl
 	touch $@
 
-.venv-bench/.wasm: dist/release-wasm/.built .venv-bench/.installed
+.venv-bench/.wasm: .venv-bench/.installed dist/release-wasm/.built
 	$(INSTALL) --python .venv-bench/bin/python --no-deps --reinstall-package cpex-wasm dist/release-wasm/*.whl
 	touch $@
 

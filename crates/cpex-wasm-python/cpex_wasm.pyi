@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from typing import final
 
-__all__ = ["Plugin", "Running"]
+__all__ = ["Plugin", "Running", "check"]
+
+def check(settings: str, root: str) -> None:
+    """Checks the `config` of an entry, and that there is such a module; opens and compiles nothing.
+
+    Raises `ValueError` with two arguments: the path of the field below `config`, and what is wrong with it.
+    """
 
 @final
 class Plugin:
@@ -11,9 +17,9 @@ class Plugin:
 
     @staticmethod
     def load(name: str, settings: str, root: str) -> Plugin:
-        """Reads and compiles the code of a plugin, without the interpreter.
+        """Reads and compiles the code of a plugin, without the interpreter. Forks of the process wait for it.
 
-        Raises `ValueError` with two arguments: the path of the field below `config`, and what is wrong with it.
+        Raises `ValueError`, as `check()`.
         """
 
     def start(self) -> Running | None:

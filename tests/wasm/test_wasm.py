@@ -142,3 +142,12 @@ async def test_the_pinned_module_is_loaded(managed: Managed, module: Path) -> No
     digest = hashlib.sha256(module.read_bytes()).hexdigest()
     async with managed(f"sha256: {digest}") as manager:
         assert not manager.load_failures
+
+
+async def test_a_start_without_end_is_given_up(managed: Managed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cpex.framework.wasm._PATIENCE", 0.0)
+    # Longer to read than a start is polled where it is made.
+    words = ", ".join(f"word{number}" for number in range(50_000))
+    with pytest.raises(RuntimeError, match="the plugin did not start within 0.001 seconds"):
+        async with managed(f"config: {{struck_words: [{words}]}}", "required: true, timeout_ms: 1,"):
+            pass

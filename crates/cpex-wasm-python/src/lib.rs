@@ -5,11 +5,13 @@
 
 use pyo3::prelude::*;
 
+mod fork;
 mod log;
 mod running;
 mod runtime;
 
 mod plugin;
+mod settings;
 
 #[pymodule(gil_used = true)]
 mod cpex_wasm {
@@ -19,10 +21,12 @@ mod cpex_wasm {
     use crate::plugin::Plugin;
     #[pymodule_export]
     use crate::running::Running;
+    #[pymodule_export]
+    use crate::settings::check;
 
     #[pymodule_init]
-    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::log::listen();
-        Ok(())
+        crate::fork::register(module.py())
     }
 }

@@ -9,7 +9,9 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
+use crate::fork::whole;
 use crate::running::{Ended, begin};
+use crate::settings::into_python;
 
 /// A plugin whose code is compiled.
 #[pyclass(frozen, module = "cpex_wasm")]
@@ -22,8 +24,8 @@ pub(crate) struct Plugin {
 impl Plugin {
     #[staticmethod]
     fn load(py: Python<'_>, name: String, settings: &str, root: PathBuf) -> PyResult<Self> {
-        let loaded = py.detach(|| cpex_wasm::Plugin::load(&name, Settings::from_json(settings)?, &root));
-        let plugin = loaded.map_err(|error| PyValueError::new_err((error.field, error.problem)))?;
+        let load = || cpex_wasm::Plugin::load(&name, Settings::from_json(settings)?, &root);
+        let plugin = py.detach(|| whole(load)).map_err(into_python)?;
         Ok(Self { name, plugin: Arc::new(plugin) })
     }
 

@@ -12,6 +12,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use tokio::task::AbortHandle;
 
+use crate::fork::Whole;
 use crate::runtime;
 
 /// What a call comes to.
@@ -65,7 +66,7 @@ impl Running {
             return Err(PyRuntimeError::new_err(("it was started before",)));
         };
         let shared = self.0.clone();
-        let task = runtime.spawn(async move {
+        let task = runtime.spawn(Whole::new(async move {
             let came = future.await;
             *lock(&shared) = State::Ended(came);
             // At the end of the interpreter nobody waits.
@@ -75,7 +76,7 @@ impl Running {
                 }
                 drop(ended);
             });
-        });
+        }));
         *state = State::Runs(task.abort_handle());
         Ok(())
     }
@@ -97,7 +98,10 @@ impl Running {
             State::Ended(_) | State::Over => return,
         };
         drop(state);
-        if let State::Runs(task) = before {
+        // In a forked child nothing of its parent's runs, and its runtime may be locked.
+        if let State::Runs(task) = before
+            && runtime::is_of_this_process()
+        {
             task.abort();
         }
     }

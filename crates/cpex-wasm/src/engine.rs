@@ -70,7 +70,6 @@ fn places() -> PoolingAllocationConfig {
         .table_elements(ELEMENTS)
         .max_memory_size(1 << 32)
         .linear_memory_keep_resident(KEPT)
-        .table_keep_resident(KEPT)
-        .async_stack_keep_resident(KEPT);
+        .table_keep_resident(KEPT);
     places
 }

@@ -15,9 +15,8 @@ pub(crate) struct Limits {
     pub(crate) memory: usize,
 }
 
-/// What a host keeps of one text that a plugin hands over, all in all. A larger payload is none that a guard should
-/// write.
-pub(crate) const REPLY: usize = 32 << 20;
+/// What a host takes of the texts that a plugin hands over at once, all in all: as much as of a server.
+pub(crate) const REPLY: usize = 16 << 20;
 
 /// What a table costs for each of its elements, at most.
 const ELEMENT: usize = 16;

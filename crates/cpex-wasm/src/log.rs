@@ -36,7 +36,7 @@ impl Log {
         let plugin = &*self.plugin;
         let lost = self.lost.swap(0, Relaxed);
         if lost > 0 {
-            tracing::warn!(plugin, lost, "a plugin logs too much: lines are left out");
+            tracing::warn!(plugin, "a plugin logs too much: {lost} lines are left out");
         }
         let line = one_line(message);
         match level {

@@ -1,35 +1,56 @@
 //! The instances of a plugin.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::process;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::guest::Guest;
 
 /// As many instances as calls may run, and those that may be used again.
 pub(crate) struct Pool {
-    places: Semaphore,
+    instances: usize,
+    places: Mutex<Places>,
     idle: Mutex<Vec<Guest>>,
     reuse: bool,
+}
+
+/// Those of one process. In a forked one, calls that were under way in its parent never give theirs back.
+struct Places {
+    process: u32,
+    free: Arc<Semaphore>,
 }
 
 /// A call's right to an instance.
 pub(crate) struct Place<'p> {
     pool: &'p Pool,
-    _permit: SemaphorePermit<'p>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Places {
+    fn new(instances: usize) -> Self {
+        Self { process: process::id(), free: Arc::new(Semaphore::new(instances)) }
+    }
 }
 
 impl Pool {
     pub(crate) fn new(instances: usize, reuse: bool) -> Self {
-        let places = Semaphore::new(instances.min(Semaphore::MAX_PERMITS));
-        Self { places, idle: Mutex::default(), reuse }
+        Self { instances, places: Mutex::new(Places::new(instances)), idle: Mutex::default(), reuse }
     }
 
     /// Waits until a further instance may run.
     pub(crate) async fn place(&self) -> Place<'_> {
         // The semaphore is never closed.
-        let permit = self.places.acquire().await.expect("a place");
+        let permit = self.places().acquire_owned().await.expect("a place");
         Place { pool: self, _permit: permit }
+    }
+
+    fn places(&self) -> Arc<Semaphore> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.process != process::id() {
+            *places = Places::new(self.instances);
+        }
+        places.free.clone()
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Guest>> {

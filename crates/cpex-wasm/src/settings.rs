@@ -1,7 +1,7 @@
 //! What an entry says of a plugin.
 
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::engine::INSTANCES;
 use crate::error::ConfigError;
+use crate::module;
 
 /// The `config` of an entry of kind `wasm`.
 ///
@@ -56,6 +57,15 @@ impl Settings {
             let field = error.path().to_string();
             ConfigError::new(if field == "." { "" } else { &field }, problem(error.inner()))
         })
+    }
+
+    /// Looks whether there is such a module, without opening it: what can be known before it is compiled. A relative path
+    /// begins at `root`.
+    ///
+    /// # Errors
+    /// If there is no such file, or it is too large.
+    pub fn look(&self, root: &Path) -> Result<(), ConfigError> {
+        module::look(&root.join(&self.module))
     }
 }
 

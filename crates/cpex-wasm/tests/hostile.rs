@@ -2,10 +2,11 @@
 
 mod guests;
 
+use std::path::Path;
 use std::time::Duration;
 
 use cpex_remote::Outcome;
-use cpex_wasm::{Fault, Plugin};
+use cpex_wasm::{Fault, Plugin, Settings};
 use guests::{call, guest, guest_of, load, loaded, module};
 use tokio::time::timeout;
 
@@ -172,6 +173,36 @@ fn what_is_of_another_world_is_no_plugin() {
         let expected = "module: it is no plugin: no exported instance named `cpex:plugin/hooks@0.1.0`";
         assert_eq!(problem.to_string(), expected, "{text}");
     }
+}
+
+#[test]
+fn a_small_file_does_not_become_a_large_one() {
+    // Each makes the one before it twice: two to the power of forty.
+    let twice = |number| {
+        format!(
+            "(component $c{} (alias outer 1 $c{number} (component $last))
+                (instance (instantiate $last)) (instance (instantiate $last)))",
+            number + 1
+        )
+    };
+    let bomb = format!("(component (component $c0) {})", (0..40).map(twice).collect::<String>());
+    // Each within another.
+    let nest = format!("{}{}", "(component ".repeat(40), ")".repeat(40));
+    for text in [bomb, nest] {
+        let problem = load(&wat::parse_str(text).expect("a component"), "").err().expect("a problem");
+        assert_eq!(problem.to_string(), "module: it is made of more than 16 components");
+    }
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let settings = Settings::from_json(r#"{"module": "/dev/zero"}"#).expect("settings");
+    let problem = settings.look(Path::new("")).expect_err("a problem");
+    assert_eq!(
+        problem.to_string(),
+        "module: /dev/zero is no file: expected that of a plugin, such as guard.wasm"
+    );
+    assert_eq!(Plugin::load("guard", settings, Path::new("")).err(), Some(problem));
 }
 
 #[test]

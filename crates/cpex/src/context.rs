@@ -228,7 +228,7 @@ impl Inner {
     }
 
     /// What a plugin has kept so far.
-    #[cfg(feature = "_foreign")]
+    #[cfg(feature = "external")]
     pub(crate) fn put_own(&self, plugin: u64, state: Map<String, Value>) {
         if !state.is_empty() {
             self.memory().own.insert(plugin, Arc::new(state));

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import cpex_wasm
 from pydantic_core import from_json, to_json
@@ -18,6 +18,9 @@ from cpex.framework.loader._special import DIRECTORY, BuiltinConfigError
 from cpex.framework.models import PluginConfig, PluginErrorModel
 
 __all__ = ["WasmPlugin"]
+
+_PATIENCE: Final = 30.0
+"""Seconds for the first instance of a plugin, unless its entry gives a call longer."""
 
 
 class WasmPlugin(RemotePlugin):
@@ -37,12 +40,16 @@ class WasmPlugin(RemotePlugin):
             config: The plugin's entry of the configuration.
 
         Raises:
-            BuiltinConfigError: If it names no hooks.
+            BuiltinConfigError: If it names no hooks, or its `config` cannot be used.
         """
         super().__init__(config)
         if not config.hooks:
             problem = "a plugin in WebAssembly does not name its hooks: name those to attach it to"
             raise BuiltinConfigError("hooks", problem)
+        try:
+            cpex_wasm.check(_settings(config), _root(config))
+        except ValueError as error:
+            raise _told(error, config.name) from None
 
     def _make_client(self) -> _Sandbox:
         return _Sandbox(self._config)
@@ -60,15 +67,16 @@ class _Sandbox:
 
     async def connect(self) -> tuple[None, bool]:
         config = self._config
-        root = config.__dict__.get(DIRECTORY, os.curdir)
+        patience = max(_PATIENCE, (config.timeout_ms or 0) / 1000)
         try:
-            settings = to_json(config.config or {}).decode()
-            plugin = await asyncio.to_thread(cpex_wasm.Plugin.load, config.name, settings, root)
+            plugin = await asyncio.to_thread(cpex_wasm.Plugin.load, config.name, _settings(config), _root(config))
             started = plugin.start()
             if started is not None:
-                await _ended(started)
+                await asyncio.wait_for(_ended(started), patience)
+        except TimeoutError:
+            raise plugin_error(f"the plugin did not start within {patience:g} seconds", config.name) from None
         except (ValueError, RuntimeError) as error:
-            raise self._told(error) from None
+            raise _told(error, config.name) from None
         self._plugin = plugin
         return None, True
 
@@ -76,7 +84,7 @@ class _Sandbox:
         try:
             answer = await _ended(call)
         except (ValueError, RuntimeError) as error:
-            raise self._told(error) from None
+            raise _told(error, self._config.name) from None
         if answer is None:
             raise plugin_error("there is no answer", self._config.name)
         return *answer, True
@@ -89,7 +97,7 @@ class _Sandbox:
         try:
             answer = self._plugin.invoke(hook, payload, context, extensions)
         except (ValueError, RuntimeError) as error:
-            raise self._told(error) from None
+            raise _told(error, self._config.name) from None
         return (*answer, True) if isinstance(answer, tuple) else self._awaited(answer)
 
     def status(self) -> list[dict[str, Any]]:
@@ -98,18 +106,27 @@ class _Sandbox:
     def close(self) -> None:
         self._plugin = None
 
-    def _told(self, error: Exception) -> Exception:
-        """Turn what the extension module raises into the errors of the framework."""
-        match error.args:
-            case (str(field), str(problem)):
-                return BuiltinConfigError(f"config.{field}" if field else "config", problem)
-            case (str(message), str(code), str(details)):
-                told = PluginErrorModel(
-                    message=message, plugin_name=self._config.name, code=code, details=from_json(details)
-                )
-                return PluginError(error=told)
-            case _:
-                return plugin_error(str(error), self._config.name)
+
+def _settings(config: PluginConfig) -> str:
+    return to_json(config.config or {}).decode()
+
+
+def _root(config: PluginConfig) -> str:
+    """Where a relative path of an entry begins."""
+    return str(config.__dict__.get(DIRECTORY, os.curdir))
+
+
+def _told(error: Exception, plugin: str) -> Exception:
+    """Turn what the extension module raises into the errors of the framework."""
+    match error.args:
+        case (str(field), str(problem)):
+            return BuiltinConfigError(f"config.{field}" if field else "config", problem)
+        case (str(message), str(code), str(details)):
+            return PluginError(
+                error=PluginErrorModel(message=message, plugin_name=plugin, code=code, details=from_json(details))
+            )
+        case _:
+            return plugin_error(str(error), plugin)
 
 
 async def _ended(call: cpex_wasm.Running) -> tuple[bytes, bytes | None] | None:

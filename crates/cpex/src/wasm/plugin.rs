@@ -39,7 +39,11 @@ fn wasm(entry: &Arc<PluginConfig>) -> Result<Wasm, ConfigError> {
             "a plugin in WebAssembly does not name its hooks: name those to attach it to".to_owned();
         return Err(entry.problem(&[Step::Key("hooks")], problem));
     }
-    Ok(Wasm { entry: entry.clone(), settings: entry.read()?, running: OnceLock::new() })
+    let settings: Settings = entry.read()?;
+    settings
+        .look(entry.directory())
+        .map_err(|error| entry.problem(&below_config(&error.field), error.problem))?;
+    Ok(Wasm { entry: entry.clone(), settings, running: OnceLock::new() })
 }
 
 impl Wasm {

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 from cpex.framework import PluginError, get_hook_registry
 from cpex.framework._loading import LoadFailure
+from cpex.framework.constants import WASM_PLUGIN_TYPE
 from cpex.framework.hooks.registry import hook_names
 from cpex.framework.loader._special import SPECIAL_KINDS, is_builtin, special_type
 from cpex.framework.loader._suggest import misspelt_hook
@@ -177,7 +178,8 @@ def is_part_of_cpex(kind: object) -> bool:
 
 
 def _place(failure: LoadFailure, plugin: Plugin, hook: str | None) -> tuple[str | int, ...]:
-    if failure.phase in ("construct", "initialize") and is_builtin(plugin.config.kind):
+    kind = plugin.config.kind
+    if failure.phase in ("construct", "initialize") and (kind == WASM_PLUGIN_TYPE or is_builtin(kind)):
         return location_of(failure.error.partition(": ")[0])
     if hook is not None:
         return ("hooks", plugin.config.hooks.index(hook))

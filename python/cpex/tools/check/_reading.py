@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from cpex import _core
 from cpex.framework import HookPayloadPolicy, PluginConfig, PluginMode
 from cpex.framework._compat import is_compatible
+from cpex.framework.loader._special import DIRECTORY
 from cpex.framework.loader.config import ConfigError, ConfigTemplateError
 from cpex.framework.models import Config
 from cpex.framework.settings import settings
@@ -201,6 +202,9 @@ def read(path: str, policies: Mapping[str, HookPayloadPolicy]) -> Reading:
         raise UnusableConfigError(source, finding)
     folder = Path.cwd() if path == STDIN else Path(path).resolve().parent
     errors, entries, rest = _validate(data)
+    for entry in entries:
+        if entry.config is not None:
+            entry.config.__dict__[DIRECTORY] = str(folder)
     return Reading(source, data, folder, suspicious, positions, errors, entries, rest, policies)
 
 

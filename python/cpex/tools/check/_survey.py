@@ -13,7 +13,7 @@ from cpex.framework import Plugin, PluginConfig, PluginContext, PluginPayload, P
 from cpex.framework._loading import LoadFailure, PluginLoading, UnavailablePlugin, failure_text
 from cpex.framework._switches import ALLOWED_DIRS, allowed_dirs
 from cpex.framework.base import HookRef
-from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
+from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE, WASM_PLUGIN_TYPE
 from cpex.framework.hooks.policies import HookPayloadPolicy
 from cpex.framework.loader._special import SPECIAL_KINDS, class_of, special_type
 from cpex.framework.loader.plugin import PluginLoader
@@ -23,6 +23,9 @@ from cpex.framework.utils import import_module
 from .._load import import_roots
 
 logger = logging.getLogger("cpex.framework.manager")
+
+_READ_BY_CONSTRUCTOR = frozenset({ISOLATED_VENV_PLUGIN_TYPE, WASM_PLUGIN_TYPE})
+"""Kinds of plugins that run elsewhere whose constructor reads the `config` of the entry, and contacts nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class _Constructor(PluginLoader):
         self.phase = "import"
         if config.kind in SPECIAL_KINDS:
             make_remote = special_type(config)
-            if config.kind == ISOLATED_VENV_PLUGIN_TYPE:
+            if config.kind in _READ_BY_CONSTRUCTOR:
                 self.phase = "construct"
                 make_remote(config.model_copy())
             return _Remote(config.model_copy())
