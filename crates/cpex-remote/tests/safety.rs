@@ -50,11 +50,17 @@ impl Server {
             _ => format!("127.0.0.1:{port}"),
         };
         let config = match kind {
-            "unix" => RemoteConfig::Unix(unix::ClientConfig::new(path)),
-            "grpc" => RemoteConfig::Grpc(grpc::ClientConfig::new(grpc::Target::Tcp(address.clone()))),
+            "unix" => {
+                RemoteConfig::Unix(unix::ClientConfig { timeout: PATIENCE, ..unix::ClientConfig::new(path) })
+            }
+            "grpc" => {
+                let config = grpc::ClientConfig::new(grpc::Target::Tcp(address.clone()));
+                RemoteConfig::Grpc(grpc::ClientConfig { timeout: PATIENCE, ..config })
+            }
             _ => {
                 let http = Http::new(format!("http://{address}/mcp"));
-                RemoteConfig::Mcp(mcp::ClientConfig::new(Endpoint::Http(http)))
+                let config = mcp::ClientConfig::new(Endpoint::Http(http));
+                RemoteConfig::Mcp(mcp::ClientConfig { timeout: PATIENCE, ..config })
             }
         };
         let binary = std::env::current_exe().unwrap().parent().unwrap().join("../examples/probe_server");

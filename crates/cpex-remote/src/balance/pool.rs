@@ -217,11 +217,12 @@ impl Pool {
     }
 
     async fn check(&self, server: &Server, check: HealthCheck) {
-        let asked = async { server.remote(&self.plugin).await?.health().await };
-        let asked = timeout(check.timeout, asked).await;
+        let asking = async { server.remote(&self.plugin).await?.health().await };
+        let asked = self.now();
+        let answered = timeout(check.timeout, asking).await;
         let now = self.now();
-        self.with(|Servers { replicas, .. }| match asked {
-            Ok(Ok(())) => replicas.answered(server.number, now),
+        self.with(|Servers { replicas, .. }| match answered {
+            Ok(Ok(())) => replicas.answered(server.number, asked, now),
             _ => replicas.missed(server.number, check.misses),
         });
     }

@@ -26,8 +26,8 @@ struct Member {
     outstanding: usize,
     /// The last call that it was chosen for, so that equals take turns.
     turn: u64,
-    /// The last call that failed did not reach it.
-    unreached: bool,
+    /// When a call did not reach it, if the last one did not.
+    unreached: Option<Duration>,
     /// Health checks in a row that it did not answer.
     missed: u32,
     silent: bool,
@@ -96,7 +96,7 @@ impl Replicas {
         let number = self.joined;
         self.joined += 1;
         let breaker = self.breaker.clone();
-        let member = Member { breaker, outstanding: 0, turn: 0, unreached: false, missed: 0, silent: false };
+        let member = Member { breaker, outstanding: 0, turn: 0, unreached: None, missed: 0, silent: false };
         self.members.insert(number, member);
         number
     }
@@ -129,7 +129,7 @@ impl Replicas {
     /// The call ended well.
     pub fn succeeded(&mut self, ticket: Ticket) {
         self.end(ticket.replica, |member| {
-            member.unreached = false;
+            member.unreached = None;
             member.breaker.succeeded(ticket.pass);
         });
     }
@@ -137,7 +137,7 @@ impl Replicas {
     /// The call failed, and the server is to blame.
     pub fn failed(&mut self, ticket: Ticket, now: Duration) {
         self.end(ticket.replica, |member| {
-            member.unreached = false;
+            member.unreached = None;
             member.breaker.failed(ticket.pass, now);
         });
     }
@@ -145,7 +145,7 @@ impl Replicas {
     /// The call failed, for the server was not reached.
     pub fn unreached(&mut self, ticket: Ticket, now: Duration) {
         self.end(ticket.replica, |member| {
-            member.unreached = true;
+            member.unreached = Some(now);
             member.breaker.failed(ticket.pass, now);
         });
     }
@@ -155,12 +155,13 @@ impl Replicas {
         self.end(ticket.replica, |member| member.breaker.abandoned(ticket.pass));
     }
 
-    /// A server answered a health check. If it was ejected because it was not reached, a call is tried there at once; if
-    /// its calls failed, the check says nothing about that, and the breaker's wait goes on.
-    pub fn answered(&mut self, replica: usize, now: Duration) {
+    /// A server answered a health check that it was asked for then. If it was ejected because it was not reached, a call
+    /// is tried there at once; if that was since, or if its calls failed, the check says nothing about it, and the
+    /// breaker's wait goes on.
+    pub fn answered(&mut self, replica: usize, asked: Duration, now: Duration) {
         let was_silent = self.judge(replica, |member| {
             member.missed = 0;
-            if member.unreached {
+            if member.unreached.is_some_and(|when| when <= asked) {
                 member.breaker.end_wait(now);
             }
             std::mem::take(&mut member.silent)

@@ -126,30 +126,31 @@ proptest! {
 }
 
 /// Opens the breaker of the only server that may be chosen.
-fn eject(replicas: &mut Replicas, reached: bool) {
+fn eject(replicas: &mut Replicas, now: Duration, reached: bool) {
     for _ in 0..CONFIG.failures {
-        let ticket = replicas.choose(at(0), &[]).unwrap();
+        let ticket = replicas.choose(now, &[]).unwrap();
         match reached {
-            true => replicas.failed(ticket, at(0)),
-            false => replicas.unreached(ticket, at(0)),
+            true => replicas.failed(ticket, now),
+            false => replicas.unreached(ticket, now),
         }
     }
 }
 
 #[test]
-fn a_health_check_readmits_a_server_that_was_not_reached_and_says_nothing_of_its_calls() {
-    let (open, tried) = (State::Open { until: at(1) }, State::HalfOpen);
-    for (reached, expected) in [(true, open), (false, tried)] {
+fn a_health_check_readmits_a_server_that_was_not_reached_before_and_says_nothing_of_its_calls() {
+    let (open, tried) = (State::Open { until: at(3) }, State::HalfOpen);
+    for (reached, asked, expected) in [(true, 2, open), (false, 2, tried), (false, 1, open)] {
         let mut replicas = Replicas::new(1, CONFIG);
-        eject(&mut replicas, reached);
+        eject(&mut replicas, at(2), reached);
         let opened = Changed::Breaker { from: State::Closed, to: open };
         assert_eq!(replicas.take_changes(), [Change { replica: 0, what: opened }]);
-        assert!(replicas.choose(at(0), &[]).is_none());
-        replicas.answered(0, at(0));
-        let trial = replicas.choose(at(0), &[]);
+        assert!(replicas.choose(at(2), &[]).is_none());
+        replicas.answered(0, at(asked), at(2));
+        let trial = replicas.choose(at(2), &[]);
+        let is_tried = expected == tried;
         assert_eq!(
             (trial.is_some(), replicas.status().next()),
-            (!reached, Some((expected, usize::from(!reached))))
+            (is_tried, Some((expected, usize::from(is_tried))))
         );
     }
 }
@@ -166,7 +167,7 @@ fn a_silent_server_is_asked_only_if_all_are() {
         assert_eq!(replicas.choose(at(0), &[]).unwrap().replica(), 1);
     }
     assert_eq!(replicas.choose(at(0), &[1]).unwrap().replica(), 0, "there is no other");
-    replicas.answered(0, at(0));
+    replicas.answered(0, at(0), at(0));
     assert_eq!(replicas.take_changes(), [Change { replica: 0, what: Changed::Answering }]);
     assert_eq!(replicas.choose(at(0), &[]).unwrap().replica(), 0);
     for replica in [0, 1] {
