@@ -208,7 +208,7 @@ async fn a_worker_that_floods_its_output_harms_nobody() {
 
 #[tokio::test]
 async fn an_answer_that_nobody_asked_for_is_nobodys_answer_and_ends_the_worker() {
-    for hook in ["unasked", "twice", "other"] {
+    for hook in ["unasked", "twice", "other", "pongs"] {
         let workers = workers();
         let worker = workers.worker().await.unwrap();
         let (_other, other) = ask(&worker, "wait", "60000000");

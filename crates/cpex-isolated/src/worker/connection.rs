@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,8 @@ pub(super) struct Connection {
     reader: AtomicU64,
     /// Told when something is to be looked at: a call was given up, or the connection broke.
     pub(super) stir: Notify,
+    /// Signs of life that were asked for and have not come.
+    pings: AtomicUsize,
     began: Instant,
     /// Milliseconds from `began` to the last pong, and to the last call.
     heard: AtomicU64,
@@ -88,6 +90,7 @@ impl Connection {
             reading: Mutex::default(),
             reader: AtomicU64::new(NETWORK),
             stir: Notify::new(),
+            pings: AtomicUsize::new(0),
             began: Instant::now(),
             heard: AtomicU64::new(0),
             used: AtomicU64::new(0),
@@ -135,6 +138,12 @@ impl Connection {
     /// Sends a message that is not answered. It is lost if the worker reads no more.
     pub(super) fn tell(self: &Arc<Self>, message: &Message<'_>, id: u64) {
         let _ = message.frame(id, self.limit).map_err(WorkerError::from).and_then(|frame| self.send(frame));
+    }
+
+    /// Asks for a sign of life.
+    pub(super) fn ping(self: &Arc<Self>) {
+        self.pings.fetch_add(1, Ordering::Relaxed);
+        self.tell(&Message::Ping, 0);
     }
 
     /// Nobody waits for this call any more: tells the worker.
@@ -257,7 +266,14 @@ impl Connection {
     fn take(&self, frame: Frame, answered: &mut Vec<(Box<dyn Caller>, Answer)>) -> Result<(), Breach> {
         let id = frame.id;
         match Message::read(&frame)? {
-            Message::Pong => self.heard.store(self.now(), Ordering::Relaxed),
+            // Who may send them as it likes keeps whoever reads here for good.
+            Message::Pong => match self
+                .pings
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pings| pings.checked_sub(1))
+            {
+                Ok(_) => self.heard.store(self.now(), Ordering::Relaxed),
+                Err(_) => return Err(Breach::Unasked),
+            },
             Message::Ready(_) | Message::Reply { .. } | Message::Failed(_) | Message::Dropped => {
                 match self.waiting().answered(id, frame.kind) {
                     For::Caller(caller) => answered.push((caller, Answer(frame))),

@@ -344,7 +344,7 @@ impl Watch {
             _ => {
                 self.pinged = Some(Instant::now());
                 self.looks = 0;
-                connection.tell(&Message::Ping, 0);
+                connection.ping();
                 None
             }
         }
