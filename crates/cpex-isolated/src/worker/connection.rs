@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -43,11 +43,11 @@ pub(super) struct Connection {
     reader: AtomicU64,
     /// Told when something is to be looked at: a call was given up, or the connection broke.
     pub(super) stir: Notify,
-    /// Signs of life that were asked for and have not come.
-    pings: AtomicUsize,
-    began: Instant,
-    /// Milliseconds from `began` to the last pong, and to the last call.
+    /// The last sign of life that was asked for, and the last one that has come, by number.
+    asked: AtomicU64,
     heard: AtomicU64,
+    began: Instant,
+    /// Milliseconds from `began` to the last call.
     used: AtomicU64,
     breach: Mutex<Option<Breach>>,
 }
@@ -90,9 +90,9 @@ impl Connection {
             reading: Mutex::default(),
             reader: AtomicU64::new(NETWORK),
             stir: Notify::new(),
-            pings: AtomicUsize::new(0),
-            began: Instant::now(),
+            asked: AtomicU64::new(0),
             heard: AtomicU64::new(0),
+            began: Instant::now(),
             used: AtomicU64::new(0),
             breach: Mutex::default(),
         });
@@ -142,8 +142,17 @@ impl Connection {
 
     /// Asks for a sign of life.
     pub(super) fn ping(self: &Arc<Self>) {
-        self.pings.fetch_add(1, Ordering::Relaxed);
-        self.tell(&Message::Ping, 0);
+        let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        self.tell(&Message::Ping, number);
+    }
+
+    /// Has the last sign of life that was asked for not come?
+    pub(super) fn is_silent(&self) -> bool {
+        self.heard() < self.asked.load(Ordering::Relaxed)
+    }
+
+    fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
     }
 
     /// Nobody waits for this call any more: tells the worker.
@@ -267,13 +276,10 @@ impl Connection {
         let id = frame.id;
         match Message::read(&frame)? {
             // Who may send them as it likes keeps whoever reads here for good.
-            Message::Pong => match self
-                .pings
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pings| pings.checked_sub(1))
-            {
-                Ok(_) => self.heard.store(self.now(), Ordering::Relaxed),
-                Err(_) => return Err(Breach::Unasked),
-            },
+            Message::Pong if id > self.heard() && id <= self.asked.load(Ordering::Relaxed) => {
+                self.heard.store(id, Ordering::Relaxed);
+            }
+            Message::Pong => return Err(Breach::Unasked),
             Message::Ready(_) | Message::Reply { .. } | Message::Failed(_) | Message::Dropped => {
                 match self.waiting().answered(id, frame.kind) {
                     For::Caller(caller) => answered.push((caller, Answer(frame))),
@@ -363,18 +369,9 @@ impl Connection {
         lock(&self.breach).clone()
     }
 
-    /// Since the last pong.
-    pub(super) fn silent_for(&self) -> Duration {
-        self.since(&self.heard)
-    }
-
     /// Since the last call began.
     pub(super) fn unused_for(&self) -> Duration {
-        self.since(&self.used)
-    }
-
-    fn since(&self, mark: &AtomicU64) -> Duration {
-        Duration::from_millis(self.now().saturating_sub(mark.load(Ordering::Relaxed)))
+        Duration::from_millis(self.now().saturating_sub(self.used.load(Ordering::Relaxed)))
     }
 
     fn now(&self) -> u64 {
