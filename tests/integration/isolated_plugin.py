@@ -102,6 +102,10 @@ class Probe(Plugin):
             file.write("here")
         return PluginResult()
 
+    async def _read(self, payload: ToolPreInvokePayload, context: PluginContext, path: str) -> Result:
+        with open(path, encoding="utf-8") as file:
+            return PluginResult(metadata={"text": file.read()})
+
     async def _quit(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
         sys.exit(3)
 

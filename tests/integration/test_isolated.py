@@ -148,6 +148,8 @@ class TestCalls:
             await guard.call("garbage")
         with pytest.raises(PluginError, match="Unable to serialize"):
             await guard.call("unsendable")
+        with pytest.raises(PluginError, match=r"^Isolated plugin 'Probe': payload\.args\.what of type object"):
+            await guard.call("echo", what=object())
         with pytest.raises(PluginError, match=r"result\.metadata\.n: NaN and Infinity have no JSON"):
             await guard.call("infinite")
         with pytest.raises(PluginError, match=r"SystemExit\(3\)"):
@@ -425,17 +427,44 @@ class TestLoading:
         assert result.violation.code == "PLUGIN_UNAVAILABLE"
 
     @pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
-    async def test_a_sandbox(self, host: Host, tmp_path: Path) -> None:
+    async def test_a_sandbox(self, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is this plugin's process that is contained; what leads out of sandboxes is tried by their own tests."""
+        monkeypatch.setenv("PLUGINS_CONFIG_FILE", "config.yaml")
         guard = await host({"sandbox": "default", "pass_env": ["WANTED"]})
         told = await guard.told()
-        assert not {"HOME_OF_THE_HOST", "PLUGINS_ALLOWED_DIRS"} & set(told["environment"])
+        assert not {"PLUGINS_CONFIG_FILE", "PLUGINS_ALLOWED_DIRS"} & set(told["environment"])
         with pytest.raises(PluginError):
             await guard.call("touch", path=str(tmp_path / "file"))
         assert not (tmp_path / "file").exists()
         pid = guard.status[0]["process"]
         await guard.manager.shutdown()
         assert not runs(pid)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
+    async def test_what_lies_beside_a_plugin_is_not_read_from_a_sandbox(self, host: Host, project: Path) -> None:
+        neighbour, config = project / "plugins" / "neighbour.py", project / "plugins" / "config.yaml"
+        neighbour.write_text("KEY = 'of another plugin'")
+        config.write_text("key: of the host")
+        free = await host()
+        contained = await host({"sandbox": "default"})
+        for path in map(str, (neighbour, config)):
+            assert "of" in (await free.told("read", path=path))["text"]
+            with pytest.raises(PluginError, match="Permission denied"):
+                await contained.told("read", path=path)
+        assert "class Probe" in (await contained.told("read", path=str(project / "plugins/probe/plugin.py")))["text"]
+
+    async def test_a_sandbox_that_nobody_would_read(self, project: Path, host: Host) -> None:
+        """It is an error, and not no sandbox."""
+        for settings, told in (
+            ({"sandbox": None}, "config.sandbox: Value error, a sandbox is `none`, `default`, `strict`, or a mapping"),
+            ({"Sandbx": "strict"}, "config.Sandbx: nothing reads it; did you mean 'sandbox'?"),
+            ({"sandbox": "stirct"}, "`stirct` is no profile: write `none`, `default` or `strict`"),
+        ):
+            (failure,) = (await host(settings)).manager.load_failures
+            assert told in failure.error
+            assert " at line " not in failure.error
+        with pytest.raises(ValueError, match="sandbox is a key of the plugin's `config`"):
+            await host(sandbox="strict")
 
     async def test_a_sandbox_that_is_none(self, host: Host) -> None:
         guard = await host({"sandbox": {"netwrok": "none"}})

@@ -90,13 +90,32 @@ def test_only_what_is_listed_is_found(tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", start],
-        env={_borrow.VARIABLE: borrowed.as_json()},
+        env={_borrow.VARIABLE: borrowed.as_json(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == ["there", "there", "here", "1.5", ["program", "one"]]
+
+
+def test_a_plugin_is_found_in_a_folder_that_cannot_be_listed(tmp_path: Path) -> None:
+    for package in ("regular", "bare"):
+        (tmp_path / package).mkdir()
+    (tmp_path / "regular" / "__init__.py").touch()
+    (tmp_path / "single.py").touch()
+    finder = _borrow.PluginFinder(str(tmp_path))
+    found = {name: finder.find_spec(name) for name in ("regular", "bare", "single", "other")}
+    assert found["other"] is None
+    assert [None if spec is None else spec.origin for spec in found.values()] == [
+        str(tmp_path / "regular" / "__init__.py"),
+        None,
+        str(tmp_path / "single.py"),
+        None,
+    ]
+    assert found["bare"] is not None
+    assert found["bare"].submodule_search_locations == [str(tmp_path / "bare")]
+    assert finder.find_spec("regular.single", [str(tmp_path / "regular")]) is None
 
 
 def test_pip_alone_has_an_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

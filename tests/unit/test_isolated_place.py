@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cpex.framework import ConfigLoader, PluginConfig
+from cpex.framework.isolated._environment import _interpreter
 from cpex.framework.isolated._place import Place, place_of
 from cpex.framework.loader.config import file_of
 
@@ -111,3 +112,21 @@ def test_the_requirements_are_looked_for_in_the_package_first(folder: Path) -> N
     assert place(script_path="plugins", requirements_file="r.txt").requirements == folder / "plugins/guard/r.txt"
     with pytest.raises(ValueError, match=r"config\.requirements_file is the path of a file, not \['r\.txt'\]"):
         place(script_path="plugins", requirements_file=["r.txt"])
+
+
+def test_its_code_is_its_package_and_not_what_lies_beside_it(folder: Path) -> None:
+    for name in ("guard.py", "guard.yaml", "other.py", "config.yaml"):
+        (folder / "plugins" / name).touch()
+    assert place(script_path="plugins").code == (folder / "plugins/guard", folder / "plugins/guard.py")
+
+
+def test_an_interpreter_whose_prefix_holds_other_things(folder: Path) -> None:
+    for name in ("bin", "lib"):
+        (folder / "python" / name).mkdir(parents=True)
+    (folder / "python/bin/python3").touch()
+    assert list(_interpreter(folder / "python/bin/python3", place(script_path="plugins"))) == [folder / "python"]
+    for name in ("bin", "lib"):
+        (folder / name).mkdir()
+    (folder / "bin/python3").touch()
+    found = list(_interpreter(folder / "bin/python3", place(script_path="plugins")))
+    assert found == [folder / "bin/python3", folder / "lib"]

@@ -6,7 +6,7 @@ mod world;
 use world::{BOTH, keeps_from, lets};
 
 /// Numbers on x86-64. Without a sandbox each of them exists, whatever it says of these arguments.
-const FORBIDDEN: [(&str, u32); 31] = [
+const FORBIDDEN: [(&str, u32); 32] = [
     ("ptrace", 101),
     ("personality", 135),
     ("chroot", 161),
@@ -36,6 +36,7 @@ const FORBIDDEN: [(&str, u32); 31] = [
     ("move_mount", 429),
     ("fsopen", 430),
     ("clone3", 435),
+    ("openat2", 437),
     ("pidfd_getfd", 438),
     ("mount_setattr", 442),
 ];

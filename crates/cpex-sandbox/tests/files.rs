@@ -108,6 +108,40 @@ fn what_is_listed_is_open() {
     );
 }
 
+/// Outside of the sandbox such a file would run with the rights of the host's user, for whoever finds it.
+#[test]
+fn makes_no_program_that_runs_as_somebody() {
+    for bit in ["0o4755", "0o2755"] {
+        for act in [
+            "os.chmod('suid', MODE)",
+            "os.fchmod(file, MODE)",
+            "os.chmod('suid', MODE, dir_fd=os.open('.', os.O_RDONLY))",
+            "os.umask(0); os.open('made', os.O_CREAT | os.O_WRONLY, MODE)",
+            "os.umask(0); os.open('.', os.O_TMPFILE | os.O_WRONLY, MODE)",
+            "os.umask(0); os.mknod('made', MODE | 0o100000)",
+            "import ctypes; assert ctypes.CDLL(None).syscall(90, b'suid', MODE) == 0",
+            "import ctypes; assert ctypes.CDLL(None).syscall(452, -100, b'suid', MODE, 0) == 0",
+        ] {
+            if act.contains("ctypes") && !cfg!(target_arch = "x86_64") {
+                continue;
+            }
+            let script = format!(
+                "import os; file = os.open('suid', os.O_CREAT | os.O_WRONLY, 0o700); {}; print('done')\nos.remove('suid')\nif os.path.exists('made'): os.remove('made')",
+                act.replace("MODE", bit)
+            );
+            // A kernel may be older than the last of these calls.
+            if act.contains("452") && !World::new(User::Myself).run(r#""none""#, &script).done() {
+                continue;
+            }
+            keeps_from(&script, &BOTH);
+        }
+    }
+    lets(
+        "import os; os.close(os.open('file', os.O_CREAT, 0o755)); os.chmod('file', 0o600); print('done')",
+        &BOTH,
+    );
+}
+
 #[test]
 fn a_file_has_a_largest_size() {
     let fill = "

@@ -180,6 +180,64 @@ fn connects_to_what_is_listed() {
     }
 }
 
+/// Packets of a connection to a listed host go to that host, and on the way that the host's tables know.
+#[test]
+fn leads_no_connection_astray() {
+    // One that records the route; of those that lead one, some kernels ask for privileges.
+    let routed = "
+import socket
+socket.socket().setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, bytes([7, 7, 4, 0, 0, 0, 0, 0]))
+print('done')";
+    keeps_from(routed, &BROKERED);
+    let bound = "
+import socket
+socket.socket().setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'lo')
+print('done')";
+    keeps_from(bound, &BROKERED);
+    let usual = "
+import socket
+four, six = socket.socket(), socket.socket(socket.AF_INET6)
+four.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+four.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+four.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0x10)
+six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, 0x10)
+print('done')";
+    lets(usual, &BROKERED);
+}
+
+/// Who is killed while it connects leaves a thread of the host behind, until the connection is made or fails.
+#[test]
+fn takes_only_so_many_threads_of_the_host() {
+    let full = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    rustix::net::listen(&full, 0).unwrap();
+    let port = full.local_addr().unwrap().port();
+    let script = format!(
+        "
+import os, signal, socket, time
+for _ in range(600):
+    child = os.fork()
+    if child == 0:
+        socket.socket().connect(('127.0.0.1', {port}))
+        os._exit(0)
+    time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+print('done')"
+    );
+    let world = World::new(User::Myself);
+    let mut host = world.host(r#"{"network": "loopback"}"#, &script);
+    let threads = format!("/proc/{}/task", host.id());
+    let mut most = 0;
+    while host.try_wait().unwrap().is_none() {
+        most = most.max(std::fs::read_dir(&threads).map_or(0, Iterator::count));
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let came = std::fs::read_to_string(world.path().join("result.json")).unwrap();
+    assert!(came.contains("done"), "{came}");
+    assert!((100..200).contains(&most), "{most} threads");
+}
+
 /// What is checked is what is connected to, though the address changes in the program's memory all the while.
 #[test]
 fn an_address_that_changes_meanwhile_is_no_way_out() {

@@ -104,7 +104,7 @@ impl WorkersConfig {
     }
 }
 
-/// What is done with the variables that every program needs.
+/// What is done with the usual variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Usual {
     /// They are handed on.
@@ -113,17 +113,17 @@ pub enum Usual {
     Left,
 }
 
-/// The environment of a worker: of this process's own what every program needs (`PATH`, `HOME`, `LANG`, `LC_*`,
-/// `TMPDIR`), where the plugins' configuration is, and what is named.
+/// The environment of a worker: of this process's own the usual variables (`PATH`, `HOME`, `LANG`, `LC_*`, `TMPDIR`, and
+/// `PLUGINS_CONFIG_FILE`, where the plugins' configuration is), and what is named.
 #[must_use]
 pub fn environment(passed: &[String], usual: Usual) -> Vec<(OsString, OsString)> {
-    const USUAL: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
+    const USUAL: [&str; 5] = ["PATH", "HOME", "LANG", "TMPDIR", "PLUGINS_CONFIG_FILE"];
     let passed: BTreeSet<&str> = passed.iter().map(String::as_str).collect();
     std::env::vars_os()
         .filter(|(name, _)| {
             name.to_str().is_some_and(|name| {
                 let is_usual = usual == Usual::Passed && (USUAL.contains(&name) || name.starts_with("LC_"));
-                is_usual || name == "PLUGINS_CONFIG_FILE" || passed.contains(name)
+                is_usual || passed.contains(name)
             })
         })
         .collect()

@@ -43,9 +43,11 @@ pub(super) struct Connection {
     reader: AtomicU64,
     /// Told when something is to be looked at: a call was given up, or the connection broke.
     pub(super) stir: Notify,
-    began: Instant,
-    /// Milliseconds from `began` to the last pong, and to the last call.
+    /// The last sign of life that was asked for, and the last one that has come, by number.
+    asked: AtomicU64,
     heard: AtomicU64,
+    began: Instant,
+    /// Milliseconds from `began` to the last call.
     used: AtomicU64,
     breach: Mutex<Option<Breach>>,
 }
@@ -88,8 +90,9 @@ impl Connection {
             reading: Mutex::default(),
             reader: AtomicU64::new(NETWORK),
             stir: Notify::new(),
-            began: Instant::now(),
+            asked: AtomicU64::new(0),
             heard: AtomicU64::new(0),
+            began: Instant::now(),
             used: AtomicU64::new(0),
             breach: Mutex::default(),
         });
@@ -135,6 +138,21 @@ impl Connection {
     /// Sends a message that is not answered. It is lost if the worker reads no more.
     pub(super) fn tell(self: &Arc<Self>, message: &Message<'_>, id: u64) {
         let _ = message.frame(id, self.limit).map_err(WorkerError::from).and_then(|frame| self.send(frame));
+    }
+
+    /// Asks for a sign of life.
+    pub(super) fn ping(self: &Arc<Self>) {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        self.tell(&Message::Ping, number);
+    }
+
+    /// Has the last sign of life that was asked for not come?
+    pub(super) fn is_silent(&self) -> bool {
+        self.heard() < self.asked.load(Ordering::Relaxed)
+    }
+
+    fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
     }
 
     /// Nobody waits for this call any more: tells the worker.
@@ -257,7 +275,11 @@ impl Connection {
     fn take(&self, frame: Frame, answered: &mut Vec<(Box<dyn Caller>, Answer)>) -> Result<(), Breach> {
         let id = frame.id;
         match Message::read(&frame)? {
-            Message::Pong => self.heard.store(self.now(), Ordering::Relaxed),
+            // Who may send them as it likes keeps whoever reads here for good.
+            Message::Pong if id > self.heard() && id <= self.asked.load(Ordering::Relaxed) => {
+                self.heard.store(id, Ordering::Relaxed);
+            }
+            Message::Pong => return Err(Breach::Unasked),
             Message::Ready(_) | Message::Reply { .. } | Message::Failed(_) | Message::Dropped => {
                 match self.waiting().answered(id, frame.kind) {
                     For::Caller(caller) => answered.push((caller, Answer(frame))),
@@ -347,18 +369,9 @@ impl Connection {
         lock(&self.breach).clone()
     }
 
-    /// Since the last pong.
-    pub(super) fn silent_for(&self) -> Duration {
-        self.since(&self.heard)
-    }
-
     /// Since the last call began.
     pub(super) fn unused_for(&self) -> Duration {
-        self.since(&self.used)
-    }
-
-    fn since(&self, mark: &AtomicU64) -> Duration {
-        Duration::from_millis(self.now().saturating_sub(mark.load(Ordering::Relaxed)))
+        Duration::from_millis(self.now().saturating_sub(self.used.load(Ordering::Relaxed)))
     }
 
     fn now(&self) -> u64 {

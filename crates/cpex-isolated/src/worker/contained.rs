@@ -15,7 +15,7 @@ use super::scratch::Scratch;
 #[derive(Debug)]
 pub(super) struct Contained {
     prepared: Prepared,
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 impl Sandbox {
@@ -32,11 +32,16 @@ impl Sandbox {
         for missing in prepared.missing() {
             tracing::warn!(plugin, "the sandbox of an isolated plugin has a gap: {missing}");
         }
-        Ok(Some(Arc::new(Contained { prepared, _scratch: scratch })))
+        Ok(Some(Arc::new(Contained { prepared, scratch })))
     }
 }
 
 impl Contained {
+    /// Removes the folder of the workers, which have ended. Blocks for as long as that takes.
+    pub(super) fn clear(&self) {
+        self.scratch.remove();
+    }
+
     /// Starts a worker, the other end of the socket being its standard input, and hands back its output. Blocks for
     /// milliseconds.
     pub(super) fn start(&self, launch: &Launch, socket: UnixStream) -> io::Result<(Child, [OwnedFd; 2])> {

@@ -335,7 +335,7 @@ impl Watch {
             return (unused && connection.end_if_idle(Ended::Idle)).then_some(Ended::Idle);
         }
         match self.pinged {
-            Some(since) if connection.silent_for() >= since.elapsed() => {
+            Some(since) if connection.is_silent() => {
                 self.looks += 1;
                 // Where all stood still, the host as well, the worker may have had no time, either.
                 let is_hung = since.elapsed() >= bounds.hang && self.looks >= LOOKS;
@@ -344,7 +344,7 @@ impl Watch {
             _ => {
                 self.pinged = Some(Instant::now());
                 self.looks = 0;
-                connection.tell(&Message::Ping, 0);
+                connection.ping();
                 None
             }
         }

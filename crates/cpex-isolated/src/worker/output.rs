@@ -149,6 +149,8 @@ impl Line {
         }
         let text = String::from_utf8_lossy(&bytes);
         let text = text.trim_end_matches('\r');
-        Some(if cut { format!("{text}…") } else { text.to_owned() })
+        // A log is read in a terminal, which would obey them.
+        let shown = |letter: char| if letter.is_control() && letter != '\t' { '\u{fffd}' } else { letter };
+        Some(text.chars().map(shown).chain(cut.then_some('…')).collect())
     }
 }

@@ -118,7 +118,11 @@ impl Process {
     pub(super) async fn end(&mut self) -> io::Result<ExitStatus> {
         match mem::replace(&mut self.child, Offspring::Gone) {
             Offspring::Free(free) => free.end().await,
-            Offspring::Contained(child) => child.end(),
+            // Not by blocking: others wait for this thread, and a process may be slow to go.
+            Offspring::Contained(child) => {
+                child.kill()?;
+                Ok(child.wait().await)
+            }
             Offspring::Gone => Err(io::Error::other("the process was ended before")),
         }
     }

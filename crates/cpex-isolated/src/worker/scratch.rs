@@ -46,9 +46,16 @@ impl Scratch {
     }
 }
 
+impl Scratch {
+    /// Removes it. Blocks for as long as it takes to remove what a program has made.
+    pub(super) fn remove(&self) {
+        remove(&self.path);
+    }
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
-        remove(&self.path);
+        self.remove();
     }
 }
 
@@ -77,22 +84,35 @@ fn lock(path: &Path) -> Option<File> {
     ((there.dev(), there.ino()) == (locked.dev(), locked.ino())).then_some(folder)
 }
 
-/// Removes it, also if a program has closed folders of its own. Nothing runs in it any more.
+/// Removes it, also if a program has closed folders of its own, or has put more of them into each other than a stack is deep
+/// or files may be open: each folder is emptied beside the others, not inside of them. Nothing runs in it any more; what
+/// cannot be removed is found the next time.
 fn remove(path: &Path) {
-    if fs::remove_dir_all(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
-        open_up(path);
-        // What is left is found the next time.
-        let _ = fs::remove_dir_all(path);
-    }
-}
-
-fn open_up(folder: &Path) {
-    let _ = fs::set_permissions(folder, Permissions::from_mode(0o700));
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            open_up(&entry.path());
+    let mut folders = vec![path.to_owned()];
+    let mut moved = 0_u64;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let there = entry.path();
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                let _ = fs::remove_file(there);
+                continue;
+            }
+            // To be read, and to be moved.
+            let _ = fs::set_permissions(&there, Permissions::from_mode(0o700));
+            if folder == path {
+                folders.push(there);
+                continue;
+            }
+            moved += 1;
+            let beside = path.join(format!("{}-{moved}", std::process::id()));
+            if fs::rename(&there, &beside).is_ok() {
+                folders.push(beside);
+            }
         }
+        let _ = fs::remove_dir(&folder);
     }
+    // Its folders were in it until now.
+    let _ = fs::remove_dir(path);
 }
 
 #[cfg(test)]

@@ -120,11 +120,15 @@ impl Workers {
         }
     }
 
-    /// Ends them all, and starts none any more. Returns when their processes are gone.
+    /// Ends them all, and starts none any more. Returns when their processes are gone, and their files.
     pub async fn close(&self) {
         self.finish();
         // The sender is here.
         let _ = self.shared.alive.subscribe().wait_for(|alive| *alive == 0).await;
+        // Not where the last of them is dropped, which may be an event loop: a plugin may have made many files.
+        if let Some(contained) = self.shared.contained.get().cloned().flatten() {
+            let _ = spawn_blocking(move || contained.clear()).await;
+        }
     }
 }
 

@@ -24,6 +24,9 @@ pub(super) fn possible(kernel: (u32, u32)) -> bool {
     kernel >= SINCE && taken.is_ok()
 }
 
+/// Connections of a child, and of what it starts, that are being made at a time.
+const MOST: usize = 128;
+
 /// Answers the calls of one child and of what it starts.
 #[derive(Debug)]
 pub(super) struct Broker {
@@ -36,8 +39,8 @@ impl Broker {
         self.listener.as_fd()
     }
 
-    /// Takes one call that waits. A connection takes its time on a thread of its own; a child has no more of them than
-    /// threads.
+    /// Takes one call that waits. A connection takes its time on a thread of its own, also when whoever asked for it was
+    /// killed.
     pub(super) fn serve(self: &Arc<Self>) {
         let Ok(call) = self.take() else {
             // It was interrupted or killed before it was taken.
@@ -48,6 +51,10 @@ impl Broker {
                 Ok(()) => {}
                 Err(errno) => self.answer(&call, Err(errno)),
             };
+        }
+        // Each of those threads holds one.
+        if Arc::strong_count(self) > MOST {
+            return self.answer(&call, Err(Errno::AGAIN));
         }
         let broker = Arc::clone(self);
         let thread = std::thread::Builder::new().name("cpex-connect".into()).spawn(move || {

@@ -1,6 +1,6 @@
 //! The system calls that a contained program may make.
 //!
-//! Left out, beside what needs privileges anyway: `ptrace`, `process_vm_*`, `pidfd_getfd`, `kcmp` (other processes),
+//! Left out, beside what needs privileges anyway: `openat2` (the mode of what it makes cannot be looked at), `ptrace`, `process_vm_*`, `pidfd_getfd`, `kcmp` (other processes),
 //! `unshare`, `setns`, `clone3` (new namespaces; the flags of `clone3` cannot be looked at), `mount` and its kin, `chroot`,
 //! `bpf`, `perf_event_open`, `userfaultfd`, `io_uring_*`, `keyctl` and its kin (large, often exploited), `memfd_create`,
 //! System V memory (not counted as memory of a process), message queues, `inotify` (which
@@ -20,7 +20,6 @@ pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_preadv2,
     libc::SYS_pwritev2,
     libc::SYS_openat,
-    libc::SYS_openat2,
     libc::SYS_close,
     libc::SYS_close_range,
     libc::SYS_lseek,

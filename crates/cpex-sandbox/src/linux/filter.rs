@@ -154,6 +154,16 @@ fn refused_arguments(wanted: Wanted<'_>) -> Vec<(i64, Vec<Condition>)> {
     if wanted.exposed {
         rows.extend(OTHERS.map(|(call, argument)| (call, vec![is_not(argument, 0)])));
     }
+    for &(call, mode, flags) in MODES {
+        for special in [libc::S_ISUID, libc::S_ISGID] {
+            let special = || has(mode, special.cast_signed());
+            match flags {
+                // Of other calls nobody looks at the mode, and it may be anything.
+                Some(flags) => rows.extend(MAKING.map(|flag| (call, vec![special(), has(flags, flag)]))),
+                None => rows.push((call, vec![special()])),
+            }
+        }
+    }
     // Its life stays bound to the host's.
     rows.push((libc::SYS_prctl, vec![is(0, libc::PR_SET_PDEATHSIG)]));
     // What is pushed into a terminal is input for whoever reads next.
@@ -178,6 +188,13 @@ fn refused_arguments(wanted: Wanted<'_>) -> Vec<(i64, Vec<Condition>)> {
         // Sockets are of the host's network, and would tell about it.
         let (first, last) = INTERFACES;
         rows.push((libc::SYS_ioctl, vec![compare(1, Op::Ge, first), compare(1, Op::Le, last)]));
+        // An interface or a route of its own would lead a connection, or its first packet, elsewhere.
+        rows.push((libc::SYS_setsockopt, vec![is(1, libc::SOL_SOCKET), is(2, libc::SO_BINDTODEVICE)]));
+        rows.push((libc::SYS_setsockopt, vec![is(1, libc::SOL_SOCKET), is(2, libc::SO_BINDTOIFINDEX)]));
+        for (level, harmless) in HARMLESS {
+            let others = harmless.iter().map(|&option| is_not(2, option));
+            rows.push((libc::SYS_setsockopt, std::iter::once(is(1, level)).chain(others).collect()));
+        }
         // Nothing is sent to an address but over a connection.
         let addressed = SeccompCondition::new(4, Width::Qword, Op::Ne, 0);
         rows.push((libc::SYS_sendto, vec![addressed]));
@@ -196,6 +213,35 @@ const NEW_NAMESPACES: [libc::c_int; 7] = [
     libc::CLONE_NEWUSER,
     libc::CLONE_NEWPID,
     libc::CLONE_NEWNET,
+];
+
+/// Calls that give a file a mode, the argument that it is and, if they also open files, that of the flags. A set-user-ID
+/// program that a child leaves behind would be run with the rights of the host's user, outside of any sandbox.
+const MODES: &[(libc::c_long, u8, Option<u8>)] = &[
+    (libc::SYS_fchmod, 1, None),
+    (libc::SYS_fchmodat, 2, None),
+    (libc::SYS_mknodat, 2, None),
+    (libc::SYS_openat, 3, Some(2)),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_fchmodat2, 2, None),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_chmod, 1, None),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_creat, 1, None),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_open, 2, Some(1)),
+];
+
+/// Flags of an opened file that is made: with a name, or without one, which `O_TMPFILE` is beside `O_DIRECTORY`.
+const MAKING: [libc::c_int; 2] = [libc::O_CREAT, libc::O_TMPFILE & !libc::O_DIRECTORY];
+
+/// The only options of IP that a child may set, by level: how its packets are treated, not where they go.
+const HARMLESS: [(libc::c_int, &[libc::c_int]); 2] = [
+    (libc::IPPROTO_IP, &[libc::IP_TOS, libc::IP_TTL, libc::IP_MTU_DISCOVER, libc::IP_BIND_ADDRESS_NO_PORT]),
+    (
+        libc::IPPROTO_IPV6,
+        &[libc::IPV6_V6ONLY, libc::IPV6_TCLASS, libc::IPV6_UNICAST_HOPS, libc::IPV6_MTU_DISCOVER],
+    ),
 ];
 
 /// `BPF_RET | BPF_K`

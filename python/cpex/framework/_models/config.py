@@ -191,6 +191,14 @@ class PluginConfig(BaseModel, defer_build=True):
             migrated.setdefault("on_error", OnError.IGNORE)
         return migrated
 
+    @model_validator(mode="before")
+    @classmethod
+    def _check_place_of_sandbox(cls, data: Any) -> Any:
+        # Like every unknown key it would be passed over, and the plugin would run without one.
+        if isinstance(data, dict) and "sandbox" in data:
+            raise ValueError("sandbox is a key of the plugin's `config`: here nothing reads it")
+        return data
+
     @field_validator("capabilities", mode="before")
     @classmethod
     def _validate_capabilities(cls, value: Any) -> frozenset[str]:

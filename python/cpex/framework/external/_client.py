@@ -57,6 +57,8 @@ class RemotePlugin(Plugin):
     A call that is cancelled, or takes too long, is given up on the server, too.
     """
 
+    _KIND: ClassVar[str] = "External"
+    """What kind of plugin it is, for messages."""
     _DROPS_NONE: ClassVar[bool] = False
     """Whether fields that are None are left out of what is sent."""
     _TELLS_EMPTY_STATE: ClassVar[bool] = False
@@ -140,8 +142,8 @@ class RemotePlugin(Plugin):
         if self._client is None:
             raise plugin_error(self._NOT_CONNECTED, self.name)
         result_type = self._result_type(hook_type)
-        sent = dumped(context, "context", self.name, self._DROPS_NONE)
-        asked = dumped(payload, "payload", self.name, self._DROPS_NONE)
+        sent = dumped(context, "context", self.name, self._DROPS_NONE, self._KIND)
+        asked = dumped(payload, "payload", self.name, self._DROPS_NONE, self._KIND)
         shown = None if extensions is None else self._shown(extensions)
         answer = self._ask(hook_type, asked, sent, shown)
         text, left, understands = answer if isinstance(answer, tuple) else await answer
@@ -192,7 +194,7 @@ class RemotePlugin(Plugin):
 
     def _shown(self, extensions: Extensions) -> bytes | None:
         """Write what the plugin may see; None if that is nothing."""
-        shown = dumped(extensions, "extensions", self.name, drops_none=True)
+        shown = dumped(extensions, "extensions", self.name, drops_none=True, kind=self._KIND)
         return None if shown == b"{}" else shown
 
     def _written(self, result: PluginResult[Any], blind: bool) -> Extensions | None:

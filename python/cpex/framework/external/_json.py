@@ -17,7 +17,7 @@ _DEEPEST = 64
 _NOT_FINITE = "NaN and Infinity have no JSON"
 
 
-def dumped(model: BaseModel, what: str, plugin: str, drops_none: bool) -> bytes:
+def dumped(model: BaseModel, what: str, plugin: str, drops_none: bool, kind: str = "External") -> bytes:
     """Write a model as JSON.
 
     Args:
@@ -25,6 +25,7 @@ def dumped(model: BaseModel, what: str, plugin: str, drops_none: bool) -> bytes:
         what: What it is, for messages.
         plugin: Name of the plugin that it is for.
         drops_none: Whether fields that are None are left out.
+        kind: What kind of plugin that is, for messages.
 
     Returns:
         The JSON.
@@ -39,9 +40,8 @@ def dumped(model: BaseModel, what: str, plugin: str, drops_none: bool) -> bytes:
         return text
     except _UNWRITABLE as error:
         path, culprit = _culprit(model, what)
-        kind = type(culprit).__name__
         why = _NOT_FINITE if isinstance(culprit, float) else "it has no JSON"
-        message = f"External plugin '{plugin}': {path} of type {kind} cannot be sent: {why}"
+        message = f"{kind} plugin '{plugin}': {path} of type {type(culprit).__name__} cannot be sent: {why}"
         raise plugin_error(message, plugin, "NOT_SENDABLE") from (error if isinstance(error, RecursionError) else None)
 
 

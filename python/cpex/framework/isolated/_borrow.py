@@ -15,7 +15,8 @@ from importlib.machinery import ModuleSpec, PathFinder, all_suffixes
 from importlib.util import module_from_spec, spec_from_file_location
 
 VARIABLE = "CPEX_BORROWED"
-"""Holds what is borrowed: JSON, `modules` by name with the folder they are in, `distributions` with their metadata."""
+"""JSON: `modules` that are borrowed, by name, with the folder they are in, `distributions` with their metadata, and the
+folder that the `plugin` is in."""
 
 GUARDED = "--guarded"
 """First argument of a program that is to be looked after."""
@@ -56,13 +57,7 @@ class BorrowedFinder:
         folder = self.modules.get(fullname)
         if folder is None:
             return None
-        # In a sandbox the module can be read, but not the list of what is beside it, which `PathFinder` asks for.
-        for suffix in all_suffixes():
-            package = os.path.join(folder, fullname)
-            for file, inside in ((os.path.join(package, f"__init__{suffix}"), [package]), (package + suffix, None)):
-                if os.path.isfile(file):
-                    return spec_from_file_location(fullname, file, submodule_search_locations=inside)
-        return PathFinder.find_spec(fullname, [folder], target)
+        return _found_in(folder, fullname) or PathFinder.find_spec(fullname, [folder], target)
 
     def find_distributions(self, context: DistributionFinder.Context | None = None) -> Iterable[Distribution]:
         """Finds the metadata of borrowed distributions.
@@ -84,11 +79,56 @@ class BorrowedFinder:
         return [PathDistribution(Path(self.distributions[each])) for each in wanted if each in self.distributions]
 
 
+class PluginFinder:
+    """Finds what is in the folder of a plugin's package, after all else, where that folder cannot be listed."""
+
+    def __init__(self, folder: str) -> None:
+        """Looks into one folder.
+
+        Args:
+            folder: The folder that the package is in.
+        """
+        self.folder = folder
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Finds a top-level module.
+
+        Args:
+            fullname: Name of the module.
+            path: Where the package that it is in looks.
+            target: The module to be reloaded.
+
+        Returns:
+            Where it is; None if it is not there.
+        """
+        if path is not None:
+            return None
+        found = _found_in(self.folder, fullname)
+        package = os.path.join(self.folder, fullname)
+        if found is None and os.path.isdir(package):
+            found = ModuleSpec(fullname, None, is_package=True)
+            found.submodule_search_locations = [package]
+        return found
+
+
+def _found_in(folder: str, name: str) -> ModuleSpec | None:
+    """In a sandbox a module can be read, but not the list of what is beside it, which `PathFinder` asks for."""
+    package = os.path.join(folder, name)
+    for suffix in all_suffixes():
+        for file, inside in ((os.path.join(package, f"__init__{suffix}"), [package]), (package + suffix, None)):
+            if os.path.isfile(file):
+                return spec_from_file_location(name, file, submodule_search_locations=inside)
+    return None
+
+
 def install() -> None:
-    """Makes what the environment variable lists importable, before all else."""
+    """Makes what the environment variable lists importable: what is borrowed before all else, the plugin after it."""
     borrowed = json.loads(os.environ.get(VARIABLE, "{}"))
     if borrowed:
         sys.meta_path.insert(0, BorrowedFinder(borrowed["modules"], borrowed["distributions"]))
+        sys.meta_path.append(PluginFinder(borrowed["plugin"]))
 
 
 def guard() -> None:

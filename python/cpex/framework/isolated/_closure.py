@@ -43,9 +43,17 @@ class Borrowed:
     modules: Mapping[str, str]
     distributions: Mapping[str, str]
 
-    def as_json(self) -> str:
-        """Write it for `_borrow`."""
-        return json.dumps({"modules": dict(self.modules), "distributions": dict(self.distributions)})
+    def as_json(self, plugin: Path) -> str:
+        """Write it for `_borrow`.
+
+        Args:
+            plugin: The folder that the plugin's package is in.
+
+        Returns:
+            The value of its variable.
+        """
+        listed = {"modules": dict(self.modules), "distributions": dict(self.distributions), "plugin": str(plugin)}
+        return json.dumps(listed)
 
     @property
     def paths(self) -> tuple[Path, ...]:

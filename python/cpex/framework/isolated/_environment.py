@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,13 +85,26 @@ class Environment:
     @property
     def variables(self) -> dict[str, str]:
         """Environment variables that such a program needs, besides what the plugin may see of the host's."""
-        return {_borrow.VARIABLE: self.borrowed.as_json(), "VIRTUAL_ENV": str(self.folder)}
+        return {_borrow.VARIABLE: self.borrowed.as_json(self.place.root), "VIRTUAL_ENV": str(self.folder)}
 
     @property
     def readable(self) -> tuple[Path, ...]:
-        """The folders and files that such a program has to be able to read, besides those of the system."""
-        base = Path(self.python.resolve()).parents[1]
-        return (self.place.root, self.folder, base, *self.borrowed.paths)
+        """The folders and files that such a program has to be able to read, besides those of the system.
+
+        Of the plugin that is its package alone: beside it may be others, and the configuration of the host.
+        """
+        return (*self.place.code, self.folder, *_interpreter(self.python, self.place), *self.borrowed.paths)
+
+
+def _interpreter(python: Path, place: Place) -> Iterator[Path]:
+    """What an interpreter reads of its own: its prefix, unless that holds other things, too."""
+    program = python.resolve()
+    prefix = program.parents[1]
+    if not any(folder.is_relative_to(prefix) for folder in (Path.home(), place.project)):
+        yield prefix
+        return
+    yield program
+    yield from (folder for folder in (prefix / "lib", prefix / "lib64") if folder.is_dir())
 
 
 class Cancel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.machinery import all_suffixes
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,12 @@ class Place:
     roots: tuple[Path, ...]
     manifest: Path
     version: str
+
+    @property
+    def code(self) -> tuple[Path, ...]:
+        """The folder of its package, and the files of a module with the same name."""
+        files = (self.root / f"{self.folder.name}{suffix}" for suffix in all_suffixes())
+        return (self.folder, *(file for file in files if file.is_file()))
 
 
 def place_of(config: PluginConfig, plugin_dirs: Sequence[str]) -> Place:

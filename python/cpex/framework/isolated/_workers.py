@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import to_json
 
+from cpex import _core
 from cpex.framework._models.client import BreakerConfig
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class WorkerOptions(TypedDict):
     memory_limit: int | None
     breaker: BreakerOptions
     proven_after: float
-    sandbox: SandboxOptions | None
+    sandbox: SandboxOptions
 
 
 class WorkerSettings(BaseModel):
@@ -84,8 +85,16 @@ class WorkerSettings(BaseModel):
     """Bytes of memory that a worker may use; absent: as many as there are."""
     restart: BreakerConfig = BreakerConfig()
     """When workers that end again and again are not started for a while."""
-    sandbox: str | dict[str, Any] | None = None
-    """What the plugin may do: `none`, `default`, `strict`, or a mapping; absent: all that the host may."""
+    sandbox: str | dict[str, Any] = "none"
+    """What the plugin may do: `none`, `default`, `strict`, or a mapping; absent: all that the host may. A key without a
+    value is an error, not `none`."""
+
+    @field_validator("sandbox", mode="before")
+    @classmethod
+    def _says_something(cls, value: Any) -> Any:
+        if not isinstance(value, (str, dict)):
+            raise ValueError("a sandbox is `none`, `default`, `strict`, or a mapping that starts from one")
+        return value
 
     @classmethod
     def of(cls, config: PluginConfig) -> WorkerSettings:
@@ -100,8 +109,13 @@ class WorkerSettings(BaseModel):
         Raises:
             ValueError: If one is wrong; no value is in the message.
         """
+        settings = config.config or {}
+        for key in settings:
+            # Keys of the plugin's own are any, but nobody names one almost like this: it would run without a sandbox.
+            if key != "sandbox" and _core.slip_of(key, ["sandbox"]):
+                raise ValueError(f"{config.name}: config.{key}: nothing reads it; did you mean 'sandbox'?")
         try:
-            return cls.model_validate(config.config or {})
+            return cls.model_validate(settings)
         except ValidationError as error:
             faults = "; ".join(
                 f"config.{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
@@ -113,7 +127,7 @@ class WorkerSettings(BaseModel):
     def is_contained(self) -> bool:
         """Whether workers are in a sandbox, which ends what they start."""
         profile = self.sandbox.get("profile", "default") if isinstance(self.sandbox, dict) else self.sandbox
-        return profile not in (None, "none")
+        return profile != "none"
 
     def options(self, environment: Environment, max_content_size: int) -> WorkerOptions:
         """Say how workers are started.
@@ -150,9 +164,7 @@ class WorkerSettings(BaseModel):
             "sandbox": self._sandbox(environment),
         }
 
-    def _sandbox(self, environment: Environment) -> SandboxOptions | None:
-        if self.sandbox is None:
-            return None
+    def _sandbox(self, environment: Environment) -> SandboxOptions:
         return {
             "policy": to_json(self.sandbox),
             "root": str(environment.place.project),

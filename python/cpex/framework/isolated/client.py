@@ -45,6 +45,7 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
     and another one started for the next call.
     """
 
+    _KIND: ClassVar[str] = "Isolated"
     _NOT_CONNECTED: ClassVar[str] = "Plugin comm not initialized"
 
     _client: _core.IsolatedClient | None  # type: ignore[assignment]
@@ -142,4 +143,4 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
 
     def _shown(self, extensions: Extensions) -> bytes:
         # Extensions of which it may see nothing are not the same as none.
-        return dumped(extensions, "extensions", self.name, drops_none=True)
+        return dumped(extensions, "extensions", self.name, drops_none=True, kind=self._KIND)

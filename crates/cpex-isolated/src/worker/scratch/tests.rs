@@ -26,6 +26,28 @@ fn it_goes_with_its_host_or_with_the_next_one() {
     assert_eq!(names(parent.path()), Vec::<PathBuf>::new());
 }
 
+/// As deep as no path is long, no stack is and not so many files may be open.
+#[test]
+fn no_depth_keeps_it() {
+    const DEPTH: usize = 5_000;
+    let parent = tempfile::tempdir().unwrap();
+    let scratch = Scratch::new(parent.path()).unwrap();
+    // From the innermost to the outermost: the path of each is short.
+    let (inner, outer) = (scratch.home().join("inner"), scratch.home().join("outer"));
+    fs::create_dir(&inner).unwrap();
+    for _ in 0..DEPTH {
+        fs::create_dir(&outer).unwrap();
+        fs::rename(&inner, outer.join("inner")).unwrap();
+        fs::rename(&outer, &inner).unwrap();
+    }
+    let open = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let few = rustix::process::Rlimit { current: Some(256), ..open };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, few).unwrap();
+    drop(scratch);
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, open).unwrap();
+    assert_eq!(names(parent.path()), Vec::<PathBuf>::new());
+}
+
 #[test]
 fn that_of_a_host_that_lives_stays() {
     let parent = tempfile::tempdir().unwrap();
