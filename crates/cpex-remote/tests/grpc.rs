@@ -156,7 +156,7 @@ async fn a_call_given_up_is_given_up_on_the_server() {
 #[tokio::test]
 async fn calls_run_side_by_side() {
     let world = World::start().await;
-    side_by_side::check(Remote::Grpc(Box::new(world.client().await)), 500).await;
+    side_by_side::check(&Arc::new(Remote::Grpc(Box::new(world.client().await))), 500).await;
 }
 
 #[tokio::test]

@@ -184,7 +184,7 @@ async fn a_socket_is_its_owners_alone() {
 #[tokio::test]
 async fn calls_run_side_by_side() {
     let world = World::start().await;
-    side_by_side::check(Remote::Mcp(Box::new(world.client().await)), 500).await;
+    side_by_side::check(&Arc::new(Remote::Mcp(Box::new(world.client().await))), 500).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A server of ours over its standard streams, as the process that started it sees it. W15.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod side_by_side;
 #[allow(dead_code, reason = "no call here fails")]
 mod words;
 
@@ -9,8 +10,8 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cpex_remote::Delivery;
 use cpex_remote::mcp::{Client, ClientConfig, Endpoint, Launch, MAX_MESSAGE, Program};
+use cpex_remote::{Delivery, Remote};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
@@ -151,18 +152,9 @@ async fn connect() -> Client {
 
 #[tokio::test]
 async fn a_client_calls_side_by_side_and_starts_a_server_that_died_again() {
-    let client = Arc::new(connect().await);
+    let client = Arc::new(Remote::Mcp(Box::new(connect().await)));
     assert_eq!(value(&client.plugin_config().await.unwrap().unwrap())["name"], words::NAME);
-    let calls: Vec<_> = (0..200)
-        .map(|n| {
-            let client = client.clone();
-            tokio::spawn(async move { (n, client.invoke(&call("echo", json!({"n": n}))).await.unwrap()) })
-        })
-        .collect();
-    for done in calls {
-        let (n, reply) = done.await.unwrap();
-        assert_eq!(result(&reply)["modified_payload"]["args"]["n"], n);
-    }
+    side_by_side::check(&client, 200).await;
     // W82: a call in flight when the server dies is a fault, and the next one gets its own answer.
     let killed = client.invoke(&call("exit", json!({}))).await.unwrap_err();
     assert_eq!(killed.delivery(), Delivery::Unknown, "{killed}");

@@ -184,7 +184,7 @@ async fn calls_take_turns_until_their_replies_are_taken() {
 #[tokio::test]
 async fn calls_run_side_by_side_and_get_their_own_replies() {
     let world = World::start().await;
-    side_by_side::check(Remote::Unix(world.client().await), 200).await;
+    side_by_side::check(&Arc::new(Remote::Unix(world.client().await)), 200).await;
 }
 
 #[tokio::test]

@@ -186,18 +186,20 @@ impl Client {
         let target = || self.config.endpoint.to_string();
         let begun_again = AtomicBool::new(false);
         until_reached(reconnect_attempts, reconnect_delay, target, || async {
-            loop {
-                let asked = match &self.server {
-                    Server::Http(link) => link.ask(question).await,
-                    Server::Stdio(offspring) => offspring.ask(question).await,
-                };
-                return match asked {
-                    Err(Failed::Gone) if !begun_again.swap(true, Ordering::Relaxed) => continue,
-                    asked => asked.map_err(reconnect::Failed::from),
-                };
-            }
+            let asked = match self.put(question).await {
+                Err(Failed::Gone) if !begun_again.swap(true, Ordering::Relaxed) => self.put(question).await,
+                asked => asked,
+            };
+            asked.map_err(reconnect::Failed::from)
         })
         .await
+    }
+
+    async fn put(&self, question: Question<'_>) -> Result<Vec<u8>, Failed> {
+        match &self.server {
+            Server::Http(link) => link.ask(question).await,
+            Server::Stdio(offspring) => offspring.ask(question).await,
+        }
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {

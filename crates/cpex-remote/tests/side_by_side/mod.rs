@@ -8,8 +8,7 @@ use serde_json::json;
 use crate::words::{call, result};
 
 /// So many calls run side by side, and each gets the reply that is its own.
-pub(crate) async fn check(client: Remote, calls: usize) {
-    let client = Arc::new(client);
+pub(crate) async fn check(client: &Arc<Remote>, calls: usize) {
     let calls: Vec<_> = (0..calls)
         .map(|n| {
             let client = client.clone();

@@ -13,6 +13,7 @@ from cpex.framework._lazy import names_from
 from cpex.framework.constants import CONTEXT, ERROR, PLUGIN_NAME, RESULT
 from cpex.framework.errors import PluginError
 from cpex.framework.errors import convert_exception_to_error as convert_exception_to_error
+from cpex.framework.external._server.desk import error_model
 from cpex.framework.external._server.listen import (
     Listen,
     ServeOptions,
@@ -28,7 +29,6 @@ from cpex.framework.models import (
     GRPCServerConfig,
     MCPServerConfig,
     PluginContext,
-    PluginErrorModel,
     UnixSocketServerConfig,
 )
 from cpex.framework.settings import settings
@@ -170,7 +170,7 @@ class ExternalPluginServer:
         except PluginError as error:
             reply[ERROR] = error.error
         except (Exception, SystemExit) as error:
-            reply[ERROR] = PluginErrorModel(message=repr(error), plugin_name=plugin_name).model_dump()
+            reply[ERROR] = error_model(error, plugin_name).model_dump()
         return reply
 
     def run(
