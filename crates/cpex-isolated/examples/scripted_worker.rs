@@ -98,6 +98,14 @@ fn answer(line: &Line, frame: &Frame, given_up: &Mutex<HashSet<u64>>) {
                 let _ = out.write_all(&text).and_then(|()| out.write_all(b"\n"));
             }
         }
+        // Says more than is kept, a record among it, and ends.
+        "last words" => {
+            let lines = (0..5_000).map(|line| format!("line {line}\n")).collect::<String>();
+            let record = r#"{"level":40,"logger":"plugin","message":"oops","traceback":null}"#;
+            print!("{lines}");
+            eprint!("{lines}\u{1e}{record}\nLAST WORDS");
+            exit(4)
+        }
         // Leaves a child behind, whose number it answers with.
         "fork" => {
             #[expect(clippy::zombie_processes, reason = "it is left behind")]
