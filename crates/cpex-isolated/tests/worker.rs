@@ -209,7 +209,10 @@ async fn a_call_behind_one_that_hangs_is_not_sent_and_goes_to_the_next_worker() 
     let workers = bounded(Bounds { give_up: Duration::from_millis(200), ..Bounds::default() });
     let before = pid(&workers).await;
     let worker = workers.worker().await.unwrap();
-    let (asked, _) = ask(&worker, "hang", "");
+    let folder = tempfile::tempdir().unwrap();
+    let note = folder.path().join("note");
+    let (asked, _) = ask(&worker, "hang", note.to_str().unwrap());
+    until(|| note.exists()).await;
     drop(asked);
     assert!(workers.running().is_none());
     assert_ne!(pid(&workers).await, before);

@@ -48,12 +48,7 @@ impl Subscriber for Listener {
     fn event(&self, event: &Event<'_>) {
         let mut text = Text::default();
         event.record(&mut text);
-        let level = match *event.metadata().level() {
-            Level::ERROR => "error",
-            Level::WARN => "warning",
-            Level::INFO => "info",
-            _ => "debug",
-        };
+        let level = if *event.metadata().level() == Level::INFO { "info" } else { "warning" };
         // Those of OpenTelemetry have a name, and a message only if the name does not say it.
         let message = if text.message.is_empty() { event.metadata().name() } else { &text.message };
         let Some((.., logger)) = speaker(event.metadata()) else { return };

@@ -31,9 +31,11 @@ pub(crate) fn failure(py: Python<'_>, text: &str, raised: &PyErr) {
     let said = || -> PyResult<()> {
         let logger = manager(py)?;
         let debugs = logger.call_method1(intern!(py, "isEnabledFor"), (DEBUG,))?.is_truthy()?;
-        let exc_info = PyDict::new(py);
-        exc_info.set_item(intern!(py, "exc_info"), debugs.then(|| raised.value(py)))?;
-        logger.call_method(intern!(py, "error"), ("%s", text), Some(&exc_info)).map(drop)
+        let more = PyDict::new(py);
+        if debugs {
+            more.set_item(intern!(py, "exc_info"), raised.value(py))?;
+        }
+        logger.call_method(intern!(py, "error"), ("%s", text), Some(&more)).map(drop)
     };
     if let Err(error) = said() {
         error.write_unraisable(py, None);

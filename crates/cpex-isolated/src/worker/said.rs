@@ -112,8 +112,8 @@ struct Record {
 
 impl Said {
     pub(super) fn of(line: &[u8], cut: bool, stream: Stream) -> Self {
-        let record = line.strip_prefix(&[RS]).and_then(|text| serde_json::from_slice(text).ok());
-        match record {
+        let record = line.strip_prefix(&[RS]).filter(|_| stream == Stream::Err);
+        match record.and_then(|text| serde_json::from_slice(text).ok()) {
             Some(Record { level, logger, message, traceback }) => Self {
                 level: match level {
                     40.. => Level::ERROR,

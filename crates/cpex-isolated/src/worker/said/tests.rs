@@ -33,7 +33,10 @@ fn a_long_line_is_cut() {
 
 #[test]
 fn a_terminal_is_told_nothing() {
-    assert_eq!(texts(Stream::Err, &[b"\x1b[2Jall \xff clear\tnow\n"]), ["\u{fffd}[2Jall \u{fffd} clear\tnow"]);
+    assert_eq!(
+        texts(Stream::Err, &[b"\x1b[2Jall \xff clear\tnow\n"]),
+        ["\u{fffd}[2Jall \u{fffd} clear\tnow"]
+    );
 }
 
 #[test]
