@@ -32,6 +32,8 @@ def log_to_host(level: int) -> None:
         level: What is not below it is sent.
     """
     logging.basicConfig(level=level, handlers=[_HostHandler()])
+    # The host tells of plugins that are loaded, and so on, itself.
+    logging.getLogger("cpex").setLevel(max(level, logging.WARNING))
 
 
 def formatted(error: BaseException, traceback: TracebackType | None) -> str | None:
