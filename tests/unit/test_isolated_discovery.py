@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,8 @@ _discovery.spare()
 from pydantic import BaseModel
 class Model(BaseModel):
     field: int
+if "importlib.metadata" not in sys.modules:
+    print("spared")
 """
 SEER = """
 class Seer:
@@ -32,11 +34,15 @@ seer = Seer()
 
 
 @pytest.fixture(autouse=True)
-def variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(_discovery.VARIABLE, "")
-    monkeypatch.delenv(_discovery.VARIABLE)
-    monkeypatch.delenv(_borrow.VARIABLE, raising=False)
+def worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """What a worker finds, as far as this test process can have it."""
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delenv(_borrow.VARIABLE, raising=False)
+    before = sys.modules.pop(_discovery.SEARCH, None)
+    yield
+    sys.modules.pop(_discovery.SEARCH, None)
+    if before is not None:
+        sys.modules[_discovery.SEARCH] = before
 
 
 def _install(folder: Path, group: str = "pydantic") -> Path:
@@ -51,7 +57,7 @@ def _install(folder: Path, group: str = "pydantic") -> Path:
 
 def _searches() -> bool:
     _discovery.spare()
-    return _discovery.VARIABLE not in os.environ
+    return _discovery.SEARCH not in sys.modules
 
 
 def test_it_looks_for_what_is_installed(tmp_path: Path) -> None:
@@ -85,21 +91,20 @@ def test_it_does_not_look_where_there_is_none(tmp_path: Path, monkeypatch: pytes
     assert not _searches()
 
 
-def test_what_the_host_has_said_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(_discovery.VARIABLE, "seer")
-    _discovery.spare()
-    assert os.environ[_discovery.VARIABLE] == "seer"
+def test_who_wants_more_of_it_has_the_real_one() -> None:
+    assert not _searches()
+    assert sys.modules[_discovery.SEARCH].PYDANTIC_ENTRY_POINT_GROUP == "pydantic"
+    assert sys.modules[_discovery.SEARCH].__file__
 
 
-@pytest.mark.parametrize(("group", "seen"), [("pydantic", "seen"), ("console_scripts", "")])
+@pytest.mark.parametrize(("group", "seen"), [("pydantic", "seen"), ("console_scripts", "spared")])
 def test_pydantic_finds_the_same(tmp_path: Path, group: str, seen: str) -> None:
     _install(tmp_path, group)
-    root = str(Path(_discovery.__file__).parents[3])
     done = subprocess.run(
         [sys.executable, "-c", BUILD, str(tmp_path)],
-        env={"PYTHONPATH": root},
+        env={"PYTHONPATH": str(Path(_discovery.__file__).parents[3])},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == seen
+    assert done.stdout.split() == [seen]

@@ -6,20 +6,40 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Final
 
 from cpex.framework.isolated import _borrow
 
-VARIABLE = "PYDANTIC_DISABLE_PLUGINS"
-"""Tells pydantic not to look. What the plugin starts sees it, too."""
+SEARCH: Final = "pydantic.plugin._loader"
+"""The module of pydantic that searches. To import it takes longer than to search."""
 
-_METADATA = (".dist-info", ".egg-info")
-_GROUP = b"[pydantic]"
+_METADATA: Final = (".dist-info", ".egg-info")
+_GROUP: Final = b"[pydantic]"
+
+
+class _NoSearch(ModuleType):
+    """Stands in for that module, and makes room for it when somebody wants more of it."""
+
+    @staticmethod
+    def get_plugins() -> tuple[()]:
+        """Find no plugins."""
+        return ()
+
+    def __getattr__(self, name: str) -> Any:
+        # The import system looks for names like these.
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if sys.modules.get(SEARCH) is self:
+            del sys.modules[SEARCH]
+        return getattr(import_module(SEARCH), name)
 
 
 def spare() -> None:
-    """Have pydantic not look for its plugins, if there are none to be found. To be called before a model is built."""
-    if not any(map(_has_plugin, _metadata())):
-        os.environ.setdefault(VARIABLE, "__all__")
+    """Have pydantic not search, if there is nothing to be found. To be called before a model is built."""
+    if SEARCH not in sys.modules and not any(map(_has_plugin, _metadata())):
+        sys.modules[SEARCH] = _NoSearch(SEARCH)
 
 
 def _metadata() -> Iterator[str]:
