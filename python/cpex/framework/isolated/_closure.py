@@ -7,7 +7,6 @@ import importlib.metadata
 import json
 import sys
 import sysconfig
-import tomllib
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -200,6 +199,8 @@ def _tops(found: importlib.metadata.Distribution) -> set[str]:
 
 def _required_by_sources() -> tuple[Requirement, ...]:
     """What this package requires where it runs from its sources: as the project file says."""
+    import tomllib
+
     project = Path(cpex.__file__).parents[2] / "pyproject.toml"
     try:
         listed = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
