@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import selectors
+import socket
 import sys
 from typing import Any, Protocol
 
@@ -102,5 +103,32 @@ def test_where_there_is_one_core_nobody_stays_awake_on_it(
     made: list[bool] = []
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores)
     monkeypatch.setattr(asyncio, "SelectorEventLoop", lambda selector: made.append(selector is not None))
+    monkeypatch.setattr(asyncio, "set_event_loop", lambda _: None)
     _wakeful.event_loop()
     assert made == [wakeful]
+
+
+async def test_calls_are_answered_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timers, sockets and other threads wake it, awake as it may be."""
+    kept: list[asyncio.AbstractEventLoop] = []
+    monkeypatch.setattr(asyncio, "set_event_loop", kept.append)
+
+    async def work() -> list[str]:
+        near, far = socket.socketpair()
+        with near, far:
+            reader, writer = await asyncio.open_connection(sock=near)
+            answers = []
+            for _ in range(50):
+                far.send(b"x")
+                answers.append((await reader.read(1)).decode())
+            await asyncio.sleep(0.001)
+            answers.append(await asyncio.to_thread(str, "thread"))
+            writer.close()
+        return answers
+
+    def run() -> list[str]:
+        with asyncio.Runner(loop_factory=_wakeful.event_loop) as runner:
+            return runner.run(work())
+
+    assert await asyncio.to_thread(run) == ["x"] * 50 + ["thread"]
+    assert len(kept) == 1

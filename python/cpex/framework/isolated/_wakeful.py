@@ -23,7 +23,10 @@ def event_loop() -> asyncio.AbstractEventLoop:
         One that stays awake between calls; not where host and worker have to share one core.
     """
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return asyncio.SelectorEventLoop(WakefulSelector() if cores > 1 else None)
+    made = asyncio.SelectorEventLoop(WakefulSelector() if cores > 1 else None)
+    # As `asyncio.run` does: code of plugins may ask for it where none runs yet.
+    asyncio.set_event_loop(made)
+    return made
 
 
 class WakefulSelector(selectors.DefaultSelector):
