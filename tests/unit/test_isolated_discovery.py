@@ -91,8 +91,10 @@ def test_it_does_not_look_where_there_is_none(tmp_path: Path, monkeypatch: pytes
     assert not _searches()
 
 
-def test_who_wants_more_of_it_has_the_real_one() -> None:
+def test_who_wants_more_of_it_has_the_real_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not _searches()
+    # What it imports has to be found.
+    monkeypatch.undo()
     assert sys.modules[_discovery.SEARCH].PYDANTIC_ENTRY_POINT_GROUP == "pydantic"
     assert sys.modules[_discovery.SEARCH].__file__
 
