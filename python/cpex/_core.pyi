@@ -44,6 +44,7 @@ __all__ = [
     "normalize_content_type",
     "only_grew",
     "payload_matches",
+    "read_sandbox",
     "requirements_files",
     "sandbox_support",
     "slip_of",
@@ -96,6 +97,9 @@ def load_config(
 
 def slip_of(word: str, candidates: list[str]) -> str | None:
     """Returns the candidate that a word differs from in two letters at most, unless it adds whole words to one."""
+
+def read_sandbox(policy: bytes) -> tuple[str, str, list[str]]:
+    """Returns the profile of a sandbox, what it allows in words, and the variables that it hands on."""
 
 def sandbox_support() -> str:
     """Returns what this machine can contain a program with, as JSON."""
@@ -327,7 +331,7 @@ class BuiltEnvironment:
 class _Watcher(Protocol):
     def step(self, step: str) -> None: ...
     def is_cancelled(self) -> bool: ...
-    def check(self, folder: Path) -> str | None: ...
+    def check(self, folder: Path) -> tuple[str, bool] | None: ...
     def error(self, message: str, details: Mapping[str, Any]) -> Exception: ...
 
 def build_environment(recipe: Recipe, watcher: _Watcher) -> BuiltEnvironment:
