@@ -491,7 +491,8 @@ class TestLoading:
         (failure,) = guard.manager.load_failures
         assert "config.workers: Input should be greater than or equal to 1" in failure.error
         path = await asyncio.to_thread(Path("config.yaml").resolve)
-        column = path.read_text().index('"workers"') + 1
+        key = '"workers": '
+        column = path.read_text().index(key) + len(key) + 1
         assert failure.where == f"{path}:1:{column}"
 
     async def test_a_build_that_failed_tells_its_details(self, host: Host) -> None:

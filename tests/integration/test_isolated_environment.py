@@ -236,7 +236,7 @@ def test_a_failed_installation_is_told_without_credentials(
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    for name, value in {"PIP_RETRIES": "0", "UV_HTTP_RETRIES": "0", "NO_PROXY": "127.0.0.1"}.items():
+    for name, value in {"PIP_RETRIES": "1", "UV_HTTP_RETRIES": "0", "NO_PROXY": "127.0.0.1"}.items():
         monkeypatch.setenv(name, value)
     project.options = {"installer": installer, "index_url": f"http://me:hunter2@127.0.0.1:{port}/simple"}
     project.requires("helper-lib")
@@ -436,7 +436,7 @@ def test_an_interpreter_can_be_named(project: Project) -> None:
     project.options["python"] = sys.executable
     assert not project.build(requirements_file=None).reused
     project.options["python"] = "plugins/guard/__init__.py"
-    with pytest.raises(FileNotFoundError, match=r"config\.environment\.python 'plugins/guard/__init__\.py'"):
+    with pytest.raises(FileNotFoundError, match=r"config\.environment\.python: 'plugins/guard/__init__\.py'"):
         project.build(requirements_file=None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,7 @@ def test_all_keys_are_known() -> None:
             {"workers": 0, "sandbox": "x", "environment": {"offlin": True}, "script_path": "nowhere"},
             [
                 "config.workers: Input should be greater",
+                "config.sandbox: `x` is no profile",
                 "config.environment.offlin: nothing reads it",
                 "config.script_path: 'nowhere'",
             ],
@@ -126,6 +128,21 @@ def test_what_is_wrong_is_told_with_its_field(folder: Path, config: dict[str, An
     assert len(found) == len(expected), found
     assert all(fault.startswith(start) for fault, start in zip(found, expected, strict=True)), found
     assert not any(" at line " in fault for fault in found)
+
+
+def test_what_the_requirements_include_is_looked_for(folder: Path) -> None:
+    (folder / "requirements.txt").write_text("-r more.txt\n")
+    [fault] = told()
+    assert fault.startswith("config.requirements_file: cannot read the requirements: ")
+    assert "more.txt" in fault
+
+
+def test_a_damaged_list_of_packages_is_told(folder: Path) -> None:
+    shutil.rmtree(folder)
+    (folder / ".cpex/packages").mkdir(parents=True)
+    (folder / ".cpex/packages/packages.json").write_text("{")
+    [fault] = told(requirements_file="absent")
+    assert "packages.json is damaged: install the plugin again" in fault
 
 
 def test_no_folder_is_named_twice(folder: Path) -> None:

@@ -1,7 +1,5 @@
 //! What contains a plugin: what its entry says, and, for `cpex doctor`, what this machine can do.
 
-use std::path::PathBuf;
-
 use cpex_sandbox::{Bytes, Network, Policy, Profile, Support};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -77,12 +75,11 @@ fn in_words(policy: &Policy) -> String {
     ];
     for (key, paths) in [("read", &policy.read), ("write", &policy.write)] {
         if !paths.is_empty() {
-            told.push(format!("{key} {}", paths.iter().map(shown).collect::<Vec<_>>().join(" ")));
+            told.push(format!(
+                "{key} {}",
+                paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
+            ));
         }
     }
     told.join(", ")
-}
-
-fn shown(path: &PathBuf) -> String {
-    path.display().to_string()
 }

@@ -166,6 +166,9 @@ const LONGEST: usize = 300;
 /// What uv says before it says what is wrong.
 const PREAMBLE: [&str; 2] = ["Using Python ", "Resolved "];
 
+/// What pip says of each attempt to reach an index.
+const ATTEMPT: &str = "WARNING: Retrying ";
+
 fn failed(
     step: Step,
     requirements: Option<&Path>,
@@ -183,7 +186,8 @@ fn failed(
 fn quoted(stderr: &str) -> String {
     let is_told =
         |line: &&str| !line.trim().is_empty() && !PREAMBLE.iter().any(|start| line.starts_with(start));
-    let lines: Vec<_> = stderr.lines().filter(is_told).collect();
+    let mut lines: Vec<_> = stderr.lines().filter(is_told).collect();
+    lines.dedup_by(|line, before| line.starts_with(ATTEMPT) && before.starts_with(ATTEMPT));
     match &lines[lines.len().saturating_sub(QUOTED)..] {
         [] => String::new(),
         [only] => format!(": {}", cut(only.trim())),

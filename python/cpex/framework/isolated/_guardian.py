@@ -120,6 +120,9 @@ def main() -> NoReturn:
     if os.getppid() != host:
         sys.exit("The host has ended.")
     guard()
+    for ignored in signal.SIGPIPE, signal.SIGXFSZ:
+        # By an interpreter, and then by what it becomes.
+        signal.signal(ignored, signal.SIG_DFL)
     try:
         os.execv(command[0], command)
     except OSError as error:

@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cpex import _core
 
-from . import _guardian
 from ._closure import ABI
 from ._faults import MissingError, SettingError, validated
 from ._packages import packages_of
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 
 _SECTION = "config.environment"
+
+_GUARDIAN = Path(__file__).with_name("_guardian.py")
 
 
 class EnvironmentOptions(BaseModel):
@@ -138,7 +139,7 @@ def _guard() -> list[str]:
     """What ends a build with this process."""
     if sys.platform != "linux":
         return []
-    return [_host()["executable"], "-I", "-S", _guardian.__file__, str(os.getpid())]
+    return [_host()["executable"], "-I", "-S", str(_GUARDIAN), str(os.getpid())]
 
 
 def _program(place: Place, named: str) -> Path:

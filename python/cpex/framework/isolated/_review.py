@@ -8,6 +8,7 @@ from importlib.machinery import all_suffixes
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from cpex import _core
 from cpex.framework.loader._suggest import did_you_mean
 from cpex.framework.utils import parse_class_name
 
@@ -44,7 +45,9 @@ def faults(config: PluginConfig, plugin_dirs: Sequence[str]) -> list[SettingErro
             return read()
         except SettingError as error:
             found.extend((error, *error.others))
-            return None
+        except ValueError as error:
+            found.append(SettingError("config", str(error)))
+        return None
 
     settings = tried(lambda: WorkerSettings.of(config))
     options = tried(lambda: EnvironmentOptions.of(config))
@@ -54,8 +57,23 @@ def faults(config: PluginConfig, plugin_dirs: Sequence[str]) -> list[SettingErro
             tried(lambda: check_programs(place, options))
         if settings is not None:
             found += missing_paths(settings.sandbox, place.project)
+        tried(lambda: _check_requirements(place))
         tried(lambda: _check_class(place, (config.config or {})["class_name"]))
     return found
+
+
+def _check_requirements(place: Place) -> None:
+    """Look for what the requirements file includes.
+
+    Raises:
+        SettingError: If it cannot be read, or leads out of where it may.
+    """
+    if place.requirements is None:
+        return
+    try:
+        _core.requirements_files(place.requirements, list(place.roots))
+    except ValueError as error:
+        raise SettingError("config.requirements_file", str(error)) from None
 
 
 def _check_class(place: Place, class_name: str) -> None:
