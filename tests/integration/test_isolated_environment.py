@@ -27,6 +27,7 @@ import cpex
 from cpex.framework import ConfigLoader, PluginConfig, PluginError
 from cpex.framework.isolated._environment import Environment, Step, build, prepare
 from cpex.framework.isolated._options import EnvironmentOptions
+from cpex.tools.check._checked import Loading, check
 
 INSTALLERS = ("uv", "pip")
 
@@ -253,6 +254,18 @@ def test_a_failed_installation_is_told_without_credentials(
     assert f"--index-url=http://***@127.0.0.1:{port}/simple" in error.details["command"]
     assert "helper-lib" in error.details["stderr"]
     assert "hunter2" not in str(error)
+
+
+def test_check_tells_what_the_installer_said_at_the_requirements(project: Project) -> None:
+    project.requires("no such thing")
+    (project.package / "plugin.py").write_text("class Guard: ...")
+    project.entry()
+    [finding] = check("config.yaml", Loading.EVERYTHING).findings
+    text = Path("config.yaml").read_text()
+    assert (finding.code, finding.column) == ("plugin-initialize", text.index('"requirements.txt"') + 1)
+    assert finding.message.startswith(f"install of {project.package / 'requirements.txt'} failed (exit code ")
+    assert "no such thing" in finding.message
+    assert "\\n" not in finding.message
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)

@@ -17,8 +17,9 @@ from cpex.framework.external._json import dumped
 from cpex.framework.external._status import ServerStatus
 from cpex.framework.isolated._environment import Environment, prepare
 from cpex.framework.isolated._options import EnvironmentOptions
-from cpex.framework.isolated._place import package_of
+from cpex.framework.isolated._place import package_of, place_of
 from cpex.framework.isolated._published import PublishedVenv
+from cpex.framework.isolated._sandbox import missing_paths
 from cpex.framework.isolated._status import WorkerStatus, watched
 from cpex.framework.isolated._workers import WorkerSettings, hello
 from cpex.framework.models import PluginConfig
@@ -101,6 +102,10 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
             FileNotFoundError: If a file or folder that it names is not there.
         """
         await self.shutdown()
+        # Not after minutes of a build.
+        place = place_of(self._config, self.plugin_dirs)
+        for missing in missing_paths(self._settings.sandbox, place.project):
+            raise missing
         self._tell()
         self._environment = await prepare(self._config, self.plugin_dirs)
         client = self._make_client()

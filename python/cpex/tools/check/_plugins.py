@@ -125,7 +125,10 @@ def load_failures(reading: Reading) -> Iterator[Finding]:
 
 def isolated_plugins(reading: Reading) -> Iterator[Finding]:
     """Finds what keeps isolated plugins from starting, without building or starting anything."""
+    survey = reading.survey
     for plugin in reading.plugins:
+        if survey is not None and survey.started and plugin.entry.index not in survey.failures:
+            continue  # it has started
         for fault in reading.isolated.get(plugin.entry.index, ()):
             problem, _, hint = fault.problem.partition("; ")
             at = plugin.entry.at(*location_of(fault.field))
@@ -194,6 +197,8 @@ def is_part_of_cpex(kind: object) -> bool:
 
 def _place(failure: LoadFailure, plugin: Plugin, hook: str | None) -> tuple[str | int, ...]:
     kind = plugin.config.kind
+    if kind == ISOLATED_VENV_PLUGIN_TYPE and failure.details and (plugin.config.config or {}).get("requirements_file"):
+        return ("config", "requirements_file")  # its environment cannot be built
     if failure.phase in ("construct", "initialize") and (kind in _FIELDS_NAMED or is_builtin(kind)):
         named = location_of(failure.error.partition(": ")[0])
         return named if named and plugin.entry.written(str(named[0])) is not None else ("kind",)
