@@ -118,6 +118,8 @@ def load_failures(reading: Reading) -> Iterator[Finding]:
         if hook is not None and not registry.is_registered(hook):
             continue  # the hook itself is what is wrong
         what, hint = diagnose(plugin.config, failure)
+        if plugin.config.kind == ISOLATED_VENV_PLUGIN_TYPE:
+            what = " ".join(map(str.strip, what.splitlines()))  # those of an installer are several
         what += _consequence(plugin)
         at = plugin.entry.at(*_place(failure, plugin, hook))
         yield reading.finding(_LOAD_CODES[failure.phase], at, what, hint, plugin.name)

@@ -182,7 +182,6 @@ class Reading:
     def finding(self, code: Code, at: Location, message: str, hint: str = "", plugin: str = "") -> Finding:
         """Makes a finding at a location of the config."""
         line, column = self.positions.locate(at) or (1, 1)
-        message = " ".join(map(str.strip, message.splitlines()))  # installers write several
         shown = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
         return Finding(code, line, column, printable(shown), printable(hint), plugin)
 
