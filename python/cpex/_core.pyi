@@ -98,11 +98,11 @@ def load_config(
 def slip_of(word: str, candidates: list[str]) -> str | None:
     """Returns the candidate that a word differs from in two letters at most, unless it adds whole words to one."""
 
-def read_sandbox(policy: bytes) -> tuple[str, str, list[str]]:
-    """Returns the profile of a sandbox, what it allows in words, and the variables that it hands on."""
-
 def sandbox_support() -> str:
     """Returns what this machine can contain a program with, as JSON."""
+
+def read_sandbox(policy: bytes) -> tuple[str, str, list[str]]:
+    """Returns the profile of a sandbox, what it allows in words, and the variables that it hands on."""
 
 def extension_slots() -> list[tuple[str, str, str | None, str | None]]:
     """Returns path, tier, and the capabilities to read and to write of each slot."""
