@@ -16,6 +16,8 @@ from cpex.framework._preparation import prepare_hooks
 from cpex.framework.base import HookRef, Plugin
 from cpex.framework.errors import PluginError
 from cpex.framework.external._json import check_numbers
+from cpex.framework.isolated import _discovery
+from cpex.framework.isolated._wakeful import event_loop
 from cpex.framework.models import PluginConfig, PluginContext, PluginErrorModel, PluginResult
 from cpex.framework.registry import PluginInstanceRegistry
 from cpex.framework.utils import import_module, parse_class_name
@@ -37,9 +39,11 @@ def main() -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a pipe: lines would wait
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     line = _core.WorkerLine(int(sys.argv[1]))
+    _discovery.spare()
     try:
         number, hello = line.hello()
-        asyncio.run(_serve(line, number, pydantic_core.from_json(hello)))
+        with asyncio.Runner(loop_factory=event_loop) as runner:
+            runner.run(_serve(line, number, pydantic_core.from_json(hello)))
     except ConnectionError as error:
         logger.info("%s", error)
 
