@@ -41,7 +41,7 @@ pub enum Gap {
     Hosts,
     /// Listed hosts can only be connected to by address: names are not resolved.
     Names,
-    /// The number of its processes is not limited.
+    /// The number of its processes is not limited, or to a larger one.
     ProcessCount,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for Gap {
             Self::Attributes => "permissions and times of this user's files can be changed",
             Self::Names => "names of listed hosts are not resolved",
             Self::Hosts => "connections cannot be brokered: none can be made",
-            Self::ProcessCount => "the number of processes is not limited",
+            Self::ProcessCount => "the number of processes is not limited as it should be",
         })
     }
 }

@@ -27,6 +27,8 @@ pub struct Support {
     pub namespaces_denied: Option<String>,
     /// What bounds the number of processes and threads; any of them does.
     pub counters: Vec<Counter>,
+    /// Process ids cannot be limited to fewer processes and threads than this: it grows with the processors of the machine.
+    pub fewest_tasks: u64,
 }
 
 /// What bounds the number of processes and threads of a program.
@@ -36,7 +38,7 @@ pub struct Support {
 pub enum Counter {
     /// `RLIMIT_NPROC` in a user namespace; it does not bind root.
     ResourceLimit,
-    /// `pid_max` of a process namespace: at most 300 more than asked for.
+    /// `pid_max` and `ns_last_pid` of a process namespace; it binds root, too.
     ProcessIds,
 }
 
@@ -84,6 +86,17 @@ impl Support {
                 Gap::ProcessCount,
                 policy.limits.processes.is_some() && self.counters.is_empty(),
                 "no user namespace, or Linux before 6.14 and a host that is root".to_owned(),
+            ),
+            (
+                Gap::ProcessCount,
+                // Those that make none make none.
+                policy.limits.processes != Some(0)
+                    && self.counters == [Counter::ProcessIds]
+                    && policy.limits.tasks().is_some_and(|tasks| tasks < self.fewest_tasks),
+                format!(
+                    "for a host that is root, {} with threads are the fewest that can be counted with this many processors",
+                    self.fewest_tasks
+                ),
             ),
         ];
         gaps.into_iter().filter(|(_, open, _)| *open).map(|(gap, _, why)| Missing { gap, why }).collect()

@@ -9,11 +9,12 @@ use super::Profile;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Memory in bytes: of all its processes where a cgroup can be had, otherwise of each.
+    /// Memory in bytes, of each of its processes.
     pub memory: Option<u64>,
     /// Seconds of CPU time of each process over its whole life; then the kernel kills it.
     pub cpu_seconds: Option<u64>,
-    /// Child processes at one time; 0 forbids to make any.
+    /// Child processes at one time; 0 forbids to make any. The kernel counts them and threads together, so this is beside 128
+    /// threads of all processes: who makes fewer threads may make more processes.
     pub processes: Option<u64>,
     /// Size of one file in bytes.
     pub file_size: Option<u64>,
@@ -24,6 +25,14 @@ pub struct Limits {
 const MIB: u64 = 1 << 20;
 
 impl Limits {
+    /// Threads of all processes together, beside the first of each.
+    pub(crate) const THREADS: u64 = 128;
+
+    /// Processes and threads at one time, beside the first.
+    pub(crate) fn tasks(&self) -> Option<u64> {
+        self.processes.map(|processes| processes.saturating_add(Self::THREADS))
+    }
+
     pub(super) fn of(profile: Profile) -> Self {
         match profile {
             Profile::None => Self::default(),
