@@ -91,7 +91,7 @@ impl World {
         std::fs::write(path.join("secret.txt"), "of the host").unwrap();
         std::fs::write(path.join("package/code.py"), "trusted = True").unwrap();
         if user == User::Unprivileged {
-            std::fs::copy(std::env::current_exe().unwrap(), path.join("host")).unwrap();
+            copy_program(&std::env::current_exe().unwrap(), &path.join("host"));
             for name in ["", "scratch", "package", "secret.txt", "package/code.py"] {
                 chown(path.join(name), Some(NOBODY), Some(NOBODY)).unwrap();
             }
@@ -147,6 +147,12 @@ impl World {
             assert!(!contained.done(), "{:?}: {policy} does not keep it from that: {contained:?}", self.user);
         }
     }
+}
+
+/// Copies a program that is then run. Another process does it: one that this process forks meanwhile, in another test, would
+/// have the copy open to write for a moment, and the system runs no program that is open to write.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    assert!(Command::new("cp").args([from, to]).status().unwrap().success(), "{to:?} is copied");
 }
 
 /// For every user that the tests can be.
