@@ -21,7 +21,7 @@ pub struct Support {
     pub process_namespace: bool,
     /// A program can have a network of its own, with nothing in it.
     pub network_namespace: bool,
-    /// All but listed folders can be mounted read-only.
+    /// All but listed folders can be mounted read-only, and a folder in memory, of a limited size.
     pub mount_namespace: bool,
     /// Why a namespace cannot be had, if one cannot.
     pub namespaces_denied: Option<String>,
@@ -76,6 +76,7 @@ impl Support {
             ),
             (Gap::Network, !self.network_namespace && policy.network != Network::All, namespaces()),
             (Gap::Attributes, !self.mount_namespace, namespaces()),
+            (Gap::Scratch, policy.limits.scratch.is_some() && !self.mount_namespace, namespaces()),
             (
                 Gap::Hosts,
                 brokered && !self.broker,

@@ -28,6 +28,7 @@ fn they_are_told_and_refused() {
         "keeps it from the network",
         "permissions and times",
         "number of processes",
+        "no limit but the disk",
     ] {
         assert!(told.contains(gap), "{gap}: {told}");
     }

@@ -27,6 +27,7 @@ fn a_mapping_starts_from_a_profile() {
         "cpu_seconds": "unlimited",
         "processes": 2,
         "file_size": 4096,
+        "scratch": "2GiB",
     }))
     .unwrap();
     let Network::Hosts(hosts) = &policy.network else { panic!("{policy:?}") };
@@ -36,6 +37,7 @@ fn a_mapping_starts_from_a_profile() {
     assert_eq!(policy.limits.cpu_seconds, None);
     assert_eq!(policy.limits.processes, Some(2));
     assert_eq!(policy.limits.file_size, Some(4096));
+    assert_eq!(policy.limits.scratch, Some(2 << 30));
     assert_eq!(policy.limits.open_files, Policy::of(Profile::Strict).limits.open_files);
     assert_eq!(read(json!({})).unwrap(), Policy::default());
 }
@@ -59,10 +61,15 @@ fn what_is_wrong_says_what_would_be_right() {
         (json!({"memory": -1}), "a number of bytes, a text as `512MiB`, or `unlimited`"),
         (json!({"memory": 1024}), "`memory` is 1024: nothing runs with less than 16777216"),
         (json!({"memory": "99999999999GiB"}), "is no size"),
+        (json!({"scratch": 0}), "`scratch` is 0: nothing runs with less than 1048576"),
         (json!({"cpu_seconds": 0.5}), "a whole number or `unlimited`"),
         (json!({"open_files": 3}), "`open_files` is 3"),
         (
             json!({"profile": "none", "memory": "1GiB"}),
+            "profile `none` contains nothing and takes no other key",
+        ),
+        (
+            json!({"profile": "none", "scratch": "1GiB"}),
             "profile `none` contains nothing and takes no other key",
         ),
     ] {

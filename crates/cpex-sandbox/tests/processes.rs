@@ -152,11 +152,7 @@ fn makes_as_many_processes_as_it_may() {
 fn makes_as_many_threads_as_it_may() {
     counts(
         THREADS,
-        &[
-            (r#""default""#, "160\n"),
-            (r#"{"processes": 10}"#, "138\n"),
-            (r#""strict""#, "128\n"),
-        ],
+        &[(r#""default""#, "160\n"), (r#"{"processes": 10}"#, "138\n"), (r#""strict""#, "128\n")],
     );
     // Pools take what they need.
     let pool = "
@@ -225,6 +221,7 @@ print('done')
 /// The program tells the number by which the host sees a process of it, through a file that it holds a lock of.
 const DAEMON: &str = "
 import fcntl, os, time
+os.chdir(os.environ['WORLD'] + '/shared')
 file = open('alive', 'w')
 fcntl.flock(file, fcntl.LOCK_EX)
 if os.fork() == 0:
@@ -237,9 +234,12 @@ if os.fork() == 0:
     os._exit(0)
 ";
 
+/// Its own folder is seen by nobody else.
+const SHARED: &str = r#"{"write": ["shared"]}"#;
+
 /// Whether a process of the program still has the file that its first one locked.
 fn lives(world: &World) -> bool {
-    let file = std::fs::File::open(world.path().join("scratch/alive")).unwrap();
+    let file = std::fs::File::open(world.path().join("shared/alive")).unwrap();
     flock(&file, FlockOperation::NonBlockingLockExclusive).is_err()
 }
 
@@ -265,7 +265,7 @@ fn what_it_leaves_behind_ends_with_it() {
         assert!(lives(&free), "the control fails: nothing was left behind");
         end_all(&free);
         let contained = World::new(user);
-        contained.run(r#""default""#, &script);
+        contained.run(SHARED, &script);
         assert!(!lives(&contained), "a daemon outlives its program");
     }
 }
@@ -274,10 +274,10 @@ fn what_it_leaves_behind_ends_with_it() {
 fn nothing_outlives_a_host_that_is_killed() {
     let script = format!("{DAEMON}\ntime.sleep(600)");
     for user in users() {
-        for (policy, outlives) in [(r#""none""#, true), (r#""default""#, false)] {
+        for (policy, outlives) in [(r#""none""#, true), (SHARED, false)] {
             let world = World::new(user);
             let mut host = world.host(policy, &script);
-            assert!(within(LONG, || world.path().join("scratch/ready").exists()), "it starts");
+            assert!(within(LONG, || world.path().join("shared/ready").exists()), "it starts");
             assert!(lives(&world));
             host.kill().unwrap();
             host.wait().unwrap();
@@ -294,17 +294,18 @@ fn nothing_outlives_a_host_that_is_killed() {
 #[test]
 fn even_uncontained_it_dies_with_its_host() {
     let script = "
-import fcntl, time
+import fcntl, os, time
+os.chdir(os.environ['WORLD'] + '/shared')
 file = open('alive', 'w')
 fcntl.flock(file, fcntl.LOCK_EX)
 open('ready', 'w').close()
 time.sleep(600)
 ";
     for user in users() {
-        for policy in [r#""none""#, r#""default""#, r#""strict""#] {
+        for policy in [r#""none""#, SHARED, r#"{"profile": "strict", "write": ["shared"]}"#] {
             let world = World::new(user);
             let mut host = world.host(policy, script);
-            assert!(within(LONG, || world.path().join("scratch/ready").exists()), "it starts");
+            assert!(within(LONG, || world.path().join("shared/ready").exists()), "it starts");
             host.kill().unwrap();
             host.wait().unwrap();
             assert!(within(LONG, || !lives(&world)), "{user:?}: {policy}: it outlives a killed host");
@@ -314,7 +315,7 @@ time.sleep(600)
 
 /// Ends who holds the lock: the file's holders are found by their open files.
 fn end_all(world: &World) {
-    let held = world.path().join("scratch/alive");
+    let held = world.path().join("shared/alive");
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw)
         else {

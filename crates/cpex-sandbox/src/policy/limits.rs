@@ -18,6 +18,8 @@ pub struct Limits {
     pub processes: Option<u64>,
     /// Size of one file in bytes.
     pub file_size: Option<u64>,
+    /// Bytes of all files in its own folder, which is in memory then; it has room for one file or folder for each 4 KiB.
+    pub scratch: Option<u64>,
     /// Open files of one process.
     pub open_files: Option<u64>,
 }
@@ -41,6 +43,7 @@ impl Limits {
                 cpu_seconds: None,
                 processes: Some(32),
                 file_size: Some(256 * MIB),
+                scratch: Some(256 * MIB),
                 open_files: Some(256),
             },
             Profile::Strict => Self {
@@ -48,6 +51,7 @@ impl Limits {
                 cpu_seconds: Some(3600),
                 processes: Some(0),
                 file_size: Some(64 * MIB),
+                scratch: Some(64 * MIB),
                 open_files: Some(128),
             },
         }
