@@ -5,6 +5,7 @@ mod world;
 
 use std::os::unix::process::ExitStatusExt;
 
+use rustix::process::Signal;
 use world::{BOTH, World, keeps_from, lets, users};
 
 const SMALL: [&str; 2] = [r#"{"memory": "128MiB"}"#, r#"{"profile": "strict", "memory": "128MiB"}"#];
@@ -52,7 +53,7 @@ print('done')";
     let stubborn = format!("import signal; signal.signal(signal.SIGXCPU, signal.SIG_IGN)\n{script}");
     for user in users() {
         let came = World::new(user).run(r#"{"profile": "strict", "cpu_seconds": 1}"#, &stubborn);
-        assert_eq!(came.status().signal(), Some(9), "{came:?}");
+        assert_eq!(came.status().signal(), Some(Signal::XCPU.as_raw()), "{came:?}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! How much of the machine a child may take: resource limits.
 
+use std::time::Duration;
+
 use rustix::process::{Resource, Rlimit, getrlimit};
 
 use crate::support::Counter;
@@ -42,6 +44,12 @@ pub(super) fn resources(limits: &Limits, support: &Support) -> Vec<(Resource, Rl
         .collect()
 }
 
+/// After which the kernel kills a child with these limits.
+pub(super) fn cpu_time(limits: &[(Resource, Rlimit)]) -> Option<Duration> {
+    let (_, limit) = limits.iter().find(|(resource, _)| *resource == Resource::Cpu)?;
+    limit.maximum.map(Duration::from_secs)
+}
+
 /// Numbers of processes that are given out once, and again only where the counting never went beyond them.
 const RESERVED: u64 = 300;
 
@@ -54,10 +62,10 @@ pub(super) fn process_ids(limits: &Limits, support: &Support) -> Option<String> 
     Some(pid_max(tasks.max(support.fewest_tasks)))
 }
 
-/// Of which a child can have no fewer, on machines with more and more processors: the kernel takes no smaller `pid_max` than
-/// eight for each.
+/// Smallest limits on machines with more and more processors, as processes and threads and as `pid_max`: of that the kernel
+/// wants eight for each processor.
 pub(super) fn floors() -> impl Iterator<Item = (u64, String)> {
-    (0..8).map(|doubled| Limits::THREADS << doubled).map(|tasks| (tasks, pid_max(tasks)))
+    (0..15).map(|doubled| 1 << doubled).map(|tasks| (tasks, pid_max(tasks)))
 }
 
 /// For so many processes and threads beside the first, which has the number 1.

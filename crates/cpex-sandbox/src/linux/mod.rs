@@ -164,7 +164,7 @@ impl Sandbox {
         // to lives until this function returns: when the program runs, or the child was waited for.
         let (pid, pidfd) = unsafe { clone::clone(parts.namespaces, &mut stack, &child) }?;
         drop(blocked);
-        let handle = Handle::new(pid, pidfd);
+        let handle = Handle::new(pid, pidfd, limits::cpu_time(&parts.limits));
         let accompanied = self.accompany(pid, link.parent());
         if accompanied.is_err() {
             // Without the parent's word, or after a failure, it ends by itself; nothing is left to chance.
