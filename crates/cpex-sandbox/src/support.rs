@@ -85,7 +85,7 @@ impl Support {
             (Gap::Names, policy.network.names().next().is_some() && !self.mount_namespace, namespaces()),
             (
                 Gap::ProcessCount,
-                policy.limits.processes.is_some() && self.counters.is_empty(),
+                policy.limits.tasks().is_some() && self.counters.is_empty(),
                 "no user namespace, or Linux before 6.14 and a host that is root".to_owned(),
             ),
             (

@@ -13,9 +13,11 @@ pub struct Limits {
     pub memory: Option<u64>,
     /// Seconds of CPU time of each process over its whole life; then the kernel kills it.
     pub cpu_seconds: Option<u64>,
-    /// Child processes at one time; 0 forbids to make any. The kernel counts them and threads together, so this is beside 128
-    /// threads of all processes: who makes fewer threads may make more processes.
+    /// Child processes at one time; 0 forbids to make any. The kernel counts them and threads together: who has fewer threads
+    /// may have more processes.
     pub processes: Option<u64>,
+    /// Threads of all processes at one time, beside the first of each.
+    pub threads: Option<u64>,
     /// Size of one file in bytes.
     pub file_size: Option<u64>,
     /// Bytes of all files in its own folder, which is in memory then; it has room for one file or folder for each 4 KiB.
@@ -27,12 +29,9 @@ pub struct Limits {
 const MIB: u64 = 1 << 20;
 
 impl Limits {
-    /// Threads of all processes together, beside the first of each.
-    pub(crate) const THREADS: u64 = 128;
-
     /// Processes and threads at one time, beside the first.
     pub(crate) fn tasks(&self) -> Option<u64> {
-        self.processes.map(|processes| processes.saturating_add(Self::THREADS))
+        Some(self.processes?.saturating_add(self.threads?))
     }
 
     pub(super) fn of(profile: Profile) -> Self {
@@ -42,6 +41,7 @@ impl Limits {
                 memory: Some(2048 * MIB),
                 cpu_seconds: None,
                 processes: Some(32),
+                threads: Some(128),
                 file_size: Some(256 * MIB),
                 scratch: Some(256 * MIB),
                 open_files: Some(256),
@@ -50,6 +50,7 @@ impl Limits {
                 memory: Some(512 * MIB),
                 cpu_seconds: Some(3600),
                 processes: Some(0),
+                threads: Some(128),
                 file_size: Some(64 * MIB),
                 scratch: Some(64 * MIB),
                 open_files: Some(128),
