@@ -86,7 +86,8 @@ impl Support {
             (
                 Gap::ProcessCount,
                 policy.limits.tasks().is_some() && self.counters.is_empty(),
-                "no user namespace, or Linux before 6.14 and a host that is root".to_owned(),
+                "no user namespace; or a host that is root, and Linux before 6.14 or without `ns_last_pid`"
+                    .to_owned(),
             ),
             (
                 Gap::ProcessCount,

@@ -103,7 +103,7 @@ impl Handle {
         *reaped = true;
         // A host that ignores SIGCHLD lets the kernel reap, and nobody knows how it ended.
         let status = status.as_ref().and_then(exit_status).unwrap_or_else(unknown);
-        // The kernel kills with SIGKILL what may have a handler for the signal that says why.
+        // The kernel kills with this one, which does not say why.
         let killed = status.signal() == Some(Signal::KILL.as_raw());
         if spent && killed { ExitStatus::from_raw(Signal::XCPU.as_raw()) } else { status }
     }

@@ -58,11 +58,14 @@ impl FromStr for Endpoint {
         let wrong = |why: &str| {
             format!("`{text}` {why}: write `host:port`, as `api.example.com:443` or `[::1]:8080`")
         };
-        let (host, port) = text.rsplit_once(':').ok_or_else(|| match is_loopback(text) {
-            true => format!(
-                "`{text}` has no port: write `localhost:8080`, or `network: loopback` in place of the list for every port"
-            ),
-            false => wrong("has no port"),
+        let (host, port) = text.rsplit_once(':').ok_or_else(|| {
+            if is_loopback(text) {
+                format!(
+                    "`{text}` has no port: write `localhost:8080`, or `network: loopback` in place of the list for every port"
+                )
+            } else {
+                wrong("has no port")
+            }
         })?;
         let port =
             port.parse::<u16>().ok().filter(|&port| port > 0).ok_or_else(|| wrong("has no valid port"))?;
