@@ -57,7 +57,7 @@ impl fmt::Display for Gap {
             Self::Signals => "other processes of this user can be sent signals",
             Self::Network => "nothing but the filter of system calls keeps it from the network",
             Self::Attributes => "permissions and times of this user's files can be changed",
-            Self::Scratch => "its own folder has no limit but the disk",
+            Self::Scratch => "nothing but the disk limits the program's own folder",
             Self::Names => "names of listed hosts are not resolved",
             Self::Hosts => "connections cannot be brokered: none can be made",
             Self::ProcessCount => "the number of processes is not limited as it should be",

@@ -37,7 +37,7 @@ fn probe() -> Support {
         // Some may be had without the others.
         Err(_) => wanted.into_iter().fold(Tried::default(), |tried, one| match trial(one, own_pid_max) {
             Ok(more) => tried.and(more),
-            Err(error) => Tried { denied: Some(error.to_string()), ..tried },
+            Err(error) => Tried { denied: Some(format!("namespaces are refused: {error}")), ..tried },
         }),
     };
     support.process_namespace = tried.namespaces.has(Namespaces::PROCESS);
