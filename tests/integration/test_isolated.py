@@ -453,6 +453,36 @@ class TestLoading:
                 await contained.told("read", path=path)
         assert "class Probe" in (await contained.told("read", path=str(project / "plugins/probe/plugin.py")))["text"]
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
+    async def test_a_full_disk_is_no_way_to_stop_the_host(
+        self, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A sandboxed plugin's own folder has a size; while it is full, calls are answered."""
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        guard = await host({"sandbox": {"profile": "strict", "scratch": "8MiB"}})
+        filling = asyncio.create_task(guard.told("fill"))
+        for _ in range(20):
+            assert (await guard.call("echo", n=1)).continue_processing
+            await asyncio.sleep(0.05)
+        assert not filling.done()
+        assert sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file()) == 0
+        await guard.call("enough")
+        told = await filling
+        assert told["written"] == 8
+        assert told["refused"] > 0
+        assert guard.status[0]["faults"] == 0
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
+    async def test_a_worker_without_cpu_time_left(self, host: Host) -> None:
+        """It is told why it ended, and the next call has another one."""
+        guard = await host({"sandbox": {"profile": "default", "cpu_seconds": 5}})
+        await guard.call("echo")
+        process = guard.status[0]["process"]
+        with pytest.raises(PluginError, match="used up its CPU time"):
+            await guard.call("spin", seconds=20)
+        await guard.call("echo")
+        assert guard.status[0]["process"] != process
+
     async def test_a_sandbox_that_nobody_would_read(self, project: Path, host: Host) -> None:
         """It is an error, and not no sandbox."""
         for settings, told in (
