@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import os
 import signal
 import subprocess
@@ -70,7 +71,11 @@ class Probe(Plugin):
             raise
         return PluginResult()
 
-    async def _block(self, payload: ToolPreInvokePayload, context: PluginContext, seconds: float) -> Result:
+    async def _block(
+        self, payload: ToolPreInvokePayload, context: PluginContext, seconds: float, note: str = os.devnull
+    ) -> Result:
+        with open(note, "w", encoding="utf-8") as notes:
+            notes.write("blocked\n")
         time.sleep(seconds)
         return PluginResult()
 
@@ -97,6 +102,30 @@ class Probe(Plugin):
     async def _print(self, payload: ToolPreInvokePayload, context: PluginContext, text: str) -> Result:
         print(text, flush=True)
         return PluginResult()
+
+    async def _say(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        logger = logging.getLogger("classifier.model")
+        logger.debug("not worth it")
+        logger.warning("no %s", "good")
+        try:
+            {}["model"]
+        except KeyError:
+            logger.exception("lost\nERROR forged")
+        os.write(1, b"on stdout\n")
+        os.write(2, b"on stderr\n")
+        return PluginResult()
+
+    async def _flood(self, payload: ToolPreInvokePayload, context: PluginContext, size: int, fd: int) -> Result:
+        os.write(fd, b"z" * size + b"\n")
+        os.write(fd, b"".join(b"line %d\n" % line for line in range(size // 10)))
+        return PluginResult()
+
+    async def _last_words(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        for line in range(400):
+            print("line", line)
+        print("LAST WORDS")
+        logging.getLogger("classifier").error("dying")
+        os._exit(4)
 
     async def _touch(self, payload: ToolPreInvokePayload, context: PluginContext, path: str) -> Result:
         with open(path, "w", encoding="utf-8") as file:

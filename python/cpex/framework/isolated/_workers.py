@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import to_json
 
 from cpex import _core
 from cpex.framework._models.client import BreakerConfig
+from cpex.framework.isolated._log import LOGGER
 
 if TYPE_CHECKING:
     from cpex.framework.models import PluginConfig
@@ -21,6 +23,11 @@ PROGRAM: Final = "cpex.framework.isolated._hosted"
 _ROOM_FOR_ESCAPES: Final = 4
 
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def _size(value: Any) -> Any:
+    """Read a size as the sandbox reads it."""
+    return _core.size_in_bytes(value) if isinstance(value, str) else value
 
 
 class BreakerOptions(TypedDict):
@@ -81,8 +88,8 @@ class WorkerSettings(BaseModel):
     """Seconds that the plugin may block its event loop."""
     idle_timeout: Seconds | None = None
     """Seconds without a call after which a worker is ended, until the next one; absent: never."""
-    memory_limit: Annotated[int, Field(gt=0)] | None = None
-    """Bytes of memory that a worker may use; absent: as many as there are."""
+    memory_limit: Annotated[int, Field(gt=0), BeforeValidator(_size)] | None = None
+    """Bytes of memory that a worker may use, or a text as `300MiB`; absent: as many as there are."""
     restart: BreakerConfig = BreakerConfig()
     """When workers that end again and again are not started for a while."""
     sandbox: str | dict[str, Any] = "none"
@@ -187,4 +194,5 @@ def hello(config: PluginConfig, environment: Environment) -> dict[str, Any]:
         "config": config.model_dump(mode="json"),
         "class_name": settings["class_name"],
         "root": str(environment.place.root),
+        "log_level": logging.getLogger(LOGGER).getEffectiveLevel(),
     }
