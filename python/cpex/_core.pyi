@@ -47,6 +47,7 @@ __all__ = [
     "read_sandbox",
     "requirements_files",
     "sandbox_support",
+    "size_in_bytes",
     "slip_of",
     "touch",
     "wrap_payload_for_isolation",
@@ -97,6 +98,9 @@ def load_config(
 
 def slip_of(word: str, candidates: list[str]) -> str | None:
     """Returns the candidate that a word differs from in two letters at most, unless it adds whole words to one."""
+
+def size_in_bytes(text: str) -> int:
+    """Returns the bytes of a text as `300MiB`; raises a `ValueError` if it is no size."""
 
 def sandbox_support() -> str:
     """Returns what this machine can contain a program with, as JSON."""

@@ -1,6 +1,8 @@
 """An isolated plugin that does what it is called with: the name of the tool says what."""
 
 import asyncio
+import errno
+import logging
 import os
 import signal
 import subprocess
@@ -69,7 +71,11 @@ class Probe(Plugin):
             raise
         return PluginResult()
 
-    async def _block(self, payload: ToolPreInvokePayload, context: PluginContext, seconds: float) -> Result:
+    async def _block(
+        self, payload: ToolPreInvokePayload, context: PluginContext, seconds: float, note: str = os.devnull
+    ) -> Result:
+        with open(note, "w", encoding="utf-8") as notes:
+            notes.write("blocked\n")
         time.sleep(seconds)
         return PluginResult()
 
@@ -97,6 +103,30 @@ class Probe(Plugin):
         print(text, flush=True)
         return PluginResult()
 
+    async def _say(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        logger = logging.getLogger("classifier.model")
+        logger.debug("not worth it")
+        logger.warning("no %s", "good")
+        try:
+            {}["model"]
+        except KeyError:
+            logger.exception("lost\nERROR forged")
+        os.write(1, b"on stdout\n")
+        os.write(2, b"on stderr\n")
+        return PluginResult()
+
+    async def _flood(self, payload: ToolPreInvokePayload, context: PluginContext, size: int, fd: int) -> Result:
+        os.write(fd, b"z" * size + b"\n")
+        os.write(fd, b"".join(b"line %d\n" % line for line in range(size // 10)))
+        return PluginResult()
+
+    async def _last_words(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        for line in range(400):
+            print("line", line)
+        print("LAST WORDS")
+        logging.getLogger("classifier").error("dying")
+        os._exit(4)
+
     async def _touch(self, payload: ToolPreInvokePayload, context: PluginContext, path: str) -> Result:
         with open(path, "w", encoding="utf-8") as file:
             file.write("here")
@@ -108,6 +138,27 @@ class Probe(Plugin):
 
     async def _quit(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
         sys.exit(3)
+
+    async def _fill(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        """Writes to its own folder until it is told that it is enough; what is refused is tried again."""
+        self.enough = False
+        return PluginResult(metadata=await asyncio.to_thread(self._write_files))
+
+    def _write_files(self) -> dict[str, int]:
+        written, refused = 0, 0
+        while not self.enough:
+            try:
+                with open(os.path.expanduser(f"~/{written}"), "wb") as file:
+                    file.write(bytes(1 << 20))
+                written += 1
+            except OSError as error:
+                assert error.errno == errno.ENOSPC, error
+                refused += 1
+        return {"written": written, "refused": refused}
+
+    async def _enough(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        self.enough = True
+        return PluginResult()
 
     async def _infinite(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
         return PluginResult(metadata={"n": float("inf")})

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -188,6 +189,50 @@ class TestCalls:
             await guard.call("print", text="a word of the plugin")
             await until(lambda: "a word of the plugin" in caplog.text)
 
+    async def test_what_it_logs_is_logged(self, host: Host, caplog: pytest.LogCaptureFixture) -> None:
+        """O4: level, logger and traceback are those of the plugin; what is below the level of the host is not sent."""
+        with caplog.at_level("INFO", logger="cpex.framework.isolated"):
+            guard = await host()
+            await guard.call("say")
+            await guard.manager.shutdown()
+        told = {record.levelname: record for record in caplog.records if record.name == "classifier.model"}
+        assert set(told) == {"WARNING", "ERROR"}
+        assert told["WARNING"].getMessage().startswith("no good [plugin: Probe] [process: ")
+        error = logging.Formatter("%(message)s").format(told["ERROR"])
+        assert error.startswith("lost\n  | ERROR forged")
+        # No line of the plugin's passes for a record of the host's.
+        assert all(line.startswith("  | ") for line in error.splitlines()[1:])
+        assert error.endswith("  | KeyError: 'model'")
+        printed = {record.getMessage().partition(" [")[0]: record.levelname for record in caplog.records}
+        assert (printed["on stdout"], printed["on stderr"]) == ("INFO", "WARNING")
+
+    async def test_its_traceback(self, host: Host, caplog: pytest.LogCaptureFixture) -> None:
+        """It is the cause of the error, as that of a plugin of this process is, and in the log of who debugs."""
+        guard = await host()
+        with caplog.at_level("DEBUG", logger="cpex.framework.manager"), pytest.raises(PluginError) as raised:
+            await guard.call("raise")
+        said = "".join(traceback.format_exception(raised.value))
+        assert "in _raise" in said and "plugin.py" in said and "RuntimeError: kaboom" in said
+        assert "_hosted.py" not in said
+        assert raised.value.error.details == {}
+        (record,) = (record for record in caplog.records if "failed with error" in record.getMessage())
+        assert "in _raise" in logging.Formatter().format(record)
+        with pytest.raises(PluginError) as raised:
+            await guard.call("garbage")
+        assert raised.value.__cause__ is None
+
+    @pytest.mark.parametrize("fd", [1, 2])
+    async def test_a_flood_keeps_nobody_waiting(self, host: Host, caplog: pytest.LogCaptureFixture, fd: int) -> None:
+        with caplog.at_level("INFO", logger="cpex.framework.isolated"):
+            guard = await host(timeout_ms=3000)
+            assert (await guard.call("flood", size=5_000_000, fd=fd)).continue_processing
+            await guard.manager.shutdown()
+        told = [record.getMessage() for record in caplog.records]
+        left_out = [text for text in told if "prints too much" in text]
+        assert left_out and all("[plugin: Probe] [process: " in text for text in left_out)
+        assert sum(int(text.partition("much: ")[2].split()[0]) for text in left_out) > 490_000
+        assert any(text.startswith("line 499999 [") for text in told)
+
     async def test_extensions_go_there_and_back(self, host: Host) -> None:
         """B9: what its capabilities grant, both ways."""
         sent = Extensions(
@@ -248,6 +293,16 @@ class TestTime:
         assert not runs(before)
         assert await guard.pid() != before
 
+    async def test_the_next_call_does_not_die_with_it(self, host: Host, tmp_path: Path) -> None:
+        guard = await host()
+        before = await guard.pid()
+        call = asyncio.create_task(guard.call("block", seconds=60, note=str(tmp_path / "note")))
+        await until((tmp_path / "note").exists)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert await guard.pid() != before
+
     async def test_one_that_blocks_its_event_loop_for_too_long_is_killed(self, host: Host) -> None:
         guard = await host({"hang_timeout": 0.3})
         with pytest.raises(PluginError, match="did not turn") as raised:
@@ -263,6 +318,23 @@ class TestSupervision:
         assert raised.value.error.code == "DISCONNECTED"
         assert (await guard.call("echo")).continue_processing
         assert guard.status[0]["starts"] == 2
+
+    async def test_its_last_words(self, host: Host, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level("INFO", logger="cpex.framework.isolated"):
+            guard = await host()
+            with pytest.raises(PluginError, match="status 4") as raised:
+                await guard.call("last_words")
+        assert raised.value.error.details == {
+            "stdout": [*(f"line {line}" for line in range(381, 400)), "LAST WORDS"],
+            "stderr": ["ERROR classifier: dying"],
+        }
+        assert "LAST WORDS" in caplog.text and "dying" in caplog.text
+
+    async def test_its_last_traceback(self, host: Host) -> None:
+        guard = await host()
+        with pytest.raises(PluginError, match="signal 11") as raised:
+            await guard.call("crash")
+        assert "in _crash" in "".join(raised.value.error.details["stderr"])
 
     async def test_on_error_judges_it(self, host: Host) -> None:
         guard = await host(on_error="ignore")
@@ -294,7 +366,7 @@ class TestSupervision:
 
     @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how much memory a process has")
     async def test_a_worker_that_takes_too_much_memory_is_killed(self, host: Host) -> None:
-        guard = await host({"memory_limit": 300_000_000})
+        guard = await host({"memory_limit": "300MB"})
         with pytest.raises(PluginError, match=r"bytes of memory, more than 300000000"):
             await guard.call("hoard", size=400_000_000)
 
@@ -305,12 +377,21 @@ class TestSupervision:
         assert guard.status[0]["process"] is None
         assert await guard.pid() != pid
 
+    async def test_a_call_that_ends_it_does_not_take_it_from_others(self, host: Host) -> None:
+        guard = await host({"restart": {"failures": 2, "wait": 60}})
+        for _ in range(3):
+            assert (await guard.call("echo")).continue_processing
+            with pytest.raises(PluginError, match="status 1"):
+                await guard.call("exit", status=1)
+        assert (await guard.call("echo")).continue_processing
+        assert (guard.status[0]["breaker"], guard.status[0]["faults"]) == ("closed", 3)
+
     async def test_a_plugin_that_ends_again_and_again_is_left_alone(self, host: Host) -> None:
         guard = await host({"restart": {"failures": 2, "wait": 60}})
         for _ in range(2):
             with pytest.raises(PluginError, match="status 1"):
                 await guard.call("exit", status=1)
-        with pytest.raises(PluginError, match="failed too often") as raised:
+        with pytest.raises(PluginError, match=r"failed 2 times in a row .* tried after \d+\.\ds") as raised:
             await guard.call("echo")
         assert raised.value.error.code == "BREAKER_OPEN"
         assert guard.status[0]["breaker"] == "open"
@@ -453,6 +534,36 @@ class TestLoading:
             with pytest.raises(PluginError, match="Permission denied"):
                 await contained.told("read", path=path)
         assert "class Probe" in (await contained.told("read", path=str(project / "plugins/probe/plugin.py")))["text"]
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
+    async def test_a_full_disk_is_no_way_to_stop_the_host(
+        self, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A sandboxed plugin's own folder has a size; while it is full, calls are answered."""
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        guard = await host({"sandbox": {"profile": "strict", "scratch": "8MiB"}})
+        filling = asyncio.create_task(guard.told("fill"))
+        for _ in range(20):
+            assert (await guard.call("echo", n=1)).continue_processing
+            await asyncio.sleep(0.05)
+        assert not filling.done()
+        assert sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file()) == 0
+        await guard.call("enough")
+        told = await filling
+        assert told["written"] == 8
+        assert told["refused"] > 0
+        assert guard.status[0]["faults"] == 0
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
+    async def test_a_worker_without_cpu_time_left(self, host: Host) -> None:
+        """It is told why it ended, and the next call has another one."""
+        guard = await host({"sandbox": {"profile": "default", "cpu_seconds": 5}})
+        await guard.call("echo")
+        process = guard.status[0]["process"]
+        with pytest.raises(PluginError, match="used up its CPU time"):
+            await guard.call("spin", seconds=20)
+        await guard.call("echo")
+        assert guard.status[0]["process"] != process
 
     async def test_a_sandbox_that_nobody_would_read(self, project: Path, host: Host) -> None:
         """It is an error, and not no sandbox."""

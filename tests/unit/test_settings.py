@@ -136,3 +136,57 @@ def test_importing_reads_nothing_and_needs_no_settings_library() -> None:
     code = "import sys, cpex.framework.settings; print('pydantic_settings' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "False\n"
+
+
+def test_what_a_start_reads_has_one_default() -> None:
+    """While nothing is said of them they are not read from their classes."""
+    startup, policy = settings_module.PluginsStartupSettings, settings_module.PluginsPolicySettings
+    assert {name.upper() for name in startup.model_fields} == settings_module._STARTUP
+    assert {name.upper() for name in policy.model_fields} == settings_module._POLICY
+    assert settings.execution_pool == startup().execution_pool
+    assert settings.default_hook_policy == policy().default_hook_policy
+
+
+@pytest.mark.parametrize("name", ["PLUGINS_EXECUTION_POOL", "plugins_execution_pool"])
+def test_a_start_reads_variables(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "3")
+    assert settings.execution_pool == 3
+
+
+def test_a_start_reads_a_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PLUGINS_DEFAULT_HOOK_POLICY=deny\n", encoding="utf-8")
+    assert settings.default_hook_policy == "deny"
+
+
+@pytest.mark.parametrize("first", ["deny", "allow"])
+def test_what_was_read_once_stays(first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if first == "deny":
+        monkeypatch.setenv("PLUGINS_DEFAULT_HOOK_POLICY", "deny")
+        assert settings_module.get_policy_settings().default_hook_policy == "deny"
+        monkeypatch.delenv("PLUGINS_DEFAULT_HOOK_POLICY")
+    else:
+        assert settings.default_hook_policy == "allow"
+        monkeypatch.setenv("PLUGINS_DEFAULT_HOOK_POLICY", "deny")
+    assert settings.default_hook_policy == first
+
+
+def test_any_bad_variable_of_its_area_ends_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUGINS_PLUGIN_TIMEOUT", "soon")
+    with pytest.raises(ValidationError):
+        _ = settings.execution_pool
+
+
+def test_a_start_imports_no_classes_of_settings_while_nothing_is_said() -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from cpex.framework import PluginManager\n"
+        "from cpex.framework.models import Config, PluginConfig\n"
+        "from cpex.framework.manager import TenantPluginManager\n"
+        "plugins = [PluginConfig(name='deny', kind='builtin.deny_list', config={'words': ['x']})]\n"
+        "manager = TenantPluginManager(Config(plugins=plugins))\n"
+        "asyncio.run(manager.initialize())\n"
+        "assert manager.plugin_count == 1, manager.load_failures\n"
+        "print('pydantic_settings' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -38,7 +38,8 @@ fn main() {
             match each {
                 Received::Call(frame) => {
                     let (line, given_up) = (line.clone(), given_up.clone());
-                    if is(&frame, "hang") {
+                    if let Some(note) = payload_of(&frame, "hang") {
+                        let _ = std::fs::write(note, "");
                         sleep(Duration::from_secs(60));
                     }
                     spawn(move || answer(&line, &frame, &given_up));
@@ -51,8 +52,11 @@ fn main() {
     }
 }
 
-fn is(frame: &Frame, hook: &str) -> bool {
-    matches!(Message::read(frame), Ok(Message::Call(call)) if call.hook == hook)
+fn payload_of<'f>(frame: &'f Frame, hook: &str) -> Option<&'f str> {
+    match Message::read(frame) {
+        Ok(Message::Call(call)) if call.hook == hook => std::str::from_utf8(call.payload).ok(),
+        _ => None,
+    }
 }
 
 fn answer(line: &Line, frame: &Frame, given_up: &Mutex<HashSet<u64>>) {
@@ -97,6 +101,14 @@ fn answer(line: &Line, frame: &Frame, given_up: &Mutex<HashSet<u64>>) {
             for _ in 0..100_000 {
                 let _ = out.write_all(&text).and_then(|()| out.write_all(b"\n"));
             }
+        }
+        // Says more than is kept, a record among it, and ends.
+        "last words" => {
+            let lines = (0..5_000).map(|line| format!("line {line}\n")).collect::<String>();
+            let record = r#"{"level":40,"logger":"plugin","message":"oops","traceback":null}"#;
+            print!("{lines}");
+            eprint!("{lines}\u{1e}{record}\nLAST WORDS");
+            exit(4)
         }
         // Leaves a child behind, whose number it answers with.
         "fork" => {

@@ -118,7 +118,7 @@ async fn a_worker_that_ends_takes_its_calls_with_it_and_the_next_call_has_anothe
     let ended = call(&workers, "exit", "3").await.unwrap_err();
     assert!(ended.to_string().contains("ended with status 3"), "{ended}");
     assert_eq!(ended.code(), "DISCONNECTED");
-    assert!(matches!(waiting.await, Err(WorkerError::Died(Ended::Exited(_)))));
+    assert!(matches!(waiting.await, Err(WorkerError::Lost { why: Ended::Exited(_), .. })));
     assert_ne!(pid(&workers).await, first);
 }
 
@@ -169,7 +169,7 @@ async fn a_worker_that_does_not_give_a_call_up_is_killed() {
     let (_other, other) = ask(&worker, "wait", "60000000");
     let (asked, _) = ask(&worker, "stubborn", "");
     drop(asked);
-    assert!(matches!(other.await, Err(WorkerError::Died(Ended::Stubborn(_)))));
+    assert!(matches!(other.await, Err(WorkerError::Lost { why: Ended::Stubborn(_), .. })));
     assert_eq!(call(&workers, "echo", "1").await.unwrap(), "1");
 }
 
@@ -177,7 +177,7 @@ async fn a_worker_that_does_not_give_a_call_up_is_killed() {
 async fn a_worker_whose_event_loop_stands_still_is_killed() {
     let workers = bounded(Bounds { hang: Duration::from_millis(100), ..Bounds::default() });
     let hung = call(&workers, "hang", "").await.unwrap_err();
-    assert!(matches!(hung, WorkerError::Died(Ended::Hung(_))), "{hung}");
+    assert!(matches!(hung, WorkerError::Lost { why: Ended::Hung(_), .. }), "{hung}");
     assert_eq!(call(&workers, "echo", "1").await.unwrap(), "1");
 }
 
@@ -192,7 +192,44 @@ async fn a_long_call_of_a_worker_whose_event_loop_turns_is_no_hang() {
 async fn a_worker_that_takes_too_much_memory_is_killed() {
     let workers = bounded(Bounds { memory: Some(100 << 20), ..Bounds::default() });
     let leaked = call(&workers, "leak", "").await.unwrap_err();
-    assert!(matches!(leaked, WorkerError::Died(Ended::Memory { .. })), "{leaked}");
+    assert!(matches!(leaked, WorkerError::Lost { why: Ended::Memory { .. }, .. }), "{leaked}");
+}
+
+#[tokio::test]
+async fn the_last_words_of_a_worker_are_told_to_those_whose_calls_it_took_with_it() {
+    let ended = call(&workers(), "last words", "").await.unwrap_err();
+    let said = ended.last_words().unwrap();
+    assert_eq!(said.stdout, Vec::from_iter((4980..5000).map(|line| format!("line {line}"))));
+    assert_eq!(said.stderr[18..], ["ERROR plugin: oops", "LAST WORDS"]);
+    assert_eq!(said.stderr[0], "line 4982");
+}
+
+#[tokio::test]
+async fn a_call_behind_one_that_hangs_is_not_sent_and_goes_to_the_next_worker() {
+    let workers = bounded(Bounds { give_up: Duration::from_millis(200), ..Bounds::default() });
+    let before = pid(&workers).await;
+    let worker = workers.worker().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let note = folder.path().join("note");
+    let (asked, _) = ask(&worker, "hang", note.to_str().unwrap());
+    until(|| note.exists()).await;
+    drop(asked);
+    assert!(workers.running().is_none());
+    assert_ne!(pid(&workers).await, before);
+    assert!(worker.is_over());
+}
+
+#[tokio::test]
+async fn a_worker_that_is_slow_to_give_a_call_up_has_calls_as_long_as_its_event_loop_turns() {
+    let workers = bounded(Bounds { give_up: Duration::from_secs(60), ..Bounds::default() });
+    let before = pid(&workers).await;
+    for _ in 0..20 {
+        let worker = workers.worker().await.unwrap();
+        let (asked, _) = ask(&worker, "stubborn", "");
+        drop(asked);
+        assert_eq!(pid(&workers).await, before);
+    }
+    assert_eq!(workers.status()[0].outstanding, 20);
 }
 
 #[tokio::test]
@@ -214,7 +251,8 @@ async fn an_answer_that_nobody_asked_for_is_nobodys_answer_and_ends_the_worker()
         let (_other, other) = ask(&worker, "wait", "60000000");
         let (_asked, _answer) = ask(&worker, hook, "1");
         let ended = other.await.unwrap_err();
-        assert!(matches!(ended, WorkerError::Died(Ended::Protocol(Breach::Unasked))), "{hook}: {ended}");
+        let is_breach = matches!(ended, WorkerError::Lost { why: Ended::Protocol(Breach::Unasked), .. });
+        assert!(is_breach, "{hook}: {ended}");
         assert_eq!(call(&workers, "echo", "1").await.unwrap(), "1");
     }
 }
@@ -271,7 +309,10 @@ async fn workers_that_end_again_and_again_are_not_started_for_a_while() {
             Err(error) => refused = Some(error),
         }
     }
-    assert_eq!(refused.unwrap().code(), "BREAKER_OPEN");
+    let refused = refused.unwrap();
+    assert_eq!(refused.code(), "BREAKER_OPEN");
+    let text = refused.to_string();
+    assert!(text.contains("failed 3 times in a row") && text.contains("is tried after 0."), "{text}");
     assert_eq!(workers.status()[0].starts, 3);
     let opened = Instant::now();
     while workers.worker().await.is_err() {
@@ -279,6 +320,22 @@ async fn workers_that_end_again_and_again_are_not_started_for_a_while() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(workers.status()[0].starts, 4);
+}
+
+#[tokio::test]
+async fn workers_that_serve_others_are_started_however_often_a_call_ends_them() {
+    let breaker = BreakerConfig { failures: 2, wait: Duration::from_secs(600), ..BreakerConfig::default() };
+    let workers = Workers::new(WorkersConfig { breaker, ..config(&[]) });
+    for _ in 0..4 {
+        assert_eq!(call(&workers, "echo", "1").await.unwrap(), "1");
+        assert_eq!(call(&workers, "exit", "1").await.unwrap_err().code(), "DISCONNECTED");
+    }
+    assert_eq!((workers.status()[0].faults, workers.status()[0].breaker), (4, State::Closed));
+    // Nobody else is served by these.
+    for _ in 0..2 {
+        assert_eq!(call(&workers, "exit", "1").await.unwrap_err().code(), "DISCONNECTED");
+    }
+    assert_eq!(workers.worker().await.unwrap_err().code(), "BREAKER_OPEN");
 }
 
 #[tokio::test]

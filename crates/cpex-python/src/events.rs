@@ -14,14 +14,17 @@ use crate::log;
 /// Who is listened to, from which level on, and under which name: the built-in plugins, what sends their OpenTelemetry
 /// logs, and what looks after the servers of external plugins and the workers of isolated ones. The modules are no concern
 /// of a reader of logs.
-const SPEAKERS: [(&str, Level, &str); 4] = [
+const SPEAKERS: [(&str, Level, &str); 5] = [
     ("cpex_builtin", Level::INFO, BUILTIN),
     ("opentelemetry", Level::WARN, BUILTIN),
     ("cpex_remote::balance", Level::INFO, "cpex.framework.external"),
-    ("cpex_isolated", Level::INFO, "cpex.framework.isolated"),
+    // What a plugin logs; its process sends no more than is listened to.
+    ("cpex_isolated::worker::said", Level::TRACE, ISOLATED),
+    ("cpex_isolated", Level::INFO, ISOLATED),
 ];
 
 const BUILTIN: &str = "cpex.framework.builtin";
+const ISOLATED: &str = "cpex.framework.isolated";
 
 /// How somebody is listened to.
 fn speaker(metadata: &Metadata<'_>) -> Option<&'static (&'static str, Level, &'static str)> {
@@ -49,7 +52,11 @@ impl Subscriber for Listener {
         // Those of OpenTelemetry have a name, and a message only if the name does not say it.
         let message = if text.message.is_empty() { event.metadata().name() } else { &text.message };
         let Some((.., logger)) = speaker(event.metadata()) else { return };
-        Python::try_attach(|py| log::say(py, logger, level, &format!("{message}{}", text.fields)));
+        let line = format!("{message}{}", text.fields);
+        Python::try_attach(|py| match &text.logger {
+            Some(name) => log::pass_on(py, logger, text.levelno, name, &line, text.traceback.as_deref()),
+            None => log::say(py, logger, level, &line),
+        });
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -70,11 +77,26 @@ impl Subscriber for Listener {
 struct Text {
     message: String,
     fields: String,
+    /// Of a record of another process: its level, logger and traceback.
+    levelno: u64,
+    logger: Option<String>,
+    traceback: Option<String>,
 }
 
 impl Visit for Text {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
+        match field.name() {
+            "logger" => self.logger = Some(value.to_owned()),
+            "traceback" => self.traceback = Some(value.to_owned()),
+            _ => self.record_debug(field, &format_args!("{value}")),
+        }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        match field.name() {
+            "levelno" => self.levelno = value,
+            _ => self.record_debug(field, &value),
+        }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

@@ -69,7 +69,7 @@ mod _core {
     #[pymodule_export]
     use crate::isolated::{
         BuiltEnvironment, IsolatedClient, WorkerCall, WorkerLine, ask_interpreter, build_environment,
-        hold_environments, requirements_files,
+        hold_environments, requirements_files, size_in_bytes,
     };
     #[pymodule_export]
     use crate::payload::wrap_payload_for_isolation;

@@ -41,7 +41,7 @@ impl<'a, 'py> Narrator<'a, 'py> {
             Event::Ignored(fault) | Event::Disabled(fault) | Event::Raised(fault) => match fault {
                 Fault::Error(error) => {
                     let text = error.value(py).str().map_or_else(|_| error.to_string(), |t| t.to_string());
-                    log::error(py, &format!("Plugin {name} failed with error: {text}"));
+                    log::failure(py, &format!("Plugin {name} failed with error: {text}"), error);
                 }
                 Fault::Timeout(_) => {
                     let limit = self.time_limit();

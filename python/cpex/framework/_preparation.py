@@ -43,7 +43,11 @@ def prepare_hooks(hooks: Iterable[str]) -> None:
 
 
 def _build(annotation: Any, seen: set[type]) -> None:
-    """Build the models of an annotation and those their fields are made of, except the ones that were seen before."""
+    """Build the models of an annotation, except the ones that were seen before.
+
+    Those that their fields are made of come first: pydantic makes use of what it finds, and would otherwise build them
+    once more for each model that they are in.
+    """
     for argument in get_args(annotation):
         _build(argument, seen)
     if (
@@ -54,9 +58,9 @@ def _build(annotation: Any, seen: set[type]) -> None:
     ):
         return
     seen.add(annotation)
-    with suppress(Exception):
-        annotation.model_rebuild(raise_errors=False, _types_namespace={})
     for field in annotation.model_fields.values():
         _build(field.annotation, seen)
+    with suppress(Exception):
+        annotation.model_rebuild(raise_errors=False, _types_namespace={})
     if annotation.__pydantic_complete__:
         _built.add(annotation)

@@ -5,7 +5,9 @@ from typing import Any, Literal
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-_CONFIG = SettingsConfigDict(env_prefix="PLUGINS_", env_file=".env", env_file_encoding="utf-8", extra="ignore")
+_CONFIG = SettingsConfigDict(
+    env_prefix="PLUGINS_", env_file=".env", env_file_encoding="utf-8", extra="ignore", defer_build=True
+)
 
 
 def _empty_string_to_none(value: Any) -> Any:

@@ -65,6 +65,13 @@ logger = logging.getLogger(__name__)
 _Area = TypeVar("_Area", bound="BaseSettings")
 _TRUE_VALUES = frozenset({"1", "true", "yes", "on"})
 
+# What every start reads. While nothing is said of it, the defaults are known without the classes, whose import takes
+# longer than the start.
+_STARTUP = frozenset({"CONFIG_FILE", "PLUGIN_TIMEOUT", "FAIL_ON_PLUGIN_ERROR", "EXECUTION_POOL"})
+_EXECUTION_POOL = 10
+_POLICY = frozenset({"DEFAULT_HOOK_POLICY"})
+_DEFAULT_HOOK_POLICY: Literal["allow"] = "allow"
+
 
 def __getattr__(name: str) -> Any:
     if not (name.startswith("Plugins") and name in __all__):
@@ -248,6 +255,21 @@ def get_cli_settings() -> "PluginsCliSettings":
     return _read(PluginsCliSettings)
 
 
+@cache
+def _is_unsaid(variables: frozenset[str]) -> bool:
+    """Tells whether no variable, nor a file that may have some, says anything of an area.
+
+    Args:
+        variables: The names of the area, without the prefix.
+
+    Returns:
+        True if its defaults hold; cached.
+    """
+    return not os.path.exists(".env") and variables.isdisjoint(
+        name.upper().removeprefix("PLUGINS_") for name in os.environ
+    )
+
+
 class LazySettingsWrapper:
     """Reads of the environment only the area that is asked for."""
 
@@ -268,6 +290,7 @@ class LazySettingsWrapper:
             get_grpc_server_settings,
             get_http_client_settings,
             get_cli_settings,
+            _is_unsaid,
         ):
             reader.cache_clear()
 
@@ -299,6 +322,8 @@ class LazySettingsWrapper:
     @property
     def execution_pool(self) -> int:
         """How many concurrent plugins run at a time; 0 is no limit."""
+        if not get_startup_settings.cache_info().currsize and _is_unsaid(_STARTUP):
+            return _EXECUTION_POOL
         return get_startup_settings().execution_pool
 
     @property
@@ -309,6 +334,8 @@ class LazySettingsWrapper:
     @property
     def default_hook_policy(self) -> Literal["allow", "deny"]:
         """What happens to payload changes on hooks without a policy."""
+        if not get_policy_settings.cache_info().currsize and _is_unsaid(_POLICY):
+            return _DEFAULT_HOOK_POLICY
         return get_policy_settings().default_hook_policy
 
     @property

@@ -27,7 +27,8 @@ pub struct WorkersConfig {
     pub bounds: Bounds,
     /// When none is started for a while.
     pub breaker: BreakerConfig,
-    /// A worker that has lived so long is a good one: the breaker forgets those before it.
+    /// A worker that has lived so long is a good one, like one that has answered a call: the breaker forgets those before
+    /// it.
     pub proven_after: Duration,
 }
 

@@ -18,6 +18,7 @@ use super::ended::{Breach, Ended};
 use super::error::WorkerError;
 use super::frame::{Decoder, Frame, Kind};
 use super::message::Message;
+use super::output::LastWords;
 use super::waiting::{Answer, Caller, For, NETWORK, Reader, Waiting};
 
 const CHUNK: usize = 64 * 1024;
@@ -46,6 +47,11 @@ pub(super) struct Connection {
     /// The last sign of life that was asked for, and the last one that has come, by number.
     asked: AtomicU64,
     heard: AtomicU64,
+    asking: Mutex<()>,
+    /// The sign of life that was asked for when a call was given up last.
+    doubt: AtomicU64,
+    /// Told when a sign of life has come, or none will any more.
+    settled: Notify,
     began: Instant,
     /// Milliseconds from `began` to the last call.
     used: AtomicU64,
@@ -92,6 +98,9 @@ impl Connection {
             stir: Notify::new(),
             asked: AtomicU64::new(0),
             heard: AtomicU64::new(0),
+            asking: Mutex::default(),
+            doubt: AtomicU64::new(0),
+            settled: Notify::new(),
             began: Instant::now(),
             used: AtomicU64::new(0),
             breach: Mutex::default(),
@@ -140,15 +149,47 @@ impl Connection {
         let _ = message.frame(id, self.limit).map_err(WorkerError::from).and_then(|frame| self.send(frame));
     }
 
-    /// Asks for a sign of life.
-    pub(super) fn ping(self: &Arc<Self>) {
+    /// Asks for a sign of life, and says its number.
+    pub(super) fn ping(self: &Arc<Self>) -> u64 {
+        // They are answered in their order.
+        let _order = lock(&self.asking);
         let number = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         self.tell(&Message::Ping, number);
+        number
     }
 
-    /// Has the last sign of life that was asked for not come?
-    pub(super) fn is_silent(&self) -> bool {
-        self.heard() < self.asked.load(Ordering::Relaxed)
+    /// Has this sign of life not come?
+    pub(super) fn is_silent(&self, number: u64) -> bool {
+        self.heard() < number
+    }
+
+    /// May it be that the event loop stands still? A call was given up, and there was no sign of life since.
+    pub(super) fn is_doubted(&self) -> bool {
+        self.is_silent(self.doubt.load(Ordering::Relaxed))
+    }
+
+    /// Returns when the event loop has turned, or never will again. Calls that are given up meanwhile do not count.
+    pub(super) async fn settle(&self) {
+        let number = self.doubt.load(Ordering::Relaxed);
+        self.until(|| !self.is_silent(number)).await;
+    }
+
+    /// Returns when it takes no more calls.
+    pub(super) async fn over(&self) {
+        self.until(|| false).await;
+    }
+
+    /// Returns when that is so, or it is over.
+    async fn until(&self, is_so: impl Fn() -> bool) {
+        loop {
+            let settled = self.settled.notified();
+            tokio::pin!(settled);
+            settled.as_mut().enable();
+            if is_so() || self.is_over() {
+                return;
+            }
+            settled.await;
+        }
     }
 
     fn heard(&self) -> u64 {
@@ -160,6 +201,7 @@ impl Connection {
         let caller = self.waiting().give_up(id, Instant::now());
         if caller.is_some() {
             self.tell(&Message::Cancel, id);
+            self.doubt.fetch_max(self.ping(), Ordering::Relaxed);
             self.stir.notify_one();
         }
     }
@@ -278,6 +320,7 @@ impl Connection {
             // Who may send them as it likes keeps whoever reads here for good.
             Message::Pong if id > self.heard() && id <= self.asked.load(Ordering::Relaxed) => {
                 self.heard.store(id, Ordering::Relaxed);
+                self.settled.notify_waiters();
             }
             Message::Pong => return Err(Breach::Unasked),
             Message::Ready(_) | Message::Reply { .. } | Message::Failed(_) | Message::Dropped => {
@@ -333,12 +376,14 @@ impl Connection {
     }
 
     /// There will be no more answers: tells all who wait for one.
-    pub(super) fn end(self: &Arc<Self>, why: &Ended) {
+    pub(super) fn end(self: &Arc<Self>, why: &Ended, said: LastWords) {
         // What it answered before it ended counts.
         while self.turn(NETWORK) == Turned::More {}
         let left = self.waiting().end(why.clone());
+        self.settled.notify_waiters();
+        let said = Arc::new(said);
         for caller in left {
-            caller.answer(Err(WorkerError::Died(why.clone())), NETWORK);
+            caller.answer(Err(WorkerError::Lost { why: why.clone(), said: said.clone() }), NETWORK);
         }
         // Whoever reads learns that there is nothing to read any more, even if a child of the worker keeps its end.
         let _ = self.socket.shutdown(Shutdown::Both);
@@ -349,7 +394,14 @@ impl Connection {
 
     /// Takes no more calls if none is under way.
     pub(super) fn end_if_idle(&self, why: Ended) -> bool {
-        self.waiting().end_if_idle(why)
+        let is_over = self.waiting().end_if_idle(why);
+        self.settled.notify_waiters();
+        is_over
+    }
+
+    /// How many calls the worker has answered, the greeting among them.
+    pub(super) fn answered(&self) -> u64 {
+        self.waiting().count()
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::ended::Ended;
 use super::frame::FrameError;
+use super::output::LastWords;
 
 /// A call brought no answer. A plugin's own failure is not among these: it is an answer.
 ///
@@ -28,16 +29,16 @@ pub enum WorkerError {
     NotReady {
         /// How it ended.
         why: Ended,
-        /// What it printed last.
-        said: String,
+        /// What it said last.
+        said: LastWords,
     },
     /// It is not ready after this time.
     #[error("its worker was not ready within {}s{}", .after.as_secs_f64(), complaint(.said))]
     Slow {
         /// How long it had.
         after: Duration,
-        /// What it printed last.
-        said: String,
+        /// What it said last.
+        said: LastWords,
     },
     /// The worker runs and cannot load the plugin: an error model, as JSON.
     #[error("its worker cannot load it")]
@@ -48,12 +49,25 @@ pub enum WorkerError {
     /// It speaks another version of the protocol.
     #[error("its worker speaks version {0} of the protocol")]
     Version(u32),
-    /// It ended while the answer was due. Whether the plugin ran is not known.
+    /// It had ended before the call was sent to it.
     #[error("its worker is gone: {0}")]
     Died(Ended),
-    /// Workers ended again and again; none is started for a while.
-    #[error("its workers have failed too often, and none is started for another {}s", .0.as_secs())]
-    Open(Duration),
+    /// It ended while the answer was due. Whether the plugin ran is not known.
+    #[error("its worker is gone: {why}")]
+    Lost {
+        /// How it ended.
+        why: Ended,
+        /// What it said last.
+        said: Arc<LastWords>,
+    },
+    /// So many workers in a row have ended before they had answered a call, or did not start; none is started for a while.
+    #[error("its workers have failed {failures} times in a row without an answer to a call; {}", next(*.wait))]
+    Open {
+        /// How many.
+        failures: usize,
+        /// How long none is started; nothing if one is on its way.
+        wait: Duration,
+    },
     /// The call is larger than may be sent.
     #[error("cannot send the call: {size} bytes exceed the limit of {limit}")]
     TooLarge {
@@ -78,8 +92,8 @@ impl WorkerError {
             | Self::Load(_)
             | Self::Sandbox(_)
             | Self::Version(_) => "NOT_CONNECTED",
-            Self::Died(_) => "DISCONNECTED",
-            Self::Open(_) => "BREAKER_OPEN",
+            Self::Died(_) | Self::Lost { .. } => "DISCONNECTED",
+            Self::Open { .. } => "BREAKER_OPEN",
             Self::TooLarge { .. } | Self::Full(_) => "NOT_SENDABLE",
         }
     }
@@ -94,6 +108,30 @@ impl From<FrameError> for WorkerError {
     }
 }
 
-fn complaint(said: &str) -> String {
-    if said.is_empty() { String::new() } else { format!("; it said: {said}") }
+impl WorkerError {
+    /// What the worker said last, if it is gone.
+    #[must_use]
+    pub fn last_words(&self) -> Option<&LastWords> {
+        match self {
+            Self::NotReady { said, .. } | Self::Slow { said, .. } => Some(said),
+            Self::Lost { said, .. } => Some(said),
+            _ => None,
+        }
+    }
+}
+
+/// As much of it as a message should have.
+fn complaint(said: &LastWords) -> String {
+    const LINES: usize = 10;
+    let lines: Vec<_> = [&said.stdout, &said.stderr].into_iter().flatten().map(String::as_str).collect();
+    let last = &lines[lines.len().saturating_sub(LINES)..];
+    if last.is_empty() { String::new() } else { format!("; it said: {}", last.join("\n")) }
+}
+
+fn next(wait: Duration) -> String {
+    if wait.is_zero() {
+        return "the next one is tried already".to_owned();
+    }
+    // No less than there is left: who asks again then is answered.
+    format!("the next one is tried after {:.1}s", (wait.as_secs_f64() * 10.0).ceil() / 10.0)
 }

@@ -19,7 +19,7 @@ use super::ended::{Breach, Ended};
 use super::error::WorkerError;
 use super::frame::Kind;
 use super::message::{Call, Message, PROTOCOL};
-use super::output::Output;
+use super::output::{LastWords, Output};
 use super::process::{Process, memory};
 use super::waiting::{Answer, Caller, NETWORK, Reader};
 
@@ -32,6 +32,7 @@ const LOOKS: u32 = 3;
 /// A worker that runs, or did.
 pub struct Worker {
     connection: Arc<Connection>,
+    output: Arc<Output>,
     process: u32,
     started: Instant,
     ready: Box<[u8]>,
@@ -94,9 +95,11 @@ impl Worker {
         match Self::load(config, &connection, &mut process, &output).await {
             Ok((said, ready)) => {
                 let process_id = process.worker(said.pid);
+                output.is_of(process_id);
                 let worker = Self {
                     process: process_id,
                     connection,
+                    output,
                     started: Instant::now(),
                     ready,
                     finish: AtomicBool::new(false),
@@ -105,7 +108,7 @@ impl Worker {
                 Ok((Arc::new(worker), process))
             }
             Err(error) => {
-                connection.end(&Ended::Asked);
+                connection.end(&Ended::Asked, LastWords::default());
                 let _ = process.end().await;
                 Err(error)
             }
@@ -128,13 +131,13 @@ impl Worker {
         let answer = match greeted {
             Ok(Ok(answer)) => answer,
             // It ends, or has closed its end of the socket, which is as good.
-            Ok(Err(WorkerError::Died(_))) => {
+            Ok(Err(WorkerError::Died(_) | WorkerError::Lost { .. })) => {
                 let _ = timeout(bounds.give_up, process.ended()).await;
                 let why = process.end().await.map(Ended::Exited).unwrap_or(Ended::Protocol(Breach::Closed));
                 return Err(WorkerError::NotReady { why, said: output.whole().await });
             }
             Ok(Err(error)) => return Err(error),
-            Err(_) => return Err(WorkerError::Slow { after: bounds.start, said: output.last_lines() }),
+            Err(_) => return Err(WorkerError::Slow { after: bounds.start, said: output.last_words() }),
         };
         match answer.message() {
             Message::Ready(text) => {
@@ -183,7 +186,8 @@ impl Worker {
             (None, Ok(status)) => Ended::Exited(status),
             (None, Err(_)) => Ended::Protocol(Breach::Closed),
         };
-        self.connection.end(&ended);
+        let said = self.output.whole().await;
+        self.connection.end(&ended, said);
         ended
     }
 
@@ -228,6 +232,28 @@ impl Worker {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.connection.is_over()
+    }
+
+    /// Returns when it takes no more calls.
+    pub async fn over(&self) {
+        self.connection.over().await;
+    }
+
+    /// Should no more calls be sent for now? One was given up, and since then the event loop has not turned, as far as is
+    /// known: they might have to die with it.
+    pub(super) fn is_doubted(&self) -> bool {
+        self.connection.is_doubted()
+    }
+
+    /// Returns when it is known whether it lives.
+    pub(super) async fn settle(&self) {
+        self.connection.settle().await;
+    }
+
+    /// Has it answered a call?
+    pub(super) fn has_served(&self) -> bool {
+        // The first answer is that it is ready.
+        self.connection.answered() > 1
     }
 
     /// Calls under way, and calls that were given up and have not stopped yet.
@@ -293,8 +319,8 @@ pub fn caller() -> (Box<dyn Caller>, oneshot::Receiver<Result<Answer, WorkerErro
 
 /// What is remembered between two looks at a worker.
 struct Watch {
-    /// When the event loop was asked for a sign of life, and gave none yet.
-    pinged: Option<Instant>,
+    /// When the event loop was asked for which sign of life.
+    pinged: Option<(Instant, u64)>,
     /// How often it was looked for since.
     looks: u32,
     looked: Instant,
@@ -335,16 +361,15 @@ impl Watch {
             return (unused && connection.end_if_idle(Ended::Idle)).then_some(Ended::Idle);
         }
         match self.pinged {
-            Some(since) if connection.is_silent() => {
+            Some((since, number)) if connection.is_silent(number) => {
                 self.looks += 1;
                 // Where all stood still, the host as well, the worker may have had no time, either.
                 let is_hung = since.elapsed() >= bounds.hang && self.looks >= LOOKS;
                 is_hung.then_some(Ended::Hung(bounds.hang))
             }
             _ => {
-                self.pinged = Some(Instant::now());
+                self.pinged = Some((Instant::now(), connection.ping()));
                 self.looks = 0;
-                connection.ping();
                 None
             }
         }

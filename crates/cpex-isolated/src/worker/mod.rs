@@ -25,10 +25,12 @@ mod config;
 mod ended;
 mod error;
 
+mod backlog;
 mod connection;
 mod contained;
 mod output;
 mod process;
+mod said;
 mod scratch;
 mod waiting;
 
@@ -45,6 +47,7 @@ pub use frame::{Decoder, Frame, FrameError, Kind};
 pub use life::{Asked, Worker, caller};
 pub use line::{Line, LineError, Received};
 pub use message::{Call, Message, PROTOCOL};
+pub use output::LastWords;
 pub use slot::{Changes, WorkerStatus};
 pub use waiting::{Answer, Caller, NETWORK, Reader};
 pub use workers::Workers;

@@ -1,156 +1,212 @@
-//! What a worker prints: into the log, line by line, and no faster than the log may grow.
+//! What a worker prints: read to its end, and told in the log.
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
-use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Notify, watch};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-const CHUNK: usize = 16 * 1024;
+use super::backlog::{Backlog, Batch};
+use super::said::{Lines, Said, Stream};
 
-/// Bytes of a line; what is longer is cut.
-const LINE: usize = 4 * 1024;
+const CHUNK: usize = 64 * 1024;
 
-/// Lines of a period that come into the log; the others are counted.
-const LINES: usize = 100;
-
-/// Bytes of a period that are read of a stream. Who prints more waits.
-const BYTES: usize = 1024 * 1024;
+/// Bytes of a period that are read of a stream. Who prints more waits: reading costs the host time, too.
+const BYTES: usize = 16 * 1024 * 1024;
 
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Lines that are kept to explain a failed start.
-const KEPT: usize = 10;
+/// Bytes of the last words of a stream.
+const WORDS: usize = 32 * 1024;
+
+/// For what an ended worker has said to be read and told, if something that it has started keeps a stream open.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The last lines that a worker has said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LastWords {
+    /// On its standard output.
+    pub stdout: Vec<String>,
+    /// On its standard error, and in its log.
+    pub stderr: Vec<String>,
+}
 
 /// Both streams of one worker.
 #[derive(Debug)]
 pub(super) struct Output {
     plugin: String,
-    state: Mutex<State>,
-    /// Streams that have not ended.
+    /// The number of the process, once it is known.
+    process: OnceLock<u32>,
+    out: Arc<Voice>,
+    err: Arc<Voice>,
+    /// Streams of which not all is read and told.
     open: watch::Sender<usize>,
 }
 
+/// One stream.
 #[derive(Debug)]
-struct State {
-    since: Instant,
-    lines: usize,
-    last: VecDeque<String>,
+struct Voice {
+    stream: Stream,
+    backlog: Mutex<Backlog>,
+    began: Instant,
+    is_over: AtomicBool,
+    /// There is more, or no more to come.
+    news: Notify,
 }
 
 impl Output {
     pub(super) fn new(plugin: &str) -> Arc<Self> {
-        let state = State { since: Instant::now(), lines: 0, last: VecDeque::new() };
-        Arc::new(Self { plugin: plugin.to_owned(), state: Mutex::new(state), open: watch::Sender::new(0) })
+        Arc::new(Self {
+            plugin: plugin.to_owned(),
+            process: OnceLock::new(),
+            out: Voice::new(Stream::Out),
+            err: Voice::new(Stream::Err),
+            open: watch::Sender::new(0),
+        })
     }
 
-    /// What was printed last, when all of it has been read. What the process has started may go on printing: that is not
-    /// waited for.
-    pub(super) async fn whole(&self) -> String {
-        let _ = timeout(PERIOD, self.open.subscribe().wait_for(|open| *open == 0)).await;
-        self.last_lines()
+    /// It is of this process.
+    pub(super) fn is_of(&self, process: u32) {
+        let _ = self.process.set(process);
     }
 
-    /// What was printed last.
-    pub(super) fn last_lines(&self) -> String {
-        self.state().last.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+    /// What was said last, when all of it has been read and is in the log. What the process has started may go on
+    /// printing: that is not waited for.
+    pub(super) async fn whole(&self) -> LastWords {
+        let _ = timeout(PATIENCE, self.open.subscribe().wait_for(|open| *open == 0)).await;
+        self.last_words()
     }
 
-    /// Reads a stream to its end. Needs a runtime.
-    pub(super) fn capture(self: &Arc<Self>, stream: OwnedFd) -> io::Result<()> {
-        let mut stream = Receiver::from_owned_fd(stream)?;
-        let output = self.clone();
-        self.open.send_modify(|open| *open += 1);
-        tokio::spawn(async move {
-            let (mut chunk, mut line) = (vec![0; CHUNK], Line::default());
-            let (mut since, mut read_since) = (Instant::now(), 0);
-            while let Ok(read @ 1..) = stream.read(&mut chunk).await {
-                for byte in &chunk[..read] {
-                    if let Some(text) = line.feed(*byte) {
-                        output.say(text);
-                    }
-                }
-                read_since += read;
-                let passed = since.elapsed();
-                if passed >= PERIOD {
-                    (since, read_since) = (Instant::now(), 0);
-                } else if read_since >= BYTES {
-                    tracing::warn!(
-                        plugin = output.plugin,
-                        "the worker of an isolated plugin prints too much"
-                    );
-                    sleep(PERIOD - passed).await;
-                }
-            }
-            line.end().into_iter().for_each(|text| output.say(text));
-            output.open.send_modify(|open| *open -= 1);
-        });
+    /// What was said last.
+    pub(super) fn last_words(&self) -> LastWords {
+        LastWords { stdout: self.out.tail(), stderr: self.err.tail() }
+    }
+
+    /// Reads the streams to their ends, and tells of them. Needs a runtime.
+    pub(super) fn capture(self: &Arc<Self>, out: OwnedFd, err: OwnedFd) -> io::Result<()> {
+        for (voice, stream) in [(&self.out, out), (&self.err, err)] {
+            let stream = Receiver::from_owned_fd(stream)?;
+            let (output, voice) = (self.clone(), voice.clone());
+            self.open.send_modify(|open| *open += 1);
+            tokio::spawn(async move {
+                tokio::join!(voice.listen(stream), output.tell(&voice));
+                output.open.send_modify(|open| *open -= 1);
+            });
+        }
         Ok(())
     }
 
-    fn say(&self, text: String) {
-        let plugin = &*self.plugin;
-        let mut state = self.state();
-        if state.since.elapsed() >= PERIOD {
-            let untold = state.lines.saturating_sub(LINES);
-            (state.since, state.lines) = (Instant::now(), 0);
-            if untold > 0 {
-                tracing::warn!(plugin, untold, "lines that an isolated plugin printed are left out");
+    /// Tells of a stream until there is no more to come.
+    async fn tell(self: &Arc<Self>, voice: &Voice) {
+        loop {
+            let is_over = voice.is_over.load(Ordering::Acquire);
+            let batch = voice.backlog().take(voice.now(), is_over);
+            let (output, stream) = (self.clone(), voice.stream);
+            if batch != Batch::default() {
+                // A log may take its time, and who reads is not to wait for it.
+                let _ = spawn_blocking(move || output.say(stream, batch)).await;
             }
-        }
-        state.lines += 1;
-        let is_told = state.lines <= LINES;
-        if state.last.len() == KEPT {
-            state.last.pop_front();
-        }
-        state.last.push_back(text.clone());
-        drop(state);
-        if is_told {
-            tracing::info!(plugin, "{text}");
+            if is_over {
+                return;
+            }
+            let rest = voice.backlog().rest(voice.now());
+            match rest {
+                None => voice.news.notified().await,
+                Some(rest) => voice.rest(rest).await,
+            }
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn say(&self, stream: Stream, batch: Batch) {
+        let (plugin, process) = (&*self.plugin, self.process.get().copied());
+        if let Some(left_out) = batch.left_out {
+            let stream = stream.name();
+            tracing::warn!(
+                plugin,
+                process,
+                stream,
+                "an isolated plugin prints too much: {left_out} lines are left out"
+            );
+        }
+        for line in batch.lines {
+            Said::of(&line.bytes, line.cut, stream).tell(plugin, process);
+        }
     }
 }
 
-/// A line that is being read.
-#[derive(Default)]
-struct Line {
-    bytes: Vec<u8>,
-    cut: bool,
-}
+impl Voice {
+    fn new(stream: Stream) -> Arc<Self> {
+        Arc::new(Self {
+            stream,
+            backlog: Mutex::default(),
+            began: Instant::now(),
+            is_over: AtomicBool::new(false),
+            news: Notify::new(),
+        })
+    }
 
-impl Line {
-    fn feed(&mut self, byte: u8) -> Option<String> {
-        match byte {
-            b'\n' => self.end(),
-            _ if self.bytes.len() < LINE => {
-                self.bytes.push(byte);
-                None
+    async fn listen(&self, mut stream: Receiver) {
+        let (mut chunk, mut lines) = (vec![0; CHUNK], Lines::new(self.stream));
+        let (mut since, mut read_since) = (Instant::now(), 0);
+        while let Ok(read @ 1..) = stream.read(&mut chunk).await {
+            {
+                let mut backlog = self.backlog();
+                lines.feed(&chunk[..read], |line, cut| backlog.hear(line, cut));
             }
-            _ => {
-                self.cut = true;
-                None
+            self.news.notify_one();
+            read_since += read;
+            let passed = since.elapsed();
+            if passed >= PERIOD {
+                (since, read_since) = (Instant::now(), 0);
+            } else if read_since >= BYTES {
+                sleep(PERIOD - passed).await;
+            }
+        }
+        {
+            let mut backlog = self.backlog();
+            lines.end(|line, cut| backlog.hear(line, cut));
+        }
+        self.is_over.store(true, Ordering::Release);
+        self.news.notify_one();
+    }
+
+    /// For so long, unless there is no more to come.
+    async fn rest(&self, rest: Duration) {
+        let until = Instant::now() + rest;
+        while !self.is_over.load(Ordering::Acquire) {
+            tokio::select! {
+                () = sleep_until(until) => return,
+                () = self.news.notified() => {}
             }
         }
     }
 
-    fn end(&mut self) -> Option<String> {
-        let (bytes, cut) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.cut));
-        if bytes.is_empty() {
-            return None;
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        let text = text.trim_end_matches('\r');
-        // A log is read in a terminal, which would obey them.
-        let shown = |letter: char| if letter.is_control() && letter != '\t' { '\u{fffd}' } else { letter };
-        Some(text.chars().map(shown).chain(cut.then_some('…')).collect())
+    fn tail(&self) -> Vec<String> {
+        let mut room = WORDS;
+        let backlog = self.backlog();
+        let lines = backlog.last().map(|heard| Said::of(&heard.bytes, heard.cut, self.stream).line());
+        let mut last: Vec<_> = lines
+            .take_while(|line| {
+                let fits = line.len() <= room;
+                room = room.saturating_sub(line.len());
+                fits
+            })
+            .collect();
+        last.reverse();
+        last
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn backlog(&self) -> MutexGuard<'_, Backlog> {
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

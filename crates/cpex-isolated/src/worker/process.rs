@@ -70,18 +70,17 @@ impl Process {
                 let launch = launch.clone();
                 let starting = spawn_blocking(move || contained.start(&launch, socket)).await;
                 let (child, streams) = starting.map_err(|_| failed(lost()))?.map_err(failed)?;
-                (Self { id: child.id(), child: Offspring::Contained(child) }, streams.into())
+                (Self { id: child.id(), child: Offspring::Contained(child) }, streams)
             }
             None => Self::free(command(launch, socket)).await.map_err(failed)?,
         };
         let (process, streams) = started;
-        for stream in streams {
-            output.capture(stream).map_err(failed)?;
-        }
+        let [out, err] = streams;
+        output.capture(out, err).map_err(failed)?;
         Ok(process)
     }
 
-    async fn free(command: Command) -> io::Result<(Self, Vec<OwnedFd>)> {
+    async fn free(command: Command) -> io::Result<(Self, [OwnedFd; 2])> {
         let (started, starting) = oneshot::channel();
         let (tell, ended) = watch::channel(false);
         let (reap, reaping) = channel();
@@ -166,7 +165,7 @@ fn lost() -> io::Error {
     io::Error::other("the thread of the process has ended")
 }
 
-type Started = io::Result<(u32, Vec<OwnedFd>)>;
+type Started = io::Result<(u32, [OwnedFd; 2])>;
 
 /// The thread of a process: its parent, until it has ended and may be reaped.
 fn look_after(
@@ -185,8 +184,9 @@ fn look_after(
             return Err(io::Error::other("it was not started"));
         }
     };
-    let streams = [child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from)];
-    if started.send(Ok((child.id(), streams.into_iter().flatten().collect()))).is_err() {
+    let streams = child.stdout.take().zip(child.stderr.take());
+    let streams = streams.map(|(out, err)| (child.id(), [out.into(), err.into()])).ok_or_else(lost);
+    if started.send(streams).is_err() {
         let _ = child.kill();
     }
     while waitid(WaitId::Pid(Pid::from_child(&child)), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)

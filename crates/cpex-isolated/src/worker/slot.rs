@@ -14,7 +14,7 @@ use super::life::Worker;
 pub(super) struct Slot {
     pub(super) now: Now,
     breaker: Breaker,
-    /// Workers in a row that ended early, or did not start.
+    /// Workers in a row that failed before they had proved good.
     pub(super) short_lived: usize,
     /// No worker is started any more.
     pub(super) closed: bool,
@@ -92,12 +92,15 @@ impl Slot {
     /// May a worker be started?
     ///
     /// # Errors
-    /// If not: for how long.
-    pub(super) fn admit(&mut self, now: Duration) -> (Result<Pass, Duration>, Option<Change>) {
+    /// [`WorkerError::Open`] if not.
+    pub(super) fn admit(&mut self, now: Duration) -> (Result<Pass, WorkerError>, Option<Change>) {
         let (pass, change) = self.with_breaker(|breaker| breaker.admit(now));
-        let pass = pass.ok_or_else(|| match self.breaker.state() {
-            State::Open { until } => until.saturating_sub(now),
-            State::Closed | State::HalfOpen => Duration::ZERO,
+        let pass = pass.ok_or_else(|| WorkerError::Open {
+            failures: self.short_lived,
+            wait: match self.breaker.state() {
+                State::Open { until } => until.saturating_sub(now),
+                State::Closed | State::HalfOpen => Duration::ZERO,
+            },
         });
         (pass, change)
     }

@@ -28,6 +28,8 @@ pub struct Answer(pub(super) Frame);
 pub(super) struct Waiting {
     calls: HashMap<u64, Call>,
     last: u64,
+    /// Calls that were not sent, or had no answer in the end.
+    unanswered: u64,
     over: Option<Ended>,
 }
 
@@ -48,7 +50,7 @@ pub(super) enum For {
 
 impl Waiting {
     pub(super) fn new() -> Self {
-        Self { calls: HashMap::new(), last: 0, over: None }
+        Self { calls: HashMap::new(), last: 0, unanswered: 0, over: None }
     }
 
     /// A call begins; `expects` is what it is answered with, unless it fails.
@@ -67,6 +69,7 @@ impl Waiting {
 
     /// A call that could not be sent.
     pub(super) fn unsent(&mut self, id: u64) -> Option<Box<dyn Caller>> {
+        self.unanswered += 1;
         match self.calls.remove(&id) {
             Some(Call::Due(caller, _)) => Some(caller),
             Some(Call::GivenUp(_)) | None => None,
@@ -104,6 +107,7 @@ impl Waiting {
     /// There will be no more answers. Returns who waited for one.
     pub(super) fn end(&mut self, why: Ended) -> Vec<Box<dyn Caller>> {
         self.over.get_or_insert(why);
+        self.unanswered += self.calls.len() as u64;
         let calls = self.calls.drain();
         calls
             .filter_map(|(_, call)| match call {
@@ -124,6 +128,11 @@ impl Waiting {
 
     pub(super) fn is_over(&self) -> bool {
         self.over.is_some()
+    }
+
+    /// How many calls the worker has answered, the greeting among them. Nobody counts them as they come.
+    pub(super) fn count(&self) -> u64 {
+        self.last.saturating_sub(self.unanswered).saturating_sub(self.calls.len() as u64)
     }
 
     /// Calls that the worker is busy with.

@@ -55,10 +55,11 @@ impl Workers {
         }
     }
 
-    /// The worker for the next call, if one runs. If it is busy and another place is vacant, one is started there.
+    /// The worker for the next call, if one runs and nothing speaks against it. If it is busy and another place is vacant, one is started there.
     #[must_use]
     pub fn running(&self) -> Option<Arc<Worker>> {
         let workers = self.shared.slots.iter().filter_map(|slot| lock(slot).running().cloned());
+        let workers = workers.filter(|worker| !worker.is_doubted());
         let (outstanding, worker) = workers
             .map(|worker| (worker.outstanding(), worker))
             .min_by_key(|(outstanding, _)| *outstanding)?;
@@ -73,6 +74,9 @@ impl Workers {
     }
 
     /// The worker for the next call, started if it has to be. Needs a runtime.
+    ///
+    /// If there is but one that may stand still, this waits until that is known: a call that was not sent does not die
+    /// with it.
     ///
     /// # Errors
     /// If it cannot be started, or is not for now.
@@ -148,14 +152,24 @@ impl Shared {
     }
 
     async fn started(self: &Arc<Self>, at: usize) -> Started {
-        let mut starting = match self.begin(at)? {
-            Now::Running(worker) => return Ok(worker),
-            Now::Starting(starting) => starting,
-            Now::Vacant => return Err(WorkerError::Died(Ended::Asked)),
-        };
-        let started = starting.wait_for(Option::is_some).await;
-        // Nobody says it any more if the runtime ends.
-        started.ok().and_then(|started| started.clone()).unwrap_or(Err(WorkerError::Died(Ended::Asked)))
+        loop {
+            let mut starting = match self.begin(at)? {
+                Now::Running(worker) if worker.is_doubted() => {
+                    worker.settle().await;
+                    if worker.is_over() {
+                        continue;
+                    }
+                    return Ok(worker);
+                }
+                Now::Running(worker) => return Ok(worker),
+                Now::Starting(starting) => starting,
+                Now::Vacant => return Err(WorkerError::Died(Ended::Asked)),
+            };
+            let started = starting.wait_for(Option::is_some).await;
+            // Nobody says it any more if the runtime ends.
+            let started = started.ok().and_then(|started| started.clone());
+            return started.unwrap_or(Err(WorkerError::Died(Ended::Asked)));
+        }
     }
 
     /// What there is, started if there is nothing.
@@ -170,7 +184,7 @@ impl Shared {
             return Err(WorkerError::Died(Ended::Asked));
         }
         let (pass, change) = slot.admit(self.began.elapsed());
-        let pass = pass.map_err(WorkerError::Open)?;
+        let pass = pass?;
         let (tell, starting) = watch::channel(None);
         slot.now = Now::Starting(starting.clone());
         slot.starts += 1;
@@ -233,12 +247,14 @@ impl Shared {
             match early {
                 Ok(ended) => ended,
                 Err(_) => {
-                    self.judge(at, pass.take(), |breaker, pass, _| breaker.succeeded(pass));
-                    lock(&self.slots[at]).short_lived = 0;
+                    self.proved(at, pass.take());
                     life.await
                 }
             }
         };
+        if worker.has_served() {
+            self.proved(at, pass.take());
+        }
         if ended.is_fault() {
             tracing::warn!(plugin, process = id, %ended, "the worker of an isolated plugin is gone");
             self.failed(at, pass);
@@ -270,10 +286,22 @@ impl Shared {
         self.contained.get_or_try_init(prepare).await.cloned()
     }
 
+    /// A worker did what it is for: those that failed before it are forgotten.
+    ///
+    /// Not how long ago one failed counts, nor how many have: a caller who can have a call kill its worker could have all
+    /// others left without one.
+    fn proved(&self, at: usize, pass: Option<Pass>) {
+        if pass.is_some() {
+            lock(&self.slots[at]).short_lived = 0;
+        }
+        self.judge(at, pass, |breaker, pass, _| breaker.succeeded(pass));
+    }
+
+    /// A worker failed; one that has proved good, and has no pass any more, is not held against the next.
     fn failed(&self, at: usize, pass: Option<Pass>) {
         {
             let mut slot = lock(&self.slots[at]);
-            slot.short_lived += 1;
+            slot.short_lived += usize::from(pass.is_some());
             slot.faults += 1;
         }
         self.judge(at, pass, Breaker::failed);

@@ -226,7 +226,8 @@ impl Later {
             };
             match worker.call(call, caller) {
                 Ok(_asked) => return answer.await.unwrap_or_else(|_| Err(gone())),
-                Err((_, WorkerError::Died(_))) if tries > 0 => {}
+                // Nobody may have noticed yet.
+                Err((_, WorkerError::Died(_))) if tries > 0 => worker.over().await,
                 Err((_, error)) => return Err(error),
             }
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cpex_isolated::worker::{Bounds, Launch, Sandbox, Usual, WorkersConfig, environment};
 use cpex_remote::balance::BreakerConfig;
-use cpex_sandbox::Profile;
+use cpex_sandbox::{Bytes, Profile};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -97,6 +97,12 @@ impl TryFrom<Contained> for Sandbox {
     fn try_from(Contained { policy, root, readable }: Contained) -> PyResult<Self> {
         Ok(Self { policy: crate::sandbox::policy(&policy)?, root, readable })
     }
+}
+
+/// A size as a policy has it: `300MiB`.
+#[pyfunction]
+pub(crate) fn size_in_bytes(text: &str) -> PyResult<u64> {
+    text.parse().map(|Bytes(bytes)| bytes).map_err(PyValueError::new_err)
 }
 
 fn duration(seconds: f64) -> PyResult<Duration> {

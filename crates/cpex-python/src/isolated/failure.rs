@@ -1,22 +1,19 @@
 //! What a caller is told when there is no answer. Nothing here shows a payload, a context or a setting.
 
-use cpex_isolated::worker::WorkerError;
+use cpex_isolated::worker::{LastWords, WorkerError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyDict};
 
-use crate::classes::classes;
 use crate::external::failure::{INTERNAL, raise};
 
-/// The plugin failed in its worker; `error` is an error model, as JSON.
+/// The plugin failed in its worker; `error` is an error model, as JSON, with a traceback.
 pub(super) fn plugin_failed(py: Python<'_>, plugin: &str, error: &[u8]) -> PyErr {
-    let raised = || -> PyResult<PyErr> {
-        let model =
-            py.import(intern!(py, "cpex.framework.models"))?.getattr(intern!(py, "PluginErrorModel"))?;
-        let model = model.call_method1(intern!(py, "model_validate_json"), (PyBytes::new(py, error),))?;
-        Ok(PyErr::from_value(classes(py)?.plugin_error.bind(py).call1((model,))?))
-    };
-    raised().unwrap_or_else(|_| no_reply(py, plugin))
+    let failures = py.import(intern!(py, "cpex.framework.isolated._failure"));
+    let raised = failures.and_then(|failures| {
+        failures.call_method1(intern!(py, "plugin_error_of"), (PyBytes::new(py, error),))
+    });
+    raised.map_or_else(|_| no_reply(py, plugin), PyErr::from_value)
 }
 
 /// What the worker sent is neither a result nor an error.
@@ -28,8 +25,25 @@ pub(super) fn no_reply(py: Python<'_>, plugin: &str) -> PyErr {
 pub(super) fn no_answer(py: Python<'_>, plugin: &str, failure: &WorkerError) -> PyErr {
     match failure {
         WorkerError::Load(model) => plugin_failed(py, plugin, model),
-        failure => error(py, plugin, &format!("Isolated plugin '{plugin}': {failure}"), failure.code()),
+        failure => {
+            let text = format!("Isolated plugin '{plugin}': {failure}");
+            let details = failure.last_words().map(|words| last_words(py, words)).transpose();
+            details
+                .and_then(|details| raise(py, &text, plugin, failure.code(), details, INTERNAL))
+                .unwrap_or_else(|error| error)
+        }
     }
+}
+
+/// What a process has said before it ended, by stream; nothing of a stream that it did not use.
+fn last_words<'py>(py: Python<'py>, words: &LastWords) -> PyResult<Bound<'py, PyAny>> {
+    let details = PyDict::new(py);
+    for (stream, lines) in [("stdout", &words.stdout), ("stderr", &words.stderr)] {
+        if !lines.is_empty() {
+            details.set_item(stream, lines)?;
+        }
+    }
+    Ok(details.into_any())
 }
 
 fn error(py: Python<'_>, plugin: &str, text: &str, code: &str) -> PyErr {

@@ -13,6 +13,7 @@ mod reading;
 mod line;
 
 pub(crate) use client::IsolatedClient;
+pub(crate) use config::size_in_bytes;
 pub(crate) use line::{WorkerCall, WorkerLine};
 pub(crate) use venv::{
     BuiltEnvironment, ask_interpreter, build_environment, hold_environments, requirements_files,

@@ -7,6 +7,7 @@ environment variable, and this file as the main module.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -149,4 +150,9 @@ if __name__ == "__main__":
     if sys.argv[0] == GUARDED:
         del sys.argv[0]
         guard()
-    importlib.import_module(sys.argv[0]).main()
+    # Nothing of what is imported is ever to be collected.
+    gc.disable()
+    program = importlib.import_module(sys.argv[0])
+    gc.freeze()
+    gc.enable()
+    program.main()

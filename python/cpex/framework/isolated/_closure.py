@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.metadata
 import json
 import sys
 import sysconfig
-import tomllib
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
+from email.parser import HeaderParser
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -182,10 +184,9 @@ def _held(name: str) -> _Held | None:
     found = next(iter(importlib.metadata.Distribution.discover(name=name, path=sys.path)), None)
     if found is None:
         return None
-    described = found.metadata
+    described = _head(found)
     modules, metadata = set(), ""
-    for file in found.files or ():
-        first = file.parts[0]
+    for first in _tops(found):
         if first.endswith(_METADATA):
             metadata = first
         elif (stem := first.partition(".")[0]).isidentifier() and not first.endswith(".pth") and stem != "__pycache__":
@@ -199,8 +200,23 @@ def _held(name: str) -> _Held | None:
     )
 
 
+def _head(found: importlib.metadata.Distribution) -> Message[str, str]:
+    """Its metadata without the description, which is often long."""
+    text = found.read_text("METADATA") or found.read_text("PKG-INFO") or found.read_text("") or ""
+    return HeaderParser().parsestr(text.partition("\n\n")[0])
+
+
+def _tops(found: importlib.metadata.Distribution) -> set[str]:
+    """The first segments of the paths of its files."""
+    record = found.read_text("RECORD")
+    files = [row[0] for row in csv.reader(record.splitlines()) if row] if record else map(str, found.files or ())
+    return {file.partition("/")[0] for file in files}
+
+
 def _required_by_sources() -> tuple[Requirement, ...]:
     """What this package requires where it runs from its sources: as the project file says."""
+    import tomllib
+
     project = Path(cpex.__file__).parents[2] / "pyproject.toml"
     try:
         listed = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
 import os
 import sys
 from collections.abc import Coroutine
+from types import TracebackType
 from typing import Any
 
 import pydantic_core
@@ -16,6 +18,9 @@ from cpex.framework._preparation import prepare_hooks
 from cpex.framework.base import HookRef, Plugin
 from cpex.framework.errors import PluginError
 from cpex.framework.external._json import check_numbers
+from cpex.framework.isolated import _discovery
+from cpex.framework.isolated._log import formatted, log_to_host
+from cpex.framework.isolated._wakeful import event_loop
 from cpex.framework.models import PluginConfig, PluginContext, PluginErrorModel, PluginResult
 from cpex.framework.registry import PluginInstanceRegistry
 from cpex.framework.utils import import_module, parse_class_name
@@ -35,11 +40,15 @@ def main() -> None:
     The program is started with a socket as its standard input; its only argument is the size of the largest message.
     """
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a pipe: lines would wait
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    faulthandler.enable()
     line = _core.WorkerLine(int(sys.argv[1]))
+    _discovery.spare()
     try:
-        number, hello = line.hello()
-        asyncio.run(_serve(line, number, pydantic_core.from_json(hello)))
+        number, said = line.hello()
+        hello = pydantic_core.from_json(said)
+        log_to_host(hello["log_level"])
+        with asyncio.Runner(loop_factory=event_loop) as runner:
+            runner.run(_serve(line, number, hello))
     except ConnectionError as error:
         logger.info("%s", error)
 
@@ -206,10 +215,13 @@ class Bench:
             self._fail(number, error)
 
     def _fail(self, number: int, error: BaseException) -> None:
+        if self._line.fail(number, _described(error, self._name)):
+            return
+        # What it says is more than where it comes from.
+        error.__traceback__ = None
         if not self._line.fail(number, _described(error, self._name)):
-            self._line.fail(
-                number, _described(ValueError("the plugin's error exceeds the limit of messages"), self._name)
-            )
+            large = ValueError("the plugin's error exceeds the limit of messages")
+            self._line.fail(number, _described(large, self._name))
 
     async def _run(self, call: _core.WorkerCall, context: PluginContext) -> PluginResult[Any]:
         hook = call.hook
@@ -246,16 +258,28 @@ def _extensions(text: bytes | None) -> Any:
 
 
 def _described(error: BaseException, plugin_name: str) -> bytes:
-    """Describe a failure to the host, as JSON."""
-    model = (
-        error.error
-        if isinstance(error, PluginError)
-        else PluginErrorModel(message=repr(error), plugin_name=plugin_name)
-    )
+    """Describe a failure to the host, as JSON: an error model, and the traceback if it is the plugin's."""
+    model = getattr(error, "error", None) if isinstance(error, PluginError) else None
+    if not isinstance(model, PluginErrorModel):
+        model = PluginErrorModel(message=_shown(error), plugin_name=plugin_name)
+    fields = {**model.__dict__, "traceback": formatted(error, _of_plugin(error.__traceback__))}
     try:
-        return pydantic_core.to_json(model, inf_nan_mode="null")
+        return pydantic_core.to_json(fields, inf_nan_mode="null")
     except (pydantic_core.PydanticSerializationError, ValueError, RecursionError):
         # Details that are no JSON.
-        return pydantic_core.to_json(
-            PluginErrorModel(message=model.message, plugin_name=model.plugin_name, code=model.code)
-        )
+        return pydantic_core.to_json({**fields, "details": {}})
+
+
+def _shown(error: BaseException) -> str:
+    try:
+        return repr(error)
+    except Exception:
+        # An exception of the plugin's own, which may do anything when it is looked at.
+        return type(error).__name__
+
+
+def _of_plugin(traceback: TracebackType | None) -> TracebackType | None:
+    """The part of a traceback from the first frame on that is not of this module."""
+    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+        traceback = traceback.tb_next
+    return traceback

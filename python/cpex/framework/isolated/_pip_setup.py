@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import sys
 from collections.abc import Iterator
@@ -45,6 +44,11 @@ def _files() -> Iterator[Path]:
 
 
 def _names_an_index(path: Path) -> bool:
+    if not os.path.exists(path):
+        return False
+    # Slow to import, and few have such a file.
+    import configparser
+
     settings = configparser.RawConfigParser()
     try:
         settings.read(path, encoding="utf-8")

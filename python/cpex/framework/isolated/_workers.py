@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import to_json
+
+from cpex import _core
+from cpex.framework.isolated._log import LOGGER
 
 from ._faults import SettingError, validated
 from ._keys import misspelt_keys
@@ -31,6 +35,11 @@ def _no_boolean(value: object) -> object:
 Number = BeforeValidator(_no_boolean)
 Count = Annotated[int, Number]
 Seconds = Annotated[float, Number, Field(gt=0, allow_inf_nan=False)]
+
+
+def _size(value: Any) -> Any:
+    """Read a size as the sandbox reads it."""
+    return _core.size_in_bytes(value) if isinstance(value, str) else value
 
 
 class BreakerOptions(TypedDict):
@@ -104,8 +113,8 @@ class WorkerSettings(BaseModel):
     """Seconds that the plugin may block its event loop."""
     idle_timeout: Seconds | None = None
     """Seconds without a call after which a worker is ended, until the next one; absent: never."""
-    memory_limit: Annotated[Count, Field(gt=0)] | None = None
-    """Bytes of memory that a worker may use; absent: as many as there are."""
+    memory_limit: Annotated[Count, Field(gt=0), BeforeValidator(_size)] | None = None
+    """Bytes of memory that a worker may use, or a text as `300MiB`; absent: as many as there are."""
     restart: RestartSettings = RestartSettings()
     """When workers that end again and again are not started for a while."""
     sandbox: str | dict[str, Any] = "none"
@@ -211,4 +220,5 @@ def hello(config: PluginConfig, environment: Environment) -> dict[str, Any]:
         "config": config.model_dump(mode="json"),
         "class_name": settings["class_name"],
         "root": str(environment.place.root),
+        "log_level": logging.getLogger(LOGGER).getEffectiveLevel(),
     }

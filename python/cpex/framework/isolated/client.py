@@ -11,6 +11,7 @@ import pydantic_core
 
 from cpex import _core
 from cpex.framework._lazy import names_from
+from cpex.framework._preparation import prepare_hooks
 from cpex.framework._signature import plugin_error
 from cpex.framework.external._client import Answer, RemotePlugin, outcome
 from cpex.framework.external._json import dumped
@@ -110,7 +111,10 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
         self._environment = await prepare(self._config, self.plugin_dirs)
         client = self._make_client()
         try:
-            ready = pydantic_core.from_json(await outcome(client.start()))
+            starting = client.start()
+            # Done now, the host need not do it when the processes are ready.
+            prepare_hooks(self._config.hooks)
+            ready = pydantic_core.from_json(await outcome(starting))
         except BaseException:
             await outcome(client.close())
             self._environment = None

@@ -84,6 +84,8 @@ class ConfigLoader:
         data = data or {}
         _check_top(data, path, positions)
         _report([*problems, *suspicious_keys(data, positions)], path)
+        # Else it would be built as a part of the other, and once more for who writes an entry.
+        PluginConfig.model_rebuild()
         try:
             loaded = Config(**data)
         except ValidationError as error:
