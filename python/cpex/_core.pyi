@@ -44,6 +44,7 @@ __all__ = [
     "normalize_content_type",
     "only_grew",
     "payload_matches",
+    "read_sandbox",
     "requirements_files",
     "sandbox_support",
     "size_in_bytes",
@@ -103,6 +104,9 @@ def size_in_bytes(text: str) -> int:
 
 def sandbox_support() -> str:
     """Returns what this machine can contain a program with, as JSON."""
+
+def read_sandbox(policy: bytes) -> tuple[str, str, list[str]]:
+    """Returns the profile of a sandbox, what it allows in words, and the variables that it hands on."""
 
 def extension_slots() -> list[tuple[str, str, str | None, str | None]]:
     """Returns path, tier, and the capabilities to read and to write of each slot."""
@@ -331,7 +335,7 @@ class BuiltEnvironment:
 class _Watcher(Protocol):
     def step(self, step: str) -> None: ...
     def is_cancelled(self) -> bool: ...
-    def check(self, folder: Path) -> str | None: ...
+    def check(self, folder: Path) -> tuple[str, bool] | None: ...
     def error(self, message: str, details: Mapping[str, Any]) -> Exception: ...
 
 def build_environment(recipe: Recipe, watcher: _Watcher) -> BuiltEnvironment:

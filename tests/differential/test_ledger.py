@@ -41,7 +41,3 @@ def test_every_row_is_shown(row: str) -> None:
 def test_every_row_that_is_shown_or_allowed_is_in_the_ledger() -> None:
     allowed = {entry.row for entry in DIFFERENCES} | set(ALLOWED.values())
     assert {*shown(), *allowed} - set(ROWS) == set()
-
-
-def test_what_is_not_in_this_release_is_said() -> None:
-    assert "is not in this release" in LEDGER

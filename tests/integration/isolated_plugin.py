@@ -1,6 +1,7 @@
 """An isolated plugin that does what it is called with: the name of the tool says what."""
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -137,6 +138,27 @@ class Probe(Plugin):
 
     async def _quit(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
         sys.exit(3)
+
+    async def _fill(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        """Writes to its own folder until it is told that it is enough; what is refused is tried again."""
+        self.enough = False
+        return PluginResult(metadata=await asyncio.to_thread(self._write_files))
+
+    def _write_files(self) -> dict[str, int]:
+        written, refused = 0, 0
+        while not self.enough:
+            try:
+                with open(os.path.expanduser(f"~/{written}"), "wb") as file:
+                    file.write(bytes(1 << 20))
+                written += 1
+            except OSError as error:
+                assert error.errno == errno.ENOSPC, error
+                refused += 1
+        return {"written": written, "refused": refused}
+
+    async def _enough(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
+        self.enough = True
+        return PluginResult()
 
     async def _infinite(self, payload: ToolPreInvokePayload, context: PluginContext) -> Result:
         return PluginResult(metadata={"n": float("inf")})

@@ -498,7 +498,7 @@ class TestLoading:
     async def test_one_whose_class_is_not_there(self, host: Host) -> None:
         guard = await host({"class_name": "probe.plugin.Nothing"})
         (failure,) = guard.manager.load_failures
-        assert "has no attribute 'Nothing'" in failure.error
+        assert "config.class_name: module 'probe.plugin' has no class 'Nothing'" in failure.error
 
     async def test_one_that_must_not_be_missing(self, host: Host) -> None:
         with pytest.raises(RuntimeError):
@@ -535,11 +535,41 @@ class TestLoading:
                 await contained.told("read", path=path)
         assert "class Probe" in (await contained.told("read", path=str(project / "plugins/probe/plugin.py")))["text"]
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
+    async def test_a_full_disk_is_no_way_to_stop_the_host(
+        self, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A sandboxed plugin's own folder has a size; while it is full, calls are answered."""
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        guard = await host({"sandbox": {"profile": "strict", "scratch": "8MiB"}})
+        filling = asyncio.create_task(guard.told("fill"))
+        for _ in range(20):
+            assert (await guard.call("echo", n=1)).continue_processing
+            await asyncio.sleep(0.05)
+        assert not filling.done()
+        assert sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file()) == 0
+        await guard.call("enough")
+        told = await filling
+        assert told["written"] == 8
+        assert told["refused"] > 0
+        assert guard.status[0]["faults"] == 0
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
+    async def test_a_worker_without_cpu_time_left(self, host: Host) -> None:
+        """It is told why it ended, and the next call has another one."""
+        guard = await host({"sandbox": {"profile": "default", "cpu_seconds": 5}})
+        await guard.call("echo")
+        process = guard.status[0]["process"]
+        with pytest.raises(PluginError, match="used up its CPU time"):
+            await guard.call("spin", seconds=20)
+        await guard.call("echo")
+        assert guard.status[0]["process"] != process
+
     async def test_a_sandbox_that_nobody_would_read(self, project: Path, host: Host) -> None:
         """It is an error, and not no sandbox."""
         for settings, told in (
-            ({"sandbox": None}, "config.sandbox: Value error, a sandbox is `none`, `default`, `strict`, or a mapping"),
-            ({"Sandbx": "strict"}, "config.Sandbx: nothing reads it; did you mean 'sandbox'?"),
+            ({"sandbox": None}, "config.sandbox: a sandbox is `none`, `default`, `strict`, or a mapping"),
+            ({"Sandbx": "strict"}, "config.Sandbx: CPEX does not read it; did you mean 'sandbox'?"),
             ({"sandbox": "stirct"}, "`stirct` is no profile: write `none`, `default` or `strict`"),
         ):
             (failure,) = (await host(settings)).manager.load_failures
@@ -547,6 +577,19 @@ class TestLoading:
             assert " at line " not in failure.error
         with pytest.raises(ValueError, match="sandbox is a key of the plugin's `config`"):
             await host(sandbox="strict")
+
+    async def test_what_contains_it_is_told(
+        self, host: Host, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """In the log when it starts, with what it will look for in vain, and in its status."""
+        monkeypatch.setenv("THERE", "1")
+        monkeypatch.delenv("NOT_THERE", raising=False)
+        with caplog.at_level(logging.INFO, "cpex.framework.isolated"):
+            guard = await host({"pass_env": ["THERE", "NOT_THERE"]})
+        assert "Probe: sandbox none: all that the host may" in caplog.messages
+        warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert warnings == ["Probe: the variable NOT_THERE, which it is to see, is not set"]
+        assert [status["sandbox"] for status in guard.status] == ["none"]
 
     async def test_a_sandbox_that_is_none(self, host: Host) -> None:
         guard = await host({"sandbox": {"netwrok": "none"}})
@@ -558,6 +601,25 @@ class TestLoading:
         guard = await host({"workers": 0})
         (failure,) = guard.manager.load_failures
         assert "config.workers: Input should be greater than or equal to 1" in failure.error
+        path = await asyncio.to_thread(Path("config.yaml").resolve)
+        key = '"workers": '
+        column = path.read_text().index(key) + len(key) + 1
+        assert failure.where == f"{path}:1:{column}"
+
+    async def test_a_build_that_failed_tells_its_details(self, host: Host) -> None:
+        guard = await host({"environment": {"python": "false"}})
+        (failure,) = guard.manager.load_failures
+        assert failure.error.startswith("config.environment.python: 'false' is no interpreter")
+        assert failure.details is None
+        await asyncio.to_thread(Path("plugins/probe/broken.txt").write_text, "no such thing\n")
+        guard = await host({"requirements_file": "broken.txt"}, on_missing="deny")
+        (failure,) = guard.manager.load_failures
+        assert failure.details is not None
+        assert failure.details["step"] == "install"
+        assert failure.details["requirements"].endswith("/plugins/probe/broken.txt")
+        assert failure.details["stderr"].strip().splitlines()[-1].strip() in failure.error
+        missing: Any = guard.manager.get_plugin("Probe")
+        assert missing.workers == []
 
     def test_event_loops_one_after_the_other(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(project)

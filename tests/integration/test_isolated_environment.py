@@ -27,6 +27,7 @@ import cpex
 from cpex.framework import ConfigLoader, PluginConfig, PluginError
 from cpex.framework.isolated._environment import Environment, Step, build, prepare
 from cpex.framework.isolated._options import EnvironmentOptions
+from cpex.tools.check._checked import Loading, check
 
 INSTALLERS = ("uv", "pip")
 
@@ -195,12 +196,26 @@ def test_a_conflict_is_told(project: Project) -> None:
         project.build()
     error = caught.value.error
     assert error.code == "ENVIRONMENT_BUILD_FAILED"
+    record = project.package / ".cpex" / "refused.json"
     assert error.message == (
         "Plugin 'guard': the environment cannot be used: cpex 0.1.100 needs pydantic<3,>=2.12, and the plugin's "
-        "requirements install pydantic 1.10.2"
+        f"requirements install pydantic 1.10.2; it is not built again before something of it changes, or {record} is "
+        "deleted"
     )
-    assert error.details == {"step": "check", "command": None, "exit_code": None, "stderr": ""}
+    nothing = {"command": None, "requirements": None, "exit_code": None, "stderr": ""}
+    assert error.details == {"step": "check", **nothing}
+    steps: list[Step] = []
+    with pytest.raises(PluginError) as again:
+        build(project.entry(), on_step=steps.append)
+    assert (again.value.error.message, steps) == (error.message, [])
+    record.unlink()
+    with pytest.raises(PluginError):
+        build(project.entry(), on_step=steps.append)
     assert not (project.package / ".venv").exists()
+    assert "install" in steps
+    project.requires()
+    project.build()
+    assert not record.exists()
 
 
 def test_what_is_borrowed_has_to_be_satisfied_too(project: Project) -> None:
@@ -210,6 +225,8 @@ def test_what_is_borrowed_has_to_be_satisfied_too(project: Project) -> None:
     with pytest.raises(PluginError, match=r"which the worker has from the host, needs typing-extensions>=") as caught:
         project.build()
     assert "requirements install typing-extensions 4.0.0" in str(caught.value)
+    # The host may have another pydantic the next time.
+    assert "built again" not in str(caught.value)
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)
@@ -220,20 +237,35 @@ def test_a_failed_installation_is_told_without_credentials(
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    for name, value in {"PIP_RETRIES": "0", "UV_HTTP_RETRIES": "0", "NO_PROXY": "127.0.0.1"}.items():
+    for name, value in {"PIP_RETRIES": "1", "UV_HTTP_RETRIES": "0", "NO_PROXY": "127.0.0.1"}.items():
         monkeypatch.setenv(name, value)
     project.options = {"installer": installer, "index_url": f"http://me:hunter2@127.0.0.1:{port}/simple"}
     project.requires("helper-lib")
     with pytest.raises(PluginError) as caught:
         project.build()
     error = caught.value.error
-    assert error.message.startswith("Plugin 'guard': install failed (exit code ")
+    requirements = str(project.package / "requirements.txt")
+    assert error.message.startswith(f"Plugin 'guard': install of {requirements} failed (exit code ")
+    assert "onnection refused" in error.message
     assert error.details is not None
     assert error.details["step"] == "install"
     assert error.details["exit_code"] in (1, 2)
+    assert error.details["requirements"] == requirements
     assert f"--index-url=http://***@127.0.0.1:{port}/simple" in error.details["command"]
     assert "helper-lib" in error.details["stderr"]
     assert "hunter2" not in str(error)
+
+
+def test_check_tells_what_the_installer_said_at_the_requirements(project: Project) -> None:
+    project.requires("no such thing")
+    (project.package / "plugin.py").write_text("class Guard: ...")
+    project.entry()
+    [finding] = check("config.yaml", Loading.EVERYTHING).findings
+    text = Path("config.yaml").read_text()
+    assert (finding.code, finding.column) == ("plugin-initialize", text.index('"requirements.txt"') + 1)
+    assert finding.message.startswith(f"install of {project.package / 'requirements.txt'} failed (exit code ")
+    assert "no such thing" in finding.message
+    assert "\\n" not in finding.message
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)
@@ -247,8 +279,10 @@ def test_hashes_are_checked(project: Project, installer: str) -> None:
         project.requires(line)
         with pytest.raises(PluginError) as caught:
             project.build()
-        assert caught.value.error.details is not None
-        assert "hash" in caught.value.error.details["stderr"].lower()
+        message = caught.value.error.message
+        assert "hash" in message.lower()
+        assert "helper-lib==1.0" in message
+        assert "--hash" not in line or (right in message and "0" * 64 in message)
     if installer == "uv":
         project.requires(f"helper-lib==1.0 --hash=sha256:{right}")
         assert not project.build().reused
@@ -306,6 +340,32 @@ def test_a_killed_build_is_built_again(project: Project) -> None:
         assert alone == environment.folder
         del environment
         project.requires(*(f"helper-{number}" for number in range(10)), f"# {step} {after}")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a command goes on to its end")
+@pytest.mark.parametrize("installer", INSTALLERS)
+def test_a_build_ends_with_a_host_that_is_killed(project: Project, installer: str) -> None:
+    """Also what its commands have started. The index never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as index:
+        project.options = {"installer": installer, "index_url": f"http://127.0.0.1:{index.getsockname()[1]}/simple"}
+        project.requires("helper-lib")
+        project.entry()
+        program = (
+            "from cpex.framework import ConfigLoader\n"
+            "from cpex.framework.isolated._environment import build\n"
+            "build(ConfigLoader.load_config('config.yaml').plugins[0])\n"
+        )
+        host = subprocess.Popen([sys.executable, "-c", program], env={**_environ(), "NO_PROXY": "127.0.0.1"})
+        index.settimeout(300)
+        connection, _ = index.accept()
+        with connection:
+            assert len(_processes_in(project.package)) >= 2, "the command and its guardian"
+            host.kill()
+            host.wait()
+            until = time.monotonic() + 60
+            while left := _processes_in(project.package):
+                assert time.monotonic() < until, left
+                time.sleep(0.01)
 
 
 def test_a_worker_keeps_what_it_was_started_with(project: Project) -> None:
@@ -389,7 +449,7 @@ def test_an_interpreter_can_be_named(project: Project) -> None:
     project.options["python"] = sys.executable
     assert not project.build(requirements_file=None).reused
     project.options["python"] = "plugins/guard/__init__.py"
-    with pytest.raises(FileNotFoundError, match=r"config\.environment\.python 'plugins/guard/__init__\.py'"):
+    with pytest.raises(FileNotFoundError, match=r"config\.environment\.python: 'plugins/guard/__init__\.py'"):
         project.build(requirements_file=None)
 
 
@@ -449,13 +509,26 @@ def test_options_are_checked() -> None:
         return EnvironmentOptions.of(PluginConfig(name="p", kind="isolated_venv", config={"environment": section}))
 
     assert options(None) == EnvironmentOptions()
-    with pytest.raises(ValueError, match=r"^p: config\.environment\.index: Extra inputs are not permitted\. Known are"):
-        options({"index": "https://me:hunter2@host"})
+    with pytest.raises(ValueError, match=r"^config\.environment\.indx_url: nothing reads it; did you mean .index_url"):
+        options({"indx_url": "https://me:hunter2@host"})
     with pytest.raises(ValueError, match=r"config\.environment\.timeout: Input should be greater than 0") as caught:
         options({"timeout": -17})
     assert "17" not in str(caught.value)
-    with pytest.raises(ValueError, match=r"config\.environment holds options, not a list"):
+    with pytest.raises(ValueError, match=r"config\.environment: it holds options, not a list"):
         options(["--trusted-host"])
+
+
+def _processes_in(folder: Path) -> list[str]:
+    """The commands that name a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue
+        if str(folder) in command:
+            found.append(command)
+    return found
 
 
 def _environ() -> dict[str, str]:

@@ -159,6 +159,11 @@ EXTERNAL = (
 MCP = "plugins:\n  - {name: a, kind: external, hooks: [tool_pre_invoke], mcp: {%s}}\n"
 GRPC = MCP.replace("mcp:", "grpc:")
 
+ISOLATED = (
+    "plugins:\n  - {name: a, kind: isolated_venv, hooks: [tool_pre_invoke], "
+    "config: {class_name: guards.Any, script_path: %s}}\n"
+)
+
 BUILTIN = "plugins:\n  - {name: a, kind: builtin.deny_list, hooks: [%s], config: {words: [x]}}\n"
 
 # code, a config that has it, a near miss that has nothing
@@ -196,6 +201,7 @@ CASES = [
     ("external-server", GRPC % "target: 'dns:///localhost'", GRPC % "target: 'dns:///localhost:50051'"),
     ("external-server", GRPC % "target: 'a:1', endpoints: ['a:1', 'b:x']", GRPC % "endpoints: ['a:1', 'b:2']"),
     ("external-server", GRPC % "endpoints: ['a:99999', 'b:2']", GRPC % "target: 'unix:/tmp/cpex.sock'"),
+    ("isolated-plugin", ISOLATED % "nowhere", ISOLATED % "."),
     ("invalid-value", HEAD + "server_settings: {port: 65536}", HEAD + "server_settings: {port: 0}"),
     ("invalid-value", HEAD + "grpc_server_settings: {port: -1}", HEAD + "grpc_server_settings: {port: 65535}"),
     ("plugin-import", HEAD.replace("guards.Any", "extrenal"), EXTERNAL % ("http://example.com", "")),

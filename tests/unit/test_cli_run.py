@@ -367,7 +367,7 @@ def test_says_what_is_wrong_with_the_config(tmp_path: Path, session: Any, text: 
         ("{module}.BadConfig", ["limit must be positive"]),
         ("Gate", ["is not a class path", "package.module.Class"]),
         ("deny_list", ["is not a class path", "write builtin.deny_list"]),
-        ("isolated_venv", ["config.class_name of an isolated_venv plugin names its class"]),
+        ("isolated_venv", ["config.class_name: it names a class"]),
     ],
 )
 def test_says_which_plugin_cannot_be_loaded(

@@ -71,17 +71,17 @@ def test_the_config_tells_where_the_project_is(
 
 
 def test_where_it_is_has_to_be_said(folder: Path) -> None:
-    with pytest.raises(ValueError, match=r"p: where is its package 'guard'\? Name .* config\.script_path"):
+    with pytest.raises(ValueError, match=r"config\.class_name: where is its package 'guard'\? .* config\.script_path"):
         place()
-    with pytest.raises(FileNotFoundError, match=rf"p: config\.script_path 'nowhere' is no folder in any of: {folder}"):
+    with pytest.raises(FileNotFoundError, match=rf"config\.script_path: 'nowhere' is no folder in any of: {folder}"):
         place(script_path="nowhere")
-    with pytest.raises(ValueError, match=r"config\.script_path is the folder of the plugin, not 3"):
+    with pytest.raises(ValueError, match=r"config\.script_path: it is the folder of the plugin, not 3"):
         place(script_path=3)
 
 
 @pytest.mark.parametrize("class_name", [None, 3, "Guard", "../guard.Guard", "a b.C", ""])
 def test_the_class_has_to_be_named(folder: Path, class_name: object) -> None:
-    with pytest.raises(ValueError, match=r"config\.class_name of an isolated_venv plugin names its class"):
+    with pytest.raises(ValueError, match=r"config\.class_name: it names a class"):
         place(("plugins",), class_name=class_name)
 
 
@@ -98,19 +98,19 @@ def test_nothing_leads_out(folder: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert place(script_path=str(outside)).root == outside
     (folder / "plugins/guard/link.txt").symlink_to(outside / "secret.txt")
     for named in ("../../../outside/secret.txt", str(outside / "secret.txt"), "link.txt"):
-        with pytest.raises(ValueError, match=r"p: Invalid requirements_file path: '.*' leads out of"):
+        with pytest.raises(ValueError, match=r"config\.requirements_file: Invalid .* path: '.*' leads out of"):
             place(script_path="plugins", requirements_file=named)
 
 
 def test_the_requirements_are_looked_for_in_the_package_first(folder: Path) -> None:
     """B3."""
-    with pytest.raises(FileNotFoundError, match=r"requirements_file 'r\.txt' is in none of: .*plugins/guard"):
+    with pytest.raises(FileNotFoundError, match=r"config\.requirements_file: 'r\.txt' is in none of: .*plugins/guard"):
         place(script_path="plugins", requirements_file="r.txt")
     (folder / "plugins/r.txt").touch()
     assert place(script_path="plugins", requirements_file="r.txt").requirements == folder / "plugins/r.txt"
     (folder / "plugins/guard/r.txt").touch()
     assert place(script_path="plugins", requirements_file="r.txt").requirements == folder / "plugins/guard/r.txt"
-    with pytest.raises(ValueError, match=r"config\.requirements_file is the path of a file, not \['r\.txt'\]"):
+    with pytest.raises(ValueError, match=r"config\.requirements_file: it is the path of a file, not \['r\.txt'\]"):
         place(script_path="plugins", requirements_file=["r.txt"])
 
 

@@ -220,7 +220,7 @@ class TestLoadFailure:
         assert manager.plugin_count == 1
         assert f"Failed to load plugin p: {{{text}}}" in caplog.messages
         assert "Skipping plugin p because fail_on_plugin_error is disabled" in caplog.messages
-        assert manager.load_failures == [("p", config.kind, phase, text, None)]
+        assert manager.load_failures == [("p", config.kind, phase, text, None, None)]
         assert manager.executor._not_loaded["tool_pre_invoke"] == (
             ExecutionReport("p", "", "tool_pre_invoke", "sequential", "not_loaded", detail=text),
         )

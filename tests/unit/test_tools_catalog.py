@@ -331,7 +331,7 @@ def test_requirements_stay_in_the_plugin(folder: Path) -> None:
     (package / "r.txt").write_text("-r ../secret.txt\n")
     with pytest.raises(ValueError, match="leads out of the plugin's folder"):
         build("r.txt")
-    with pytest.raises(FileNotFoundError, match="requirements_file 's.txt' is in none of"):
+    with pytest.raises(FileNotFoundError, match="requirements_file: 's.txt' is in none of"):
         build("s.txt")
     assert not (folder / "plugins/a").exists()
 

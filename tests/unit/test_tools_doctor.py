@@ -20,6 +20,7 @@ NOTHING = {
         "mount_namespace": False,
         "namespaces_denied": "Operation not permitted",
         "counters": [],
+        "fewest_tasks": 0,
     },
     "profiles": {
         "default": [{"gap": "everything", "means": "nothing is contained", "why": "no Linux"}],
@@ -60,6 +61,14 @@ def test_what_is_missing_is_told_with_its_reason() -> None:
     assert "profile strict: not loaded" in result.stdout
     assert "nothing is contained (no Linux)" in result.stdout
     assert "yes" not in result.stdout
+
+
+def test_a_machine_that_cannot_count_few_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With very many processors, and a host that is root."""
+    support = NOTHING["support"] | {"counters": ["process_ids"], "fewest_tasks": 1024}
+    monkeypatch.setattr(_doctor, "sandbox_support", lambda: json.dumps(NOTHING | {"support": support}))
+    result = CliRunner().invoke(app, ["doctor"], env={"COLUMNS": "200"})
+    assert "the process ids of a namespace, to no fewer than 1024" in result.stdout
 
 
 @pytest.mark.usefixtures("elsewhere")

@@ -78,7 +78,7 @@ mod _core {
     #[pymodule_export]
     use crate::policy::apply_policy;
     #[pymodule_export]
-    use crate::sandbox::sandbox_support;
+    use crate::sandbox::{read_sandbox, sandbox_support};
     #[pymodule_export]
     use crate::server::{PluginCall, PluginService};
 

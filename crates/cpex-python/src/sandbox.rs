@@ -1,7 +1,7 @@
-//! What this machine can contain a plugin with, for `cpex doctor`.
+//! What contains a plugin: what its entry says, and, for `cpex doctor`, what this machine can do.
 
-use cpex_sandbox::{Policy, Profile, Support};
-use pyo3::exceptions::PyRuntimeError;
+use cpex_sandbox::{Bytes, Network, Policy, Profile, Support};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
@@ -24,4 +24,62 @@ pub(crate) fn sandbox_support(py: Python<'_>) -> PyResult<String> {
         serde_json::to_string(&json!({"support": support, "profiles": profiles}))
     });
     told.map_err(|error| PyRuntimeError::new_err(error.to_string()))
+}
+
+/// What a policy says, as Python is told it.
+type Told = (String, String, Vec<String>);
+
+/// Reads what an entry says of its sandbox.
+///
+/// Args:
+///     policy: It, as JSON.
+///
+/// Returns:
+///     The profile, what it allows in words, and the names of the variables that are handed on.
+///
+/// Raises:
+///     ValueError: If it is no policy.
+#[pyfunction]
+pub(crate) fn read_sandbox(policy: &[u8]) -> PyResult<Told> {
+    let policy = self::policy(policy)?;
+    Ok((policy.profile.to_string(), in_words(&policy), policy.env))
+}
+
+pub(crate) fn policy(json: &[u8]) -> PyResult<Policy> {
+    // Not at once, or an error would tell a line and a column that nobody has written.
+    serde_json::from_slice::<Value>(json)
+        .and_then(serde_json::from_value)
+        .map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+fn in_words(policy: &Policy) -> String {
+    if policy.profile == Profile::None {
+        return "all that the host may".to_owned();
+    }
+    let network = match &policy.network {
+        Network::Hosts(hosts) => hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        Network::None => "none".to_owned(),
+        Network::Loopback => "loopback".to_owned(),
+        _ => "all".to_owned(),
+    };
+    let limits = &policy.limits;
+    let bytes = |limit: Option<u64>| limit.map_or("unlimited".to_owned(), |limit| Bytes(limit).to_string());
+    let number = |limit: Option<u64>| limit.map_or("unlimited".to_owned(), |limit| limit.to_string());
+    let mut told = vec![
+        format!("network {network}"),
+        format!("memory {}", bytes(limits.memory)),
+        format!("processes {}", number(limits.processes)),
+        format!("cpu_seconds {}", number(limits.cpu_seconds)),
+        format!("file_size {}", bytes(limits.file_size)),
+        format!("open_files {}", number(limits.open_files)),
+    ];
+    for (key, paths) in [("read", &policy.read), ("write", &policy.write)] {
+        if !paths.is_empty() {
+            told.push(format!(
+                "{key} {}",
+                paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
+            ));
+        }
+    }
+    told.join(", ")
 }

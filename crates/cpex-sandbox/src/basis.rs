@@ -11,8 +11,9 @@ pub struct Basis {
     pub root: PathBuf,
     /// Files and folders that are read or executed: the interpreter, its libraries, an environment, code.
     pub read: Vec<PathBuf>,
-    /// A folder of the child's own, which it may write to: its `HOME`, `TMPDIR` and, unless the program says otherwise, its
-    /// working folder. It must exist; who made it removes it.
+    /// An empty folder for what the child may write to: in it is its `HOME`, `TMPDIR` and, unless the program says otherwise,
+    /// its working folder. If the policy limits that, and the system can, it is in memory, and each child has one of its own,
+    /// which nobody else sees and which goes with it. The folder must exist; who made it removes it.
     pub scratch: PathBuf,
     /// Where files are made that the child reads and does not write; the system's folder for temporary files, unless another is
     /// named.

@@ -35,7 +35,8 @@ impl Child {
         self.handle.kill()
     }
 
-    /// Waits until it has ended, on any async runtime. May be called by several, and again.
+    /// Waits until it has ended, on any async runtime. May be called by several, and again. A program that has used up its CPU
+    /// time was killed by `SIGXCPU`.
     pub async fn wait(&self) -> ExitStatus {
         let mut status = self.status.clone();
         let ended = status.wait_for(Option::is_some).await.map(|status| *status);

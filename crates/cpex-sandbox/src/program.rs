@@ -63,7 +63,7 @@ impl Program {
         self
     }
 
-    /// Its working folder; without, the scratch folder.
+    /// Its working folder; without, its own (see [`Basis::scratch`](crate::Basis::scratch)).
     #[must_use]
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
@@ -96,12 +96,12 @@ impl Program {
 const LOCALE: [&str; 4] = ["LANG", "LANGUAGE", "LC_ALL", "TZ"];
 
 /// The environment of a program before it adds its own: of the host's, what the policy lists.
-pub(crate) fn environment(profile: Profile, listed: &[String], scratch: &Path) -> Vec<(OsString, OsString)> {
+pub(crate) fn environment(profile: Profile, listed: &[String], home: &Path) -> Vec<(OsString, OsString)> {
     if profile == Profile::None {
         return std::env::vars_os().collect();
     }
-    let scratch = scratch.as_os_str();
-    let own = [("PATH", OsStr::new("/usr/local/bin:/usr/bin:/bin")), ("HOME", scratch), ("TMPDIR", scratch)];
+    let home = home.as_os_str();
+    let own = [("PATH", OsStr::new("/usr/local/bin:/usr/bin:/bin")), ("HOME", home), ("TMPDIR", home)];
     let mut variables: Vec<_> = own.iter().map(|&(name, value)| (name.into(), value.into())).collect();
     let shown = std::env::vars_os().filter(|(name, _)| {
         name.to_str().is_some_and(|name| {

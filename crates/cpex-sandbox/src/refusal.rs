@@ -37,11 +37,13 @@ pub enum Gap {
     Network,
     /// Permissions, owners and times of files that belong to its user can be changed.
     Attributes,
+    /// All its files together can be larger than its folder may be, up to a full disk.
+    Scratch,
     /// Connections to listed hosts cannot be brokered: none can be made.
     Hosts,
     /// Listed hosts can only be connected to by address: names are not resolved.
     Names,
-    /// The number of its processes is not limited.
+    /// The number of its processes is not limited, or to a larger one.
     ProcessCount,
 }
 
@@ -55,9 +57,10 @@ impl fmt::Display for Gap {
             Self::Signals => "other processes of this user can be sent signals",
             Self::Network => "nothing but the filter of system calls keeps it from the network",
             Self::Attributes => "permissions and times of this user's files can be changed",
+            Self::Scratch => "nothing but the disk limits the program's own folder",
             Self::Names => "names of listed hosts are not resolved",
             Self::Hosts => "connections cannot be brokered: none can be made",
-            Self::ProcessCount => "the number of processes is not limited",
+            Self::ProcessCount => "the number of processes is not limited as it should be",
         })
     }
 }

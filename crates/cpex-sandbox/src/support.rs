@@ -21,12 +21,14 @@ pub struct Support {
     pub process_namespace: bool,
     /// A program can have a network of its own, with nothing in it.
     pub network_namespace: bool,
-    /// All but listed folders can be mounted read-only.
+    /// All but listed folders can be mounted read-only, and a folder in memory, of a limited size.
     pub mount_namespace: bool,
     /// Why a namespace cannot be had, if one cannot.
     pub namespaces_denied: Option<String>,
     /// What bounds the number of processes and threads; any of them does.
     pub counters: Vec<Counter>,
+    /// Process ids cannot be limited to fewer processes and threads than this: it grows with the processors of the machine.
+    pub fewest_tasks: u64,
 }
 
 /// What bounds the number of processes and threads of a program.
@@ -36,7 +38,7 @@ pub struct Support {
 pub enum Counter {
     /// `RLIMIT_NPROC` in a user namespace; it does not bind root.
     ResourceLimit,
-    /// `pid_max` of a process namespace: at most 300 more than asked for.
+    /// `pid_max` and `ns_last_pid` of a process namespace; it binds root, too.
     ProcessIds,
 }
 
@@ -74,6 +76,7 @@ impl Support {
             ),
             (Gap::Network, !self.network_namespace && policy.network != Network::All, namespaces()),
             (Gap::Attributes, !self.mount_namespace, namespaces()),
+            (Gap::Scratch, policy.limits.scratch.is_some() && !self.mount_namespace, namespaces()),
             (
                 Gap::Hosts,
                 brokered && !self.broker,
@@ -82,8 +85,20 @@ impl Support {
             (Gap::Names, policy.network.names().next().is_some() && !self.mount_namespace, namespaces()),
             (
                 Gap::ProcessCount,
-                policy.limits.processes.is_some() && self.counters.is_empty(),
-                "no user namespace, or Linux before 6.14 and a host that is root".to_owned(),
+                policy.limits.tasks().is_some() && self.counters.is_empty(),
+                "no user namespace; or a host that is root, and Linux before 6.14 or without `ns_last_pid`"
+                    .to_owned(),
+            ),
+            (
+                Gap::ProcessCount,
+                // Those that make none make none.
+                policy.limits.processes != Some(0)
+                    && self.counters == [Counter::ProcessIds]
+                    && policy.limits.tasks().is_some_and(|tasks| tasks < self.fewest_tasks),
+                format!(
+                    "for a host that is root, {} with threads are the fewest that can be counted with this many processors",
+                    self.fewest_tasks
+                ),
             ),
         ];
         gaps.into_iter().filter(|(_, open, _)| *open).map(|(gap, _, why)| Missing { gap, why }).collect()

@@ -11,14 +11,16 @@ fn reads_the_system_and_its_code_and_writes_to_its_folder() {
 import json, os, pathlib, ssl, tempfile, zoneinfo
 world = pathlib.Path(os.environ['WORLD'])
 assert 'trusted' in (world / 'package/code.py').read_text()
-assert pathlib.Path.cwd() == world / 'scratch'
+assert pathlib.Path.cwd() == pathlib.Path.home() == world / 'scratch/home'
 with tempfile.NamedTemporaryFile() as file:
     file.write(b'text')
-    assert pathlib.Path(file.name).is_relative_to(world / 'scratch')
+    assert pathlib.Path(file.name).is_relative_to(world / 'scratch/home')
 pathlib.Path('mine.txt').write_text('text')
 os.chmod('mine.txt', 0o600)
-os.rename('mine.txt', 'yours.txt')
-os.remove('yours.txt')
+os.mkdir('folder')
+os.rename('mine.txt', 'folder/yours.txt')
+os.link('folder/yours.txt', 'ours.txt')
+os.remove('folder/yours.txt')
 ssl.create_default_context()
 open('/dev/null', 'w').write('nothing')
 print('done')

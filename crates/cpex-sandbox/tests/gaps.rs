@@ -28,10 +28,11 @@ fn they_are_told_and_refused() {
         "keeps it from the network",
         "permissions and times",
         "number of processes",
+        "nothing but the disk",
     ] {
         assert!(told.contains(gap), "{gap}: {told}");
     }
-    assert!(told.contains("No space left on device"), "the system says why: {told}");
+    assert!(told.contains("namespaces are refused: No space left on device"), "the system says why: {told}");
     assert!(world().run(r#""strict""#, "print('done')").refused);
     assert!(world().run(r#""none""#, "print('done')").missing.is_empty());
 }

@@ -107,25 +107,34 @@ fn listens_to_nobody() {
 fn reaches_no_socket_of_the_machine() {
     for user in users() {
         let world = World::new(user);
-        let path = world.path().join("scratch/stream");
+        let path = world.path().join("shared/stream");
         let _stream = UnixListener::bind(&path).unwrap();
-        let datagrams = world.path().join("scratch/datagrams");
+        let datagrams = world.path().join("shared/datagrams");
         let _datagrams = UnixDatagram::bind(&datagrams).unwrap();
         let name = format!("cpex-sandbox-{}-{user:?}", std::process::id());
         let _hidden = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
         for path in [&path, &datagrams] {
             std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
         }
-        let mut policies = everywhere();
-        policies.push(r#"{"network": "all"}"#);
+        // The files are within reach.
+        let policies = [
+            r#"{"write": ["shared"]}"#,
+            r#"{"profile": "strict", "write": ["shared"]}"#,
+            r#"{"network": "loopback", "write": ["shared"]}"#,
+            r#"{"network": ["192.0.2.1:443"], "write": ["shared"]}"#,
+            r#"{"network": "all", "write": ["shared"]}"#,
+        ];
         let connect = |address: &str| {
-            format!("import socket; socket.socket(socket.AF_UNIX).connect({address}); print('done')")
+            format!(
+                "import os, socket; os.chdir(os.environ['WORLD'] + '/shared'); socket.socket(socket.AF_UNIX).connect({address}); print('done')"
+            )
         };
         world.keeps_from(&connect("'stream'"), &policies);
         world.keeps_from(&connect(&format!("'\\0{name}'")), &policies);
         // A pair that is connected to itself could still send elsewhere.
         let stray = "
-import socket
+import os, socket
+os.chdir(os.environ['WORLD'] + '/shared')
 one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
 one.sendto(b'?', 'datagrams')
 print('done')";

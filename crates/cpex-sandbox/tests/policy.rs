@@ -1,6 +1,6 @@
 //! What a policy says, and what is wrong with one that says nothing.
 
-use cpex_sandbox::{Basis, Bytes, Endpoint, Network, Policy, Profile, Refusal};
+use cpex_sandbox::{Basis, Bytes, Counter, Endpoint, Gap, Network, Policy, Profile, Refusal, Support};
 use serde_json::{Value, json};
 
 fn read(value: Value) -> Result<Policy, String> {
@@ -26,7 +26,9 @@ fn a_mapping_starts_from_a_profile() {
         "memory": "1GiB",
         "cpu_seconds": "unlimited",
         "processes": 2,
+        "threads": 16,
         "file_size": 4096,
+        "scratch": "2GiB",
     }))
     .unwrap();
     let Network::Hosts(hosts) = &policy.network else { panic!("{policy:?}") };
@@ -34,8 +36,9 @@ fn a_mapping_starts_from_a_profile() {
     assert_eq!(hosts, ["api.example.com:443", "192.0.2.1:80", "[2001:db8::1]:8080"]);
     assert_eq!(policy.limits.memory, Some(1 << 30));
     assert_eq!(policy.limits.cpu_seconds, None);
-    assert_eq!(policy.limits.processes, Some(2));
+    assert_eq!((policy.limits.processes, policy.limits.threads), (Some(2), Some(16)));
     assert_eq!(policy.limits.file_size, Some(4096));
+    assert_eq!(policy.limits.scratch, Some(2 << 30));
     assert_eq!(policy.limits.open_files, Policy::of(Profile::Strict).limits.open_files);
     assert_eq!(read(json!({})).unwrap(), Policy::default());
 }
@@ -49,6 +52,11 @@ fn what_is_wrong_says_what_would_be_right() {
         (json!({"netwrok": "none"}), "unknown field `netwrok`, expected one of `profile`, `network`"),
         (json!({"network": "internet"}), "expected `none`, `loopback`, `all` or a list of `host:port`"),
         (json!({"network": ["example.com"]}), "`example.com` has no port: write `host:port`"),
+        (
+            json!({"network": ["localhost"]}),
+            "write `localhost:8080`, or `network: loopback` in place of the list",
+        ),
+        (json!({"network": ["127.0.0.1"]}), "`127.0.0.1` has no port: write `localhost:8080`, or"),
         (json!({"network": ["example.com:https"]}), "has no valid port"),
         (json!({"network": ["example.com:0"]}), "has no valid port"),
         (json!({"network": ["::1:80"]}), "has an address without brackets"),
@@ -59,10 +67,15 @@ fn what_is_wrong_says_what_would_be_right() {
         (json!({"memory": -1}), "a number of bytes, a text as `512MiB`, or `unlimited`"),
         (json!({"memory": 1024}), "`memory` is 1024: nothing runs with less than 16777216"),
         (json!({"memory": "99999999999GiB"}), "is no size"),
+        (json!({"scratch": 0}), "`scratch` is 0: nothing runs with less than 1048576"),
         (json!({"cpu_seconds": 0.5}), "a whole number or `unlimited`"),
         (json!({"open_files": 3}), "`open_files` is 3"),
         (
             json!({"profile": "none", "memory": "1GiB"}),
+            "profile `none` contains nothing and takes no other key",
+        ),
+        (
+            json!({"profile": "none", "scratch": "1GiB"}),
             "profile `none` contains nothing and takes no other key",
         ),
     ] {
@@ -96,12 +109,26 @@ fn a_path_that_is_not_there_is_refused_with_its_place() {
     assert!(refusal.to_string().contains("`read[1]`"), "{refusal}");
 }
 
+/// Root is only counted by process ids, which cannot be few where there are many processors.
+#[test]
+fn a_number_that_cannot_be_counted_is_told() {
+    let mut support = Support::probe().clone();
+    (support.counters, support.fewest_tasks) = (vec![Counter::ProcessIds], 256);
+    let told = |support: &Support, processes: u64| {
+        let missing = support.missing(&read(json!({"processes": processes})).unwrap());
+        missing.iter().any(|missing| missing.gap == Gap::ProcessCount)
+    };
+    assert_eq!([0, 1, 127, 128].map(|processes| told(&support, processes)), [false, true, true, false]);
+    support.counters.push(Counter::ResourceLimit);
+    assert!(!told(&support, 1), "which counts anybody else");
+}
+
 /// What the kernel does not give is told by `default`, and refused by `strict`.
 #[test]
 fn gaps_are_told() {
-    let nothing = cpex_sandbox::Support::default();
+    let nothing = Support::default();
     let policy = Policy::of(Profile::Strict);
     let missing: Vec<_> = nothing.missing(&policy).into_iter().map(|missing| missing.gap).collect();
-    assert_eq!(missing, [cpex_sandbox::Gap::Everything]);
+    assert_eq!(missing, [Gap::Everything]);
     assert_eq!(nothing.missing(&Policy::of(Profile::None)), []);
 }

@@ -5,6 +5,7 @@ mod world;
 
 use std::os::unix::process::ExitStatusExt;
 
+use rustix::process::Signal;
 use world::{BOTH, World, keeps_from, lets, users};
 
 const SMALL: [&str; 2] = [r#"{"memory": "128MiB"}"#, r#"{"profile": "strict", "memory": "128MiB"}"#];
@@ -52,7 +53,71 @@ print('done')";
     let stubborn = format!("import signal; signal.signal(signal.SIGXCPU, signal.SIG_IGN)\n{script}");
     for user in users() {
         let came = World::new(user).run(r#"{"profile": "strict", "cpu_seconds": 1}"#, &stubborn);
-        assert_eq!(came.status().signal(), Some(9), "{came:?}");
+        assert_eq!(came.status().signal(), Some(Signal::XCPU.as_raw()), "{came:?}");
+    }
+}
+
+/// Fills its folder with files of this size, up to this number, then makes room again.
+fn filling(size: &str, most: u32) -> String {
+    format!(
+        "
+import errno, os
+made = 0
+try:
+    while made < {most}:
+        with open(f'{{made}}', 'wb') as file:
+            file.write(bytes({size}))
+        made += 1
+except OSError as error:
+    assert error.errno == errno.ENOSPC, error
+    print(made)
+    os.remove('0')
+    open('0', 'wb').write(bytes({size}))
+else:
+    print('done')
+for number in range(made + 1):
+    if os.path.exists(f'{{number}}'):
+        os.remove(f'{{number}}')
+assert os.listdir() == []"
+    )
+}
+
+#[test]
+fn fills_no_disk() {
+    for user in users() {
+        let world = World::new(user);
+        for (script, said) in [(filling("1 << 20", 16), 8), (filling("0", 4096), 2047)] {
+            assert!(world.run(r#""none""#, &script).done(), "{user:?}: the control fails");
+            for policy in [r#"{"scratch": "8MiB"}"#, r#"{"profile": "strict", "scratch": "8MiB"}"#] {
+                let came = world.run(policy, &script);
+                assert_eq!(came.said, format!("{said}\n"), "{user:?}: {policy}");
+                assert!(came.status().success(), "{user:?}: {policy}: {came:?}");
+            }
+            assert!(world.run(r#"{"scratch": "unlimited"}"#, &script).done(), "{user:?}: unlimited");
+        }
+        // What else takes memory: more names of a file, and attributes.
+        for act in ["os.link('0', f'{n}')", "os.setxattr('0', f'user.{n}', bytes(1000))"] {
+            let script =
+                format!("import os; open('0', 'w').close()\nfor n in range(1, 4096): {act}\nprint('done')");
+            assert!(!world.run(r#"{"scratch": "8MiB"}"#, &script).done(), "{user:?}: {act}");
+        }
+    }
+}
+
+/// Neither its host nor the next one sees what it has written.
+#[test]
+fn leaves_nothing_in_its_folder() {
+    let script = "
+import os
+print(os.listdir())
+open('file', 'w').write('text')";
+    for user in users() {
+        let world = World::new(user);
+        for _ in 0..2 {
+            let came = world.run(r#""strict""#, script);
+            assert_eq!((came.said.as_str(), came.status().success()), ("[]\n", true), "{user:?}");
+        }
+        assert_eq!(std::fs::read_dir(world.path().join("scratch/home")).into_iter().flatten().count(), 0);
     }
 }
 

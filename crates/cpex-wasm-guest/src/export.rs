@@ -57,9 +57,19 @@ fn unlike(error: &serde_json::Error) -> String {
 }
 
 /// Makes a [`Plugin`](crate::Plugin) the plugin of this crate, which is of type `cdylib`.
+///
+/// Elsewhere than in WebAssembly it exports nothing, for linkers there do not take the names; `cargo test` runs the tests of
+/// a plugin.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty) => {
+        #[cfg(not(target_family = "wasm"))]
+        const _: () = {
+            const fn is_a_plugin<P: $crate::Plugin>() {}
+            is_a_plugin::<$plugin>();
+        };
+
+        #[cfg(target_family = "wasm")]
         const _: () = {
             use bindings::exports::cpex::plugin::hooks::{Call, Failure, Guest, Reply};
             use $crate::export::{Instance, bindings, invoke, start};

@@ -119,4 +119,15 @@ mod tests {
         assert_eq!(strike(&mut value, &["plan".to_owned()]), 3);
         assert_eq!(value, json!({"text": "the █, the █", "more": ["a █", 7]}));
     }
+
+    #[test]
+    fn a_denied_tool_is_denied() {
+        let settings = json!({"denied_tools": ["shell"]});
+        let mut guard = Guard::start(serde_json::from_value(settings).unwrap()).unwrap();
+        let reply =
+            guard.invoke(&Call::new("tool_pre_invoke", json!({"name": "shell", "args": {}}))).unwrap();
+        let reply = serde_json::to_value(reply).unwrap();
+        assert_eq!(reply["continue_processing"], false);
+        assert_eq!(reply["violation"]["code"], "TOOL_DENIED");
+    }
 }

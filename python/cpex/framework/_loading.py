@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -23,13 +23,14 @@ from cpex.framework._unavailable import (
 )
 from cpex.framework.base import Plugin
 from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
+from cpex.framework.errors import PluginError
 from cpex.framework.loader._special import BuiltinConfigError, is_builtin
 from cpex.framework.loader.config import place_of
 from cpex.framework.loader.plugin import PluginLoader, add_hint, no_plugin
 from cpex.framework.models import Config, PluginConfig, PluginMode
 from cpex.framework.registry import PluginInstanceRegistry
 
-__all__ = ["LoadFailure", "PluginLoading", "UnavailablePlugin", "failure_text"]
+__all__ = ["LoadFailure", "PluginLoading", "UnavailablePlugin", "failure_details", "failure_text"]
 
 _VALIDATION_INPUT = re.compile(r"input_value=.*?(?=, input_type=)", re.DOTALL)
 
@@ -38,7 +39,9 @@ class LoadFailure(NamedTuple):
     """A configured plugin that is not running.
 
     `phase` is `import`, `construct`, `initialize` or `register`; `error` names no secret of the plugin's configuration;
-    `where` is the file, line and column of its entry, None if it was not read from a file.
+    `where` is the file, line and column of its entry, None if it was not read from a file. `details` is what a
+    `PluginError` has as details, also without secrets: of an environment that could not be built they are the step, the
+    command, and what it wrote.
     """
 
     name: str
@@ -46,6 +49,7 @@ class LoadFailure(NamedTuple):
     phase: str
     error: str
     where: str | None = None
+    details: Mapping[str, Any] | None = None
 
 
 class PluginLoading:
@@ -150,7 +154,8 @@ class PluginLoading:
         text = failure_text(failed.error, config)
         at = f" ({where})" if where else ""
         self._logger.error("Failed to load plugin %s: {%s}%s", config.name, text, at)
-        self.failures.append(LoadFailure(config.name, config.kind, failed.phase, text, where))
+        details = failure_details(failed.error, config)
+        self.failures.append(LoadFailure(config.name, config.kind, failed.phase, text, where, details))
         # A plugin that names no hook, or whose name is taken, can't be stood in for: it must not pass silently.
         denied = must_not_be_missing(config) and stand_in(config, self._registry)
         note_missing(self.not_loaded, config, self._registry, text)
@@ -190,3 +195,26 @@ def failure_text(error: Exception, config: PluginConfig) -> str:
     if isinstance(error, ValidationError):
         text = _VALIDATION_INPUT.sub(f"input_value={MASK}", text)
     return without_secrets(text, config.config or {})
+
+
+def failure_details(error: Exception, config: PluginConfig) -> dict[str, Any] | None:
+    """Return the details of a `PluginError`, without the secrets of the plugin's configuration.
+
+    Args:
+        error: What was raised.
+        config: The plugin's entry of the configuration.
+
+    Returns:
+        Its details with secret values masked; None if it has none.
+    """
+    details = error.error.details if isinstance(error, PluginError) else None
+    settings = config.config or {}
+    return {key: _masked(value, settings) for key, value in details.items()} if details else None
+
+
+def _masked(value: Any, settings: Mapping[str, Any]) -> Any:
+    if isinstance(value, str):
+        return without_secrets(value, settings)
+    if isinstance(value, Mapping):
+        return {key: _masked(item, settings) for key, item in value.items()}
+    return [_masked(item, settings) for item in value] if isinstance(value, (list, tuple)) else value

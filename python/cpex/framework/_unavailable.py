@@ -39,6 +39,16 @@ class UnavailablePlugin(Plugin):
         mode = config.mode if config.mode in _BLOCKING_MODES else PluginMode.SEQUENTIAL
         super().__init__(config.model_copy(update={"mode": mode, "on_error": OnError.FAIL}))
 
+    @property
+    def workers(self) -> list[Any]:
+        """None: the plugin does not run."""
+        return []
+
+    @property
+    def servers(self) -> list[Any]:
+        """None: the plugin is not connected."""
+        return []
+
     async def invoke_hook(self, hook_type: str, payload: PluginPayload, context: PluginContext) -> PluginResult[Any]:
         """Deny.
 

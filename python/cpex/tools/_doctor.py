@@ -74,13 +74,17 @@ def _rows(support: dict[str, Any]) -> list[tuple[str, bool, str]]:
     spaces = "process_namespace", "network_namespace", "mount_namespace"
     own, network, mount = ("a namespace" if support[space] else denied for space in spaces)
     counters = [_COUNTERS.get(counter, counter) for counter in support["counters"]]
+    fewest = support["fewest_tasks"]
+    if support["counters"] == ["process_ids"] and fewest > 1:
+        counters.append(f"to no fewer than {fewest}")
     return [
         ("files that are not listed are closed", landlock > 0, rules),
         ("their permissions and times stay", support["mount_namespace"], mount),
+        ("a plugin's own folder has a size", support["mount_namespace"], mount),
         ("system calls are filtered", support["seccomp"], "seccomp" if support["seccomp"] else "no seccomp"),
         ("other processes are out of reach", support["process_namespace"], own),
         ("hosts that are not listed are closed", support["network_namespace"], network),
         ("listed hosts are open", support["broker"], "notifications of seccomp"),
-        ("processes and threads are limited", bool(counters), " and ".join(counters)),
+        ("processes and threads are limited", bool(counters), ", ".join(counters)),
         ("memory is limited", support["seccomp"], "a resource limit"),
     ]

@@ -71,8 +71,23 @@ pub trait Watcher {
 pub enum Stop {
     /// Nobody wants it any more.
     Cancelled,
-    /// What was installed cannot be used, for this reason.
-    Refused(String),
+    /// What was installed cannot be used.
+    Refused {
+        /// Why.
+        reason: String,
+        /// Would it be the same after another build of the same recipe?
+        is_lasting: bool,
+    },
+}
+
+impl Stop {
+    /// The error that tells of it; a file may remember it.
+    fn told(self, record: Option<PathBuf>) -> BuildError {
+        match self {
+            Self::Cancelled => BuildError::Cancelled { step: Step::Check },
+            Self::Refused { reason, .. } => BuildError::Refused { reason, record },
+        }
+    }
 }
 
 /// Gives a plugin the environment of a recipe. If there is none, it is built, by one process at a time.
@@ -81,7 +96,8 @@ pub enum Stop {
 ///
 /// # Errors
 ///
-/// If it cannot be built, or was given up. Then all is as before, but for the folders `.cpex` and those above it.
+/// If it cannot be built, was given up, or was built in vain before. Then all is as before, but for what is said of that
+/// in the folder `.cpex`, and the folders above it.
 pub fn ensure(recipe: &Recipe, watcher: &mut dyn Watcher) -> Result<Environment, BuildError> {
     let included = match &recipe.requirements {
         Some(file) => requirements::read(file, &recipe.roots).map_err(BuildError::Requirements)?,
@@ -103,15 +119,17 @@ pub fn ensure(recipe: &Recipe, watcher: &mut dyn Watcher) -> Result<Environment,
         {
             return Ok(found);
         }
+        in_vain(&store, &fingerprint)?;
     }
     let build = Build { recipe, store, fingerprint, wanted };
     let lock = build.store.lock_file().map_err(|source| build.io(Step::Make, source))?;
     build.wait(&lock, watcher)?;
     // Another one may have built what is wanted while this one waited.
-    if !recipe.anew
-        && let Some((folder, held)) = build.store.find(&build.fingerprint)
-    {
-        return found(folder, held, watcher);
+    if !recipe.anew {
+        if let Some((folder, held)) = build.store.find(&build.fingerprint) {
+            return found(folder, held, watcher);
+        }
+        in_vain(&build.store, &build.fingerprint)?;
     }
     build.run(&lock, watcher)
 }
@@ -123,15 +141,15 @@ pub fn hold(home: &Path) -> Vec<Environment> {
 }
 
 fn found(folder: PathBuf, held: File, watcher: &mut dyn Watcher) -> Result<Environment, BuildError> {
-    checked(&folder, watcher)?;
+    watcher.check(&folder).map_err(|stop| stop.told(None))?;
     Ok(Environment { folder, is_reused: true, _held: held })
 }
 
-fn checked(folder: &Path, watcher: &mut dyn Watcher) -> Result<(), BuildError> {
-    watcher.check(folder).map_err(|stop| match stop {
-        Stop::Cancelled => BuildError::Cancelled { step: Step::Check },
-        Stop::Refused(reason) => BuildError::Refused { reason },
-    })
+/// Was the same built before, and could not be used?
+fn in_vain(store: &Store, fingerprint: &str) -> Result<(), BuildError> {
+    store
+        .refused(fingerprint)
+        .map_or(Ok(()), |reason| Err(BuildError::Refused { reason, record: Some(store.refusal()) }))
 }
 
 struct Build<'a> {
@@ -188,8 +206,9 @@ impl Build<'_> {
         let variables = variables::of_a_build(env::vars_os(), &recipe.pass_env);
         let mut runner = Runner {
             scrub: Scrub::new(variables::secrets(&variables, &recipe.pass_env)),
+            variables,
+            recipe,
             watcher,
-            limit: recipe.time_limit,
             began: Instant::now(),
             lock,
         };
@@ -198,16 +217,22 @@ impl Build<'_> {
             (Step::Install, installer::install(recipe, folder)),
         ];
         for (step, command) in steps {
-            let Some(mut command) = command else { continue };
+            let Some(command) = command else { continue };
             runner.watcher.step(step);
-            let set = command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned)));
-            let set = set.collect::<Vec<_>>();
-            command.env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
-            command.envs(set.into_iter().filter_map(|(name, value)| Some((name, value?))));
-            runner.run(step, command)?;
+            runner.run(step, &command)?;
         }
-        runner.watcher.step(Step::Check);
-        checked(folder, runner.watcher)
+        watcher.step(Step::Check);
+        watcher.check(folder).map_err(|stop| {
+            let record = self.remember(&stop);
+            stop.told(record)
+        })
+    }
+
+    /// Remembers that this build was in vain, if the next one would be, too. Where it cannot be written, the next start
+    /// builds and tells again.
+    fn remember(&self, stop: &Stop) -> Option<PathBuf> {
+        let Stop::Refused { reason, is_lasting: true } = stop else { return None };
+        self.store.refuse(&self.fingerprint, reason).ok().map(|()| self.store.refusal())
     }
 
     /// Seals the environment, holds it, and makes it the plugin's.
@@ -227,6 +252,7 @@ impl Build<'_> {
                 ..self.wanted.clone()
             };
             self.store.point_to(folder, &metadata)?;
+            self.store.forgive()?;
             Ok(held)
         };
         kept().map_err(|source| self.io(Step::Keep, source))

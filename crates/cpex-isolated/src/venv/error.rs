@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A step of a build.
@@ -52,10 +52,14 @@ pub enum BuildError {
     #[error("cannot read the requirements: {0}")]
     Requirements(String),
     /// A command ended with a failure.
-    #[error("{}", failed(*step, *code, stderr))]
+    #[error("{}", failed(*step, requirements.as_deref(), *is_offline, *code, stderr))]
     Failed {
         /// What it was for.
         step: Step,
+        /// The requirements file that was to be installed.
+        requirements: Option<PathBuf>,
+        /// Was no index asked?
+        is_offline: bool,
         /// The command.
         command: String,
         /// Its exit code; none if a signal ended it.
@@ -90,10 +94,12 @@ pub enum BuildError {
         step: Step,
     },
     /// What was installed cannot be used.
-    #[error("the environment cannot be used: {reason}")]
+    #[error("the environment cannot be used: {reason}{}", not_again(record.as_deref()))]
     Refused {
         /// Why.
         reason: String,
+        /// The file that says so, and for which it is not built again; none if the next start may find it otherwise.
+        record: Option<PathBuf>,
     },
     /// A file or folder could not be read or written.
     #[error("{step} failed: {}: {source}", path.display())]
@@ -136,6 +142,14 @@ impl BuildError {
         }
     }
 
+    /// The requirements file that could not be installed.
+    pub fn requirements(&self) -> Option<&Path> {
+        match self {
+            Self::Failed { requirements, .. } => requirements.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The last lines that the command wrote to standard error.
     pub fn stderr(&self) -> &str {
         match self {
@@ -145,10 +159,53 @@ impl BuildError {
     }
 }
 
-fn failed(step: Step, code: Option<i32>, stderr: &str) -> String {
+/// How many lines of an installer a message quotes, and how much of each.
+const QUOTED: usize = 6;
+const LONGEST: usize = 300;
+
+/// What uv says before it says what is wrong.
+const PREAMBLE: [&str; 2] = ["Using Python ", "Resolved "];
+
+/// What pip says of each attempt to reach an index.
+const ATTEMPT: &str = "WARNING: Retrying ";
+
+fn failed(
+    step: Step,
+    requirements: Option<&Path>,
+    is_offline: bool,
+    code: Option<i32>,
+    stderr: &str,
+) -> String {
+    let of = requirements.map(|file| format!(" of {}", file.display())).unwrap_or_default();
     let ended = code.map_or_else(|| "killed by a signal".to_owned(), |code| format!("exit code {code}"));
-    match stderr.lines().rev().find(|line| !line.trim().is_empty()) {
-        Some(last) => format!("{step} failed ({ended}): {}", last.trim()),
-        None => format!("{step} failed ({ended})"),
+    let offline = if is_offline { "; `offline` is set, so no index was asked" } else { "" };
+    format!("{step}{of} failed ({ended}){offline}{}", quoted(stderr))
+}
+
+/// The end of what was written: one line behind a colon, several below it.
+fn quoted(stderr: &str) -> String {
+    let is_told =
+        |line: &&str| !line.trim().is_empty() && !PREAMBLE.iter().any(|start| line.starts_with(start));
+    let mut lines: Vec<_> = stderr.lines().filter(is_told).collect();
+    lines.dedup_by(|line, before| line.starts_with(ATTEMPT) && before.starts_with(ATTEMPT));
+    match &lines[lines.len().saturating_sub(QUOTED)..] {
+        [] => String::new(),
+        [only] => format!(": {}", cut(only.trim())),
+        several => {
+            several.iter().fold(":".to_owned(), |text, line| format!("{text}\n  {}", cut(line.trim_end())))
+        }
     }
+}
+
+fn cut(line: &str) -> String {
+    let mut shown: String = line.chars().take(LONGEST).collect();
+    if shown.len() < line.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn not_again(record: Option<&Path>) -> String {
+    let Some(record) = record else { return String::new() };
+    format!("; it is not built again before something of it changes, or {} is deleted", record.display())
 }

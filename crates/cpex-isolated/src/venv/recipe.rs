@@ -29,6 +29,9 @@ pub struct Recipe {
     pub sources: Sources,
     /// Names of environment variables that the build sees, besides those of pip, uv, proxies and certificates.
     pub pass_env: Vec<String>,
+    /// A program, and its arguments, that runs a command behind them and ends it, and what it has started, when this
+    /// process ends. Empty: the commands of a killed host go on to their end.
+    pub guard: Vec<OsString>,
     /// How long a build may take, and how long another process is waited for.
     pub time_limit: Duration,
     /// Build even if there is an environment.

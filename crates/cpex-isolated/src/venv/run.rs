@@ -1,5 +1,6 @@
 //! One command of a build: ended when it takes too long or nobody wants it any more, and quoted when it fails.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, PipeReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::build::Watcher;
 use super::error::{BuildError, Step};
+use super::recipe::Recipe;
 use super::scrub::Scrub;
 
 const LINES: usize = 40;
@@ -22,9 +24,11 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Runs the commands of a build.
 pub(super) struct Runner<'a> {
+    pub(super) recipe: &'a Recipe,
     pub(super) watcher: &'a mut dyn Watcher,
     pub(super) scrub: Scrub,
-    pub(super) limit: Duration,
+    /// What commands see, besides what they set.
+    pub(super) variables: Vec<(OsString, OsString)>,
     pub(super) began: Instant,
     /// Every command holds it, too, as its standard input: should we be killed, nobody else builds before it has ended.
     pub(super) lock: &'a File,
@@ -32,8 +36,9 @@ pub(super) struct Runner<'a> {
 
 impl Runner<'_> {
     /// Runs a command to its end.
-    pub(super) fn run(&mut self, step: Step, mut command: Command) -> Result<(), BuildError> {
-        let shown = self.shown(&command);
+    pub(super) fn run(&mut self, step: Step, command: &Command) -> Result<(), BuildError> {
+        let (shown, limit) = (self.shown(command), self.recipe.time_limit);
+        let mut command = self.guarded(command);
         let not_started = |source| BuildError::NotStarted { step, command: shown.clone(), source };
         let (reader, writer) = io::pipe().map_err(not_started)?;
         command.stdin(self.lock.try_clone().map_err(not_started)?);
@@ -54,7 +59,15 @@ impl Runner<'_> {
                 Ok(Some(status)) if status.success() => return Ok(()),
                 Ok(Some(status)) => {
                     let stderr = self.scrub.text(&written.lines());
-                    return Err(BuildError::Failed { step, command: shown, code: status.code(), stderr });
+                    let installs = step == Step::Install;
+                    return Err(BuildError::Failed {
+                        step,
+                        requirements: self.recipe.requirements.clone().filter(|_| installs),
+                        is_offline: installs && self.recipe.sources.offline,
+                        command: shown,
+                        code: status.code(),
+                        stderr,
+                    });
                 }
                 Err(source) => {
                     end(&mut child);
@@ -66,20 +79,35 @@ impl Runner<'_> {
                 end(&mut child);
                 return Err(BuildError::Cancelled { step });
             }
-            if self.began.elapsed() >= self.limit {
+            if self.began.elapsed() >= limit {
                 end(&mut child);
                 let stderr = self.scrub.text(&written.lines());
-                return Err(BuildError::TimedOut { step, after: self.limit, stderr });
+                return Err(BuildError::TimedOut { step, after: limit, stderr });
             }
             thread::sleep(PAUSE);
         }
     }
 
+    /// The command behind the guard, which ends it with us, and with all that it may see.
+    fn guarded(&self, command: &Command) -> Command {
+        let mut words = self.recipe.guard.iter().map(OsString::as_os_str).chain(words_of(command));
+        let mut guarded = Command::new(words.next().unwrap_or_default());
+        guarded.args(words).env_clear().envs(self.variables.iter().map(|(name, value)| (name, value)));
+        guarded.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        if let Some(folder) = command.get_current_dir() {
+            guarded.current_dir(folder);
+        }
+        guarded
+    }
+
     fn shown(&self, command: &Command) -> String {
-        let words = [command.get_program()].into_iter().chain(command.get_args());
-        let words = words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>();
+        let words = words_of(command).map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>();
         self.scrub.text(&words.join(" "))
     }
+}
+
+fn words_of(command: &Command) -> impl Iterator<Item = &OsStr> {
+    [command.get_program()].into_iter().chain(command.get_args())
 }
 
 /// Ends a command and what it has started.

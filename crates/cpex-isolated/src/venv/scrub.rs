@@ -24,8 +24,10 @@ impl Scrub {
         Self { secrets }
     }
 
+    /// The text without them, nor what a terminal would act on.
     pub(super) fn text(&self, text: &str) -> String {
-        let mut text = without_user_info(text);
+        let acts = |char: char| char.is_control() && !matches!(char, '\n' | '\t');
+        let mut text = without_user_info(text).replace(acts, "\u{fffd}");
         for secret in &self.secrets {
             text = text.replace(secret, MASK);
         }

@@ -11,6 +11,7 @@ use super::metadata::Metadata;
 
 const SEAL: &str = "cpex-environment.json";
 const CURRENT: &str = ".current";
+const REFUSAL: &str = "refused.json";
 
 /// How much of the fingerprint is in a folder's name: paths have a limit.
 const SHORT: usize = 12;
@@ -21,6 +22,13 @@ pub(super) struct Seal {
     pub(super) fingerprint: String,
     pub(super) python: String,
     pub(super) cpex: String,
+}
+
+/// An environment that was built, and that nobody could use.
+#[derive(Deserialize, Serialize)]
+struct Refusal {
+    fingerprint: String,
+    reason: String,
 }
 
 /// The environments of one plugin.
@@ -103,6 +111,28 @@ impl Store {
     pub(super) fn seal(&self, folder: &Path, seal: &Seal) -> io::Result<()> {
         flush(folder)?;
         replace(&folder.join(SEAL), &serde_json::to_vec_pretty(seal)?)
+    }
+
+    /// The file that says what was built in vain.
+    pub(super) fn refusal(&self) -> PathBuf {
+        self.state().join(REFUSAL)
+    }
+
+    /// Why an environment with this fingerprint could not be used when it was built last.
+    pub(super) fn refused(&self, fingerprint: &str) -> Option<String> {
+        let refusal: Refusal = serde_json::from_slice(&fs::read(self.refusal()).ok()?).ok()?;
+        (refusal.fingerprint == fingerprint).then_some(refusal.reason)
+    }
+
+    /// Remembers that. The lock is held.
+    pub(super) fn refuse(&self, fingerprint: &str, reason: &str) -> io::Result<()> {
+        let refusal = Refusal { fingerprint: fingerprint.to_owned(), reason: reason.to_owned() };
+        replace(&self.refusal(), &serde_json::to_vec_pretty(&refusal)?)
+    }
+
+    /// Forgets what was built in vain. The lock is held.
+    pub(super) fn forgive(&self) -> io::Result<()> {
+        remove_if_there(&self.refusal())
     }
 
     /// Makes `.venv` lead to an environment, and says what it was made from. Somebody's own `.venv` is left alone.

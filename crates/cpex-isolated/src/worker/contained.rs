@@ -26,7 +26,7 @@ impl Sandbox {
         }
         let refused = |why: &dyn std::fmt::Display| WorkerError::Sandbox(why.to_string().into());
         let scratch = Scratch::new(&std::env::temp_dir()).map_err(|error| refused(&error))?;
-        let basis = Basis::new(&self.root, scratch.home()).files(scratch.path());
+        let basis = Basis::new(&self.root, scratch.plugins()).files(scratch.path());
         let basis = self.readable.iter().fold(basis, Basis::read);
         let prepared = self.policy.prepare(&basis).map_err(|refusal| refused(&refusal))?;
         for missing in prepared.missing() {

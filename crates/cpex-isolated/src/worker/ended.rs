@@ -4,6 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use thiserror::Error;
 
 use super::frame::FrameError;
@@ -66,6 +67,9 @@ impl Ended {
 fn how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with status {code}"),
+        (None, Some(signal)) if signal == Signal::XCPU.as_raw() => {
+            "used up its CPU time (`cpu_seconds` of its sandbox, or a limit of its host)".to_owned()
+        }
         (None, Some(signal)) => format!("was killed by signal {signal}"),
         (None, None) => "ended".to_owned(),
     }

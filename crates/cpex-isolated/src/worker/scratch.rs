@@ -14,7 +14,7 @@ const PREFIX: &str = "cpex-scratch-";
 #[derive(Debug)]
 pub(super) struct Scratch {
     path: PathBuf,
-    home: PathBuf,
+    plugins: PathBuf,
     /// Says, as long as this process lives, that somebody has a use for the folder.
     _lock: File,
 }
@@ -27,9 +27,9 @@ impl Scratch {
             let path = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?.keep();
             // Between the two another process may take it for one that was left behind.
             if let Some(lock) = lock(&path) {
-                let home = path.join("home");
-                let scratch = Self { path, home, _lock: lock };
-                fs::create_dir(&scratch.home)?;
+                let plugins = path.join("plugin");
+                let scratch = Self { path, plugins, _lock: lock };
+                fs::create_dir(&scratch.plugins)?;
                 return Ok(scratch);
             }
         }
@@ -40,9 +40,9 @@ impl Scratch {
         &self.path
     }
 
-    /// The part of it that they write to.
-    pub(super) fn home(&self) -> &Path {
-        &self.home
+    /// The part of it that they write to, unless each writes to a folder of its own in memory.
+    pub(super) fn plugins(&self) -> &Path {
+        &self.plugins
     }
 }
 

@@ -112,6 +112,7 @@ pub(crate) fn recipe_in(folder: &Path) -> Recipe {
         installer: Installer::Uv(folder.join("uv")),
         sources: Sources::default(),
         pass_env: Vec::new(),
+        guard: Vec::new(),
         time_limit: Duration::from_secs(60),
         anew: false,
         home,
@@ -128,6 +129,7 @@ pub(crate) fn is_complete(environment: &Path) -> bool {
 pub(crate) struct Customer {
     pub(crate) steps: Vec<Step>,
     pub(crate) refuses: Option<&'static str>,
+    pub(crate) is_lasting: bool,
     pub(crate) gives_up_at: Option<Step>,
     pub(crate) checked: Vec<PathBuf>,
 }
@@ -143,6 +145,8 @@ impl Watcher for Customer {
 
     fn check(&mut self, folder: &Path) -> Result<(), Stop> {
         self.checked.push(folder.to_owned());
-        self.refuses.map_or(Ok(()), |reason| Err(Stop::Refused(reason.into())))
+        self.refuses.map_or(Ok(()), |reason| {
+            Err(Stop::Refused { reason: reason.into(), is_lasting: self.is_lasting })
+        })
     }
 }

@@ -95,11 +95,7 @@ impl TryFrom<Contained> for Sandbox {
     type Error = PyErr;
 
     fn try_from(Contained { policy, root, readable }: Contained) -> PyResult<Self> {
-        // Not at once, or an error would tell a line and a column that nobody has written.
-        let policy = serde_json::from_slice(&policy)
-            .and_then(|policy: serde_json::Value| serde_json::from_value(policy))
-            .map_err(|error| PyValueError::new_err(format!("config.sandbox: {error}")))?;
-        Ok(Self { policy, root, readable })
+        Ok(Self { policy: crate::sandbox::policy(&policy)?, root, readable })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Environments of isolated plugins, built while the interpreter is free.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ pub(crate) struct Asked {
     require_hashes: bool,
     only_binary: bool,
     pass_env: Vec<String>,
+    guard: Vec<OsString>,
     /// In seconds.
     timeout: f64,
     anew: bool,
@@ -69,6 +71,7 @@ impl TryFrom<Asked> for Recipe {
                 only_binary: asked.only_binary,
             },
             pass_env: asked.pass_env,
+            guard: asked.guard,
             time_limit: Duration::try_from_secs_f64(asked.timeout)
                 .map_err(|_| PyValueError::new_err("timeout is too long"))?,
             anew: asked.anew,
@@ -166,12 +169,14 @@ impl Watcher for Asking {
 
     fn check(&mut self, folder: &Path) -> Result<(), Stop> {
         let answered = self.ask(|watcher| {
-            watcher.call_method1(intern!(watcher.py(), "check"), (folder,))?.extract::<Option<String>>()
+            watcher
+                .call_method1(intern!(watcher.py(), "check"), (folder,))?
+                .extract::<Option<(String, bool)>>()
         });
         match answered {
             None => Err(Stop::Cancelled),
             Some(None) => Ok(()),
-            Some(Some(reason)) => Err(Stop::Refused(reason)),
+            Some(Some((reason, is_lasting))) => Err(Stop::Refused { reason, is_lasting }),
         }
     }
 }
@@ -181,6 +186,7 @@ fn failure(py: Python<'_>, error: &BuildError, watcher: &Py<PyAny>) -> PyResult<
     let details = PyDict::new(py);
     details.set_item("step", error.step().name())?;
     details.set_item("command", error.command())?;
+    details.set_item("requirements", error.requirements().map(Path::to_string_lossy))?;
     details.set_item("exit_code", error.exit_code())?;
     details.set_item("stderr", error.stderr())?;
     Ok(PyErr::from_value(watcher.bind(py).call_method1(intern!(py, "error"), (error.to_string(), details))?))

@@ -16,6 +16,7 @@ use rustix::thread::{
 
 use super::filter::Filters;
 use super::handshake::{ChildEnd, Ends};
+use super::limits::LAST_RESERVED;
 use super::mounts::{self, Mounts};
 
 /// Everything that a child needs, made by its parent.
@@ -140,16 +141,17 @@ impl Plan<'_> {
 
 /// A trial mounted.
 pub(super) const MOUNTED: i32 = 1;
-/// A trial limited its process ids.
-pub(super) const LIMITED: i32 = 2;
+/// Above this bit of a trial: the first limit of process ids that it could set, counted from 1.
+pub(super) const LIMITED: u32 = 1;
 
 /// Tries what needs privileges in new namespaces; the exit status tells.
-pub(super) fn trial(ends: Ends, mounts: bool, pid_max: bool) -> ! {
+pub(super) fn trial(ends: Ends, mounts: bool, limits: &[&[u8]]) -> ! {
     if ends.child().wait().is_err() {
         exit(0);
     }
     // As in a plan: after the mounts nothing can be written.
-    let limited = if pid_max && limit_process_ids(b"32768").is_ok() { LIMITED } else { 0 };
+    let limited = (1..).zip(limits).find(|(_, limit)| limit_process_ids(limit).is_ok());
+    let limited = limited.map_or(0, |(number, _)| number << LIMITED);
     let mounted = if mounts && mounts::trial().is_ok() { MOUNTED } else { 0 };
     exit(mounted | limited)
 }
@@ -181,11 +183,13 @@ fn reset_signals() -> Result<(), Errno> {
     }
 }
 
-/// The file is that of the caller's process namespace, wherever it is mounted.
+/// The files are those of the caller's process namespace, wherever they are mounted.
 fn limit_process_ids(limit: &[u8]) -> Result<(), Errno> {
-    let file =
-        rustix::fs::open(c"/proc/sys/kernel/pid_max", rustix::fs::OFlags::WRONLY, rustix::fs::Mode::empty())?;
-    rustix::io::write(&file, limit)?;
+    let files = [(c"/proc/sys/kernel/pid_max", limit), (c"/proc/sys/kernel/ns_last_pid", LAST_RESERVED)];
+    for (file, text) in files {
+        let file = rustix::fs::open(file, rustix::fs::OFlags::WRONLY, rustix::fs::Mode::empty())?;
+        rustix::io::write(&file, text)?;
+    }
     Ok(())
 }
 

@@ -69,24 +69,31 @@ pub(super) struct Paths {
     writable: Vec<PathFd>,
     /// The writable ones again, by name.
     pub(super) written: Vec<PathBuf>,
+    /// The child's own folder: one of these, unless it is in memory.
+    pub(super) home: PathBuf,
 }
 
 impl Paths {
-    pub(super) fn open(policy: &Policy, basis: &Basis) -> Result<Self, Refusal> {
-        let mut paths = Self { readable: vec![], writable: vec![], written: vec![] };
+    pub(super) fn open(policy: &Policy, basis: &Basis, in_memory: bool) -> Result<Self, Refusal> {
+        let home = made(&basis.scratch)?;
+        let mut paths = Self { readable: vec![], writable: vec![], written: vec![], home };
         for path in &basis.read {
             paths.readable.push(opened(path, || "program".into())?);
         }
         for (index, path) in policy.read.iter().enumerate() {
             paths.readable.push(opened(&basis.root.join(path), || format!("read[{index}]"))?);
         }
-        let scratch = std::iter::once(("scratch".to_owned(), basis.scratch.clone()));
+        if in_memory {
+            // Each child has another one, and the rule is the same for all: it is of the folder that they are mounted in.
+            paths.writable.push(opened(&basis.scratch, || "scratch".into())?);
+        }
+        let own = (!in_memory).then(|| ("scratch".to_owned(), paths.home.clone()));
         let listed = policy
             .write
             .iter()
             .enumerate()
             .map(|(index, path)| (format!("write[{index}]"), basis.root.join(path)));
-        for (key, path) in scratch.chain(listed) {
+        for (key, path) in own.into_iter().chain(listed) {
             paths.writable.push(opened(&path, || key.clone())?);
             let path =
                 path.canonicalize().map_err(|source| Refusal::Path { key, path: path.clone(), source })?;
@@ -145,6 +152,16 @@ fn allow(
         rustix::fs::fstat(&path).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir());
     let access = if folder { access } else { access & AccessFs::from_file(TESTED) };
     ruleset.add_rule(PathBeneath::new(path, access))
+}
+
+/// Makes the child's own folder. For another child it may have been made already.
+fn made(scratch: &Path) -> Result<PathBuf, Refusal> {
+    let at = |source| Refusal::Path { key: "scratch".into(), path: scratch.to_owned(), source };
+    let home = scratch.canonicalize().map_err(at)?.join("home");
+    match std::fs::create_dir(&home) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(at(error)),
+        _ => Ok(home),
+    }
 }
 
 fn opened(path: &Path, key: impl Fn() -> String) -> Result<PathFd, Refusal> {

@@ -8,7 +8,7 @@ use rustix::system::uname;
 
 use super::clone::{Namespaces, Stack, clone, map_user};
 use super::handshake::{Blocked, Link};
-use super::{broker, child, files, filter};
+use super::{broker, child, files, filter, limits};
 use crate::Support;
 use crate::support::Counter;
 
@@ -37,15 +37,16 @@ fn probe() -> Support {
         // Some may be had without the others.
         Err(_) => wanted.into_iter().fold(Tried::default(), |tried, one| match trial(one, own_pid_max) {
             Ok(more) => tried.and(more),
-            Err(error) => Tried { denied: Some(error.to_string()), ..tried },
+            Err(error) => Tried { denied: Some(format!("namespaces are refused: {error}")), ..tried },
         }),
     };
     support.process_namespace = tried.namespaces.has(Namespaces::PROCESS);
     support.network_namespace = tried.namespaces.has(Namespaces::NETWORK);
     support.mount_namespace = tried.namespaces.has(Namespaces::MOUNT) && tried.mounts;
     support.namespaces_denied = tried.denied;
-    if tried.pid_max {
+    if let Some(tasks) = tried.fewest_tasks {
         support.counters.push(Counter::ProcessIds);
+        support.fewest_tasks = tasks;
     }
     // Since then the kernel counts by user namespace. It never does for root.
     if tried.namespaces.has(Namespaces::USER) && release >= (5, 14) && !geteuid().is_root() {
@@ -71,7 +72,8 @@ fn answers(answer: libc::c_uint) -> bool {
 struct Tried {
     namespaces: Namespaces,
     mounts: bool,
-    pid_max: bool,
+    /// That process ids could be limited to.
+    fewest_tasks: Option<u64>,
     denied: Option<String>,
 }
 
@@ -80,7 +82,7 @@ impl Tried {
         Self {
             namespaces: self.namespaces.and(more.namespaces),
             mounts: self.mounts || more.mounts,
-            pid_max: self.pid_max || more.pid_max,
+            fewest_tasks: self.fewest_tasks.or(more.fewest_tasks),
             denied: self.denied.or(more.denied),
         }
     }
@@ -92,8 +94,10 @@ fn trial(namespaces: Namespaces, own_pid_max: bool) -> std::io::Result<Tried> {
     let link = Link::new()?;
     let ends = link.ends();
     let mounts = namespaces.has(Namespaces::MOUNT);
-    let pid_max = own_pid_max && namespaces.has(Namespaces::PROCESS);
-    let child = || child::trial(ends, mounts, pid_max);
+    let limited = own_pid_max && namespaces.has(Namespaces::PROCESS);
+    let floors: Vec<_> = limits::floors().filter(|_| limited).collect();
+    let limits: Vec<_> = floors.iter().map(|(_, pid_max)| pid_max.as_bytes()).collect();
+    let child = || child::trial(ends, mounts, &limits);
     let mut stack = Stack::new();
     let blocked = Blocked::all()?;
     // SAFETY: `trial` makes system calls on values that it has, and exits; it is waited for below.
@@ -106,8 +110,10 @@ fn trial(namespaces: Namespaces, own_pid_max: bool) -> std::io::Result<Tried> {
     let ended = waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED)?;
     mapped?;
     let did = ended.and_then(|status| status.exit_status()).unwrap_or(0);
-    let (mounted, limited) = (did & child::MOUNTED != 0, did & child::LIMITED != 0);
+    let mounted = did & child::MOUNTED != 0;
+    let limited = usize::try_from(did >> child::LIMITED).unwrap_or(0);
+    let fewest_tasks = limited.checked_sub(1).and_then(|index| floors.get(index)).map(|&(tasks, _)| tasks);
     let refused = namespaces.has(Namespaces::MOUNT) && !mounted;
     let denied = refused.then(|| "user namespaces give no privileges here (AppArmor?)".to_owned());
-    Ok(Tried { namespaces, mounts: mounted, pid_max: limited, denied })
+    Ok(Tried { namespaces, mounts: mounted, fewest_tasks, denied })
 }

@@ -1,12 +1,11 @@
 //! How much of the machine a child may take: resource limits.
 
+use std::time::Duration;
+
 use rustix::process::{Resource, Rlimit, getrlimit};
 
 use crate::support::Counter;
 use crate::{Limits, Support};
-
-/// Threads that a child may have beside its processes: the kernel counts both together.
-pub(super) const THREADS: u64 = 128;
 
 /// Address space beyond the limit of memory. Runtimes reserve much and use little of it; but without any limit the tables of
 /// its pages would fill the memory.
@@ -15,11 +14,6 @@ const ADDRESS_SPACE: u64 = 64 << 30;
 /// The stack of a thread, unless the program says otherwise. All of it counts as memory from the start: with the usual 8 MiB,
 /// 64 threads would take 512 MiB.
 const STACK: u64 = 2 << 20;
-
-/// Processes and threads at one time.
-pub(super) fn tasks(limits: &Limits) -> Option<u64> {
-    limits.processes.map(|processes| processes.saturating_add(THREADS))
-}
 
 /// What a child sets for itself, never above what this process has.
 pub(super) fn resources(limits: &Limits, support: &Support) -> Vec<(Resource, Rlimit)> {
@@ -31,8 +25,14 @@ pub(super) fn resources(limits: &Limits, support: &Support) -> Vec<(Resource, Rl
         (Resource::Cpu, limits.cpu_seconds),
         (Resource::Fsize, limits.file_size),
         (Resource::Nofile, limits.open_files),
-        // Elsewhere it counts all processes of the user, on the whole machine.
-        (Resource::Nproc, tasks(limits).filter(|_| support.counters.contains(&Counter::ResourceLimit))),
+        // Elsewhere it counts all processes of the user, on the whole machine. The first one counts, too.
+        (
+            Resource::Nproc,
+            limits
+                .tasks()
+                .filter(|_| support.counters.contains(&Counter::ResourceLimit))
+                .map(|tasks| tasks.saturating_add(1)),
+        ),
     ];
     wanted
         .into_iter()
@@ -44,10 +44,32 @@ pub(super) fn resources(limits: &Limits, support: &Support) -> Vec<(Resource, Rl
         .collect()
 }
 
-/// What a child writes into `pid_max` of its process namespace. Numbers below 300 are only given out once.
+/// After which the kernel kills a child with these limits.
+pub(super) fn cpu_time(limits: &[(Resource, Rlimit)]) -> Option<Duration> {
+    let (_, limit) = limits.iter().find(|(resource, _)| *resource == Resource::Cpu)?;
+    limit.maximum.map(Duration::from_secs)
+}
+
+/// Numbers of processes that are given out once, and again only where the counting never went beyond them.
+const RESERVED: u64 = 300;
+
+/// The last of them, as a child writes it into `ns_last_pid`: without it they would come on top of what is asked for.
+pub(super) const LAST_RESERVED: &[u8] = b"300";
+
+/// What a child writes into `pid_max` of its process namespace.
 pub(super) fn process_ids(limits: &Limits, support: &Support) -> Option<String> {
-    const RESERVED: u64 = 300;
+    let tasks = limits.tasks().filter(|_| support.counters.contains(&Counter::ProcessIds))?;
+    Some(pid_max(tasks.max(support.fewest_tasks)))
+}
+
+/// Smallest limits on machines with more and more processors, as processes and threads and as `pid_max`: of that the kernel
+/// wants eight for each processor.
+pub(super) fn floors() -> impl Iterator<Item = (u64, String)> {
+    (0..15).map(|doubled| 1 << doubled).map(|tasks| (tasks, pid_max(tasks)))
+}
+
+/// For so many processes and threads beside the first, which has the number 1.
+fn pid_max(tasks: u64) -> String {
     const MOST: u64 = 1 << 22;
-    let tasks = tasks(limits).filter(|_| support.counters.contains(&Counter::ProcessIds))?;
-    Some(tasks.saturating_add(RESERVED + 1).min(MOST).to_string())
+    tasks.saturating_add(RESERVED).min(MOST).to_string()
 }

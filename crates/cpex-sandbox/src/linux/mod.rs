@@ -43,7 +43,7 @@ pub(crate) struct Sandbox(Arc<Parts>);
 #[derive(Debug)]
 struct Parts {
     profile: Profile,
-    scratch: PathBuf,
+    home: PathBuf,
     variables: Vec<String>,
     namespaces: Namespaces,
     mounts: Option<Mounts>,
@@ -59,10 +59,11 @@ struct Parts {
 impl Sandbox {
     pub(crate) fn new(policy: &Policy, basis: &Basis) -> Result<Self, Refusal> {
         let support = Support::probe();
-        let paths = files::Paths::open(policy, basis)?;
+        let scratch = policy.limits.scratch.filter(|_| support.mount_namespace);
+        let paths = files::Paths::open(policy, basis, scratch.is_some())?;
         let mut parts = Parts {
             profile: policy.profile,
-            scratch: basis.scratch.clone(),
+            home: paths.home.clone(),
             variables: policy.env.clone(),
             namespaces: Namespaces::NONE,
             mounts: None,
@@ -85,8 +86,9 @@ impl Sandbox {
             .map_or(Ok(None), |allowed| allowed.hosts_file(&basis.files))
             .map_err(system)?;
         if support.mount_namespace {
-            parts.mounts =
-                Some(Mounts::new(&paths.written, hosts.as_ref().map(NamedTempFile::path)).map_err(system)?);
+            let scratch = scratch.map(|bytes| (paths.home.as_path(), bytes));
+            let hosts = hosts.as_ref().map(NamedTempFile::path);
+            parts.mounts = Some(Mounts::new(&paths.written, scratch, hosts).map_err(system)?);
         }
         parts.process_ids = limits::process_ids(&policy.limits, support);
         parts.limits = limits::resources(&policy.limits, support);
@@ -132,7 +134,7 @@ impl Sandbox {
     /// Makes the child and accompanies it until it is the program.
     fn start(&self, program: Program) -> io::Result<(Handle, Option<Broker>)> {
         let parts = &*self.0;
-        let folder = text(program.folder.as_ref().unwrap_or(&parts.scratch))?;
+        let folder = text(program.folder.as_ref().unwrap_or(&parts.home))?;
         let path = text(&program.path)?;
         let args =
             std::iter::once(program.path.as_os_str()).chain(program.args.iter().map(OsString::as_os_str));
@@ -162,7 +164,7 @@ impl Sandbox {
         // to lives until this function returns: when the program runs, or the child was waited for.
         let (pid, pidfd) = unsafe { clone::clone(parts.namespaces, &mut stack, &child) }?;
         drop(blocked);
-        let handle = Handle::new(pid, pidfd);
+        let handle = Handle::new(pid, pidfd, limits::cpu_time(&parts.limits));
         let accompanied = self.accompany(pid, link.parent());
         if accompanied.is_err() {
             // Without the parent's word, or after a failure, it ends by itself; nothing is left to chance.
@@ -192,7 +194,7 @@ impl Sandbox {
     }
 
     fn environment(&self, own: &[(OsString, OsString)]) -> io::Result<Vec<CString>> {
-        let mut variables = crate::program::environment(self.0.profile, &self.0.variables, &self.0.scratch);
+        let mut variables = crate::program::environment(self.0.profile, &self.0.variables, &self.0.home);
         variables.retain(|(name, _)| own.iter().all(|(own, _)| own != name));
         variables.extend_from_slice(own);
         let join = |(name, value): (OsString, OsString)| {

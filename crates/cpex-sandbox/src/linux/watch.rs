@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -23,6 +24,8 @@ pub(crate) struct Handle(Arc<Process>);
 struct Process {
     pid: Pid,
     pidfd: OwnedFd,
+    /// CPU time after which the kernel kills it.
+    cpu_time: Option<Duration>,
     /// The process that started it. A fork of that one has a copy of this, and no say.
     host: u32,
     /// Once it is, its number may be another's.
@@ -30,8 +33,8 @@ struct Process {
 }
 
 impl Handle {
-    pub(super) fn new(pid: Pid, pidfd: OwnedFd) -> Self {
-        Self(Arc::new(Process { pid, pidfd, host: std::process::id(), reaped: Mutex::new(false) }))
+    pub(super) fn new(pid: Pid, pidfd: OwnedFd, cpu_time: Option<Duration>) -> Self {
+        Self(Arc::new(Process { pid, pidfd, cpu_time, host: std::process::id(), reaped: Mutex::new(false) }))
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -93,12 +96,27 @@ impl Handle {
         let ready =
             || waitid(WaitId::PidFd(self.0.pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         let _ = rustix::io::retry_on_intr(ready);
+        let spent = self.0.cpu_time.is_some_and(|most| self.cpu_time().is_some_and(|time| time >= most));
         let mut reaped = self.0.reaped.lock().unwrap_or_else(PoisonError::into_inner);
         self.kill_group();
         let status = rustix::io::retry_on_intr(wait).ok().flatten();
         *reaped = true;
         // A host that ignores SIGCHLD lets the kernel reap, and nobody knows how it ended.
-        status.as_ref().and_then(exit_status).unwrap_or_else(unknown)
+        let status = status.as_ref().and_then(exit_status).unwrap_or_else(unknown);
+        // The kernel kills with this one, which does not say why.
+        let killed = status.signal() == Some(Signal::KILL.as_raw());
+        if spent && killed { ExitStatus::from_raw(Signal::XCPU.as_raw()) } else { status }
+    }
+
+    /// As the kernel measures it for the limit, also of a process that has ended and is not reaped.
+    fn cpu_time(&self) -> Option<Duration> {
+        // Three bits say which clock of the process: 0 is `CPUCLOCK_PROF`.
+        let clock = !self.0.pid.as_raw_pid() << 3;
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the call fills the structure.
+        let failed = unsafe { libc::clock_gettime(clock, &raw mut time) };
+        let seconds = u64::try_from(time.tv_sec).ok()?;
+        (failed == 0).then(|| Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0)))
     }
 }
 

@@ -9,14 +9,19 @@ use super::Profile;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Memory in bytes: of all its processes where a cgroup can be had, otherwise of each.
+    /// Memory in bytes, of each of its processes.
     pub memory: Option<u64>,
     /// Seconds of CPU time of each process over its whole life; then the kernel kills it.
     pub cpu_seconds: Option<u64>,
-    /// Child processes at one time; 0 forbids to make any.
+    /// Child processes at one time; 0 forbids to make any. The kernel counts them and threads together: who has fewer threads
+    /// may have more processes.
     pub processes: Option<u64>,
+    /// Threads of all processes at one time, beside the first of each.
+    pub threads: Option<u64>,
     /// Size of one file in bytes.
     pub file_size: Option<u64>,
+    /// Bytes of all files in its own folder, which is in memory then; it has room for one file or folder for each 4 KiB.
+    pub scratch: Option<u64>,
     /// Open files of one process.
     pub open_files: Option<u64>,
 }
@@ -24,6 +29,11 @@ pub struct Limits {
 const MIB: u64 = 1 << 20;
 
 impl Limits {
+    /// Processes and threads at one time, beside the first.
+    pub(crate) fn tasks(&self) -> Option<u64> {
+        Some(self.processes?.saturating_add(self.threads?))
+    }
+
     pub(super) fn of(profile: Profile) -> Self {
         match profile {
             Profile::None => Self::default(),
@@ -31,14 +41,18 @@ impl Limits {
                 memory: Some(2048 * MIB),
                 cpu_seconds: None,
                 processes: Some(32),
+                threads: Some(128),
                 file_size: Some(256 * MIB),
+                scratch: Some(256 * MIB),
                 open_files: Some(256),
             },
             Profile::Strict => Self {
                 memory: Some(512 * MIB),
                 cpu_seconds: Some(3600),
                 processes: Some(0),
+                threads: Some(128),
                 file_size: Some(64 * MIB),
+                scratch: Some(64 * MIB),
                 open_files: Some(128),
             },
         }

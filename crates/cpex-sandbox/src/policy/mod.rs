@@ -35,7 +35,9 @@ pub enum Profile {
 /// | `memory` | bytes, or a text as `512MiB` | 2 GiB | 512 MiB |
 /// | `cpu_seconds` | seconds of CPU time over the child's whole life | unlimited | 3,600 |
 /// | `processes` | child processes at one time | 32 | 0 |
+/// | `threads` | threads at one time, beside the first of each process | 128 | 128 |
 /// | `file_size` | bytes of one file | 256 MiB | 64 MiB |
+/// | `scratch` | bytes of all files in its own folder | 256 MiB | 64 MiB |
 /// | `open_files` | open files of one process | 256 | 128 |
 ///
 /// Each limit may be `unlimited`. Profile `none` takes no other key.

@@ -58,7 +58,15 @@ impl FromStr for Endpoint {
         let wrong = |why: &str| {
             format!("`{text}` {why}: write `host:port`, as `api.example.com:443` or `[::1]:8080`")
         };
-        let (host, port) = text.rsplit_once(':').ok_or_else(|| wrong("has no port"))?;
+        let (host, port) = text.rsplit_once(':').ok_or_else(|| {
+            if is_loopback(text) {
+                format!(
+                    "`{text}` has no port: write `localhost:8080`, or `network: loopback` in place of the list for every port"
+                )
+            } else {
+                wrong("has no port")
+            }
+        })?;
         let port =
             port.parse::<u16>().ok().filter(|&port| port > 0).ok_or_else(|| wrong("has no valid port"))?;
         let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -73,6 +81,11 @@ impl FromStr for Endpoint {
         };
         Ok(Self { host, port })
     }
+}
+
+/// This machine, by a name or an address that everyone knows.
+fn is_loopback(host: &str) -> bool {
+    [LOCALHOST, "loopback"].contains(&host) || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// Letters, digits, `-`, `_` and dots: it is written into a hosts file, so nothing else gets in.

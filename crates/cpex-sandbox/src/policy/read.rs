@@ -22,7 +22,9 @@ struct Mapping {
     memory: Option<Limit<Bytes>>,
     cpu_seconds: Option<Limit<u64>>,
     processes: Option<Limit<u64>>,
+    threads: Option<Limit<u64>>,
     file_size: Option<Limit<Bytes>>,
+    scratch: Option<Limit<Bytes>>,
     open_files: Option<Limit<u64>>,
 }
 
@@ -64,7 +66,9 @@ impl Mapping {
         limits.memory = said(self.memory.map(Limit::bytes), limits.memory, "memory", 16 << 20)?;
         limits.cpu_seconds = said(self.cpu_seconds.map(Limit::number), limits.cpu_seconds, "cpu_seconds", 1)?;
         limits.processes = said(self.processes.map(Limit::number), limits.processes, "processes", 0)?;
+        limits.threads = said(self.threads.map(Limit::number), limits.threads, "threads", 0)?;
         limits.file_size = said(self.file_size.map(Limit::bytes), limits.file_size, "file_size", 0)?;
+        limits.scratch = said(self.scratch.map(Limit::bytes), limits.scratch, "scratch", 1 << 20)?;
         limits.open_files = said(self.open_files.map(Limit::number), limits.open_files, "open_files", 16)?;
         policy.network = self.network.unwrap_or(policy.network);
         policy.read = self.read.unwrap_or_default();
@@ -81,7 +85,9 @@ impl Mapping {
             && self.memory.is_none()
             && self.cpu_seconds.is_none()
             && self.processes.is_none()
+            && self.threads.is_none()
             && self.file_size.is_none()
+            && self.scratch.is_none()
             && self.open_files.is_none()
     }
 }

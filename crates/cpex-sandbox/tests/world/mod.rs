@@ -41,7 +41,8 @@ pub(crate) fn users() -> Vec<User> {
     vec![User::Myself, User::Unprivileged]
 }
 
-/// A folder of the host: `scratch` for the program, `package` that it reads, `secret.txt` that it must not see.
+/// A folder of the host: `scratch` for the program, `package` that it reads, `shared` that it may be let write to, `secret.txt`
+/// that it must not see.
 pub(crate) struct World {
     folder: tempfile::TempDir,
     user: User,
@@ -85,14 +86,14 @@ impl World {
     pub(crate) fn new(user: User) -> Self {
         let folder = tempfile::Builder::new().prefix("cpex-world-").tempdir().unwrap();
         let path = folder.path();
-        for name in ["scratch", "package"] {
+        for name in ["scratch", "package", "shared"] {
             std::fs::create_dir(path.join(name)).unwrap();
         }
         std::fs::write(path.join("secret.txt"), "of the host").unwrap();
         std::fs::write(path.join("package/code.py"), "trusted = True").unwrap();
         if user == User::Unprivileged {
-            std::fs::copy(std::env::current_exe().unwrap(), path.join("host")).unwrap();
-            for name in ["", "scratch", "package", "secret.txt", "package/code.py"] {
+            copy_program(&std::env::current_exe().unwrap(), &path.join("host"));
+            for name in ["", "scratch", "package", "shared", "secret.txt", "package/code.py"] {
                 chown(path.join(name), Some(NOBODY), Some(NOBODY)).unwrap();
             }
         }
@@ -147,6 +148,12 @@ impl World {
             assert!(!contained.done(), "{:?}: {policy} does not keep it from that: {contained:?}", self.user);
         }
     }
+}
+
+/// Copies a program that is then run. Another process does it: one that this process forks meanwhile, in another test, would
+/// have the copy open to write for a moment, and the system runs no program that is open to write.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    assert!(Command::new("cp").args([from, to]).status().unwrap().success(), "{to:?} is copied");
 }
 
 /// For every user that the tests can be.

@@ -30,7 +30,21 @@ _METADATA: Final = (".dist-info", ".egg-info")
 
 
 class ConflictError(ValueError):
-    """What the plugin's requirements install does not go with what this package needs."""
+    """What the plugin's requirements install does not go with what this package needs.
+
+    Attributes:
+        lasts: Whether it is the same whatever the host has besides.
+    """
+
+    def __init__(self, message: str, *, lasts: bool = False) -> None:
+        """Say what needs what.
+
+        Args:
+            message: What needs what.
+            lasts: Whether it is the same whatever the host has besides.
+        """
+        super().__init__(message)
+        self.lasts = lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +117,8 @@ def borrowed_by(environment: Path, abi: str) -> Borrowed:
     there: dict[str, str | None] = {}
     seen: set[tuple[str, frozenset[str]]] = set()
     # What this package itself needs comes first: that conflict is the one to tell.
-    unchecked = deque((f"{_OURS} {_core.__version__}", each, frozenset[str]()) for each in required)
+    us = f"{_OURS} {_core.__version__}"
+    unchecked = deque((us, each, frozenset[str]()) for each in required)
     while unchecked:
         by, requirement, extras = unchecked.popleft()
         if not _applies(requirement, extras):
@@ -113,7 +128,7 @@ def borrowed_by(environment: Path, abi: str) -> Borrowed:
             there[name] = _version(name, site)
         version = there[name]
         if version is not None:
-            _check(by, requirement, version, "the plugin's requirements install")
+            _check(by, requirement, version, "the plugin's requirements install", lasts=by == us)
             continue
         here = _held(name)
         if here is None:
@@ -130,10 +145,10 @@ def borrowed_by(environment: Path, abi: str) -> Borrowed:
     return Borrowed(modules, distributions)
 
 
-def _check(by: str, requirement: Requirement, version: str, where: str) -> None:
+def _check(by: str, requirement: Requirement, version: str, where: str, *, lasts: bool = False) -> None:
     if not requirement.specifier.contains(version, prereleases=True):
         name = canonicalize_name(requirement.name)
-        raise ConflictError(f"{by} needs {name}{requirement.specifier}, and {where} {name} {version}")
+        raise ConflictError(f"{by} needs {name}{requirement.specifier}, and {where} {name} {version}", lasts=lasts)
 
 
 def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:
@@ -148,7 +163,8 @@ def _nothing(site: list[str]) -> Borrowed:
         held = f"{_OURS} {version}" if version else f"no {_OURS}"
         raise ConflictError(
             "config.environment.python is of another version than the host's, from which nothing can be borrowed then; "
-            f"the requirements have to install {_OURS}=={_core.__version__}, and they install {held}"
+            f"the requirements have to install {_OURS}=={_core.__version__}, and they install {held}",
+            lasts=True,
         )
     return Borrowed({}, {})
 

@@ -149,7 +149,7 @@ def build(
 
     Raises:
         PluginError: If it cannot be built; `error.code` is `ENVIRONMENT_BUILD_FAILED`, `error.details` has `step`,
-            `command`, `exit_code` and `stderr`, its last lines, all without credentials.
+            `command`, `requirements`, `exit_code` and `stderr`, its last lines, all without credentials.
         ValueError: If the entry is wrong.
         FileNotFoundError: If a file or folder that it names is not there.
     """
@@ -244,12 +244,12 @@ class _Watcher:
     def is_cancelled(self) -> bool:
         return self._cancel.is_cancelled
 
-    def check(self, folder: Path) -> str | None:
-        """Say what speaks against an environment."""
+    def check(self, folder: Path) -> tuple[str, bool] | None:
+        """Say what speaks against an environment, and whether it will of one that is built again."""
         try:
             self.borrowed = borrowed_by(folder, self._abi)
         except ConflictError as error:
-            return str(error)
+            return str(error), error.lasts
         return None
 
     def error(self, message: str, details: Mapping[str, Any]) -> PluginError:

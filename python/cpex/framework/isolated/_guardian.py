@@ -1,6 +1,8 @@
 """Looks after a worker that no sandbox contains, so that nothing that it has started outlives it or its host.
 
 Runs in the plugin's environment, before anything can be imported from it: nothing but the standard library is there.
+
+As a program it does the same for a step of a build: its arguments are the host's process number, and the command.
 """
 
 import os
@@ -110,3 +112,22 @@ def _end_like(status: int) -> NoReturn:
         os.kill(os.getpid(), number)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def main() -> NoReturn:
+    """Becomes a command that is looked after."""
+    host, command = int(sys.argv[1]), sys.argv[2:]
+    if os.getppid() != host:
+        sys.exit("The host has ended.")
+    guard()
+    for ignored in signal.SIGPIPE, signal.SIGXFSZ:
+        # By an interpreter, and then by what it becomes.
+        signal.signal(ignored, signal.SIG_DFL)
+    try:
+        os.execv(command[0], command)
+    except OSError as error:
+        sys.exit(f"cannot start {command[0]}: {error.strerror}")
+
+
+if __name__ == "__main__":
+    main()

@@ -82,7 +82,13 @@ async def _serve(line: _core.WorkerLine, number: int, hello: dict[str, Any]) -> 
 async def _load(hello: dict[str, Any]) -> tuple[Plugin, PluginInstanceRegistry]:
     sys.path.append(hello["root"])
     module_name, class_name = parse_class_name(hello["class_name"])
-    plugin_class = getattr(import_module(module_name), class_name)
+    module = import_module(module_name)
+    if not hasattr(module, class_name):
+        from cpex.framework.loader._suggest import did_you_mean
+
+        hint = did_you_mean(class_name, [name for name in vars(module) if isinstance(getattr(module, name), type)])
+        raise LookupError(f"config.class_name: module '{module_name}' has no class '{class_name}'{hint}")
+    plugin_class = getattr(module, class_name)
     if not (isinstance(plugin_class, type) and issubclass(plugin_class, Plugin)):
         raise TypeError(f"'{hello['class_name']}' is no class derived from cpex.framework.Plugin")
     plugin = plugin_class(PluginConfig.model_validate(hello["config"]))

@@ -11,11 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from cpex import _core
 
 from ._closure import ABI
+from ._faults import MissingError, SettingError, validated
 from ._packages import packages_of
 from ._pip_setup import only_pip_has_an_index
 from ._place import Place
@@ -23,6 +24,11 @@ from ._recipe import Interpreter, Recipe
 
 if TYPE_CHECKING:
     from cpex.framework.models import PluginConfig
+
+
+_SECTION = "config.environment"
+
+_GUARDIAN = Path(__file__).with_name("_guardian.py")
 
 
 class EnvironmentOptions(BaseModel):
@@ -62,22 +68,14 @@ class EnvironmentOptions(BaseModel):
             The options.
 
         Raises:
-            ValueError: If one is unknown or wrong; no value is in the message.
+            SettingError: If one is unknown or wrong; no value is in the message.
         """
         section = (config.config or {}).get("environment")
         if section is None:
             return cls()
         if not isinstance(section, Mapping):
-            raise ValueError(f"{config.name}: config.environment holds options, not a {type(section).__name__}")
-        try:
-            return cls.model_validate(dict(section))
-        except ValidationError as error:
-            faults = "; ".join(
-                f"config.environment.{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-                for fault in error.errors(include_input=False, include_url=False)
-            )
-            known = ", ".join(cls.model_fields)
-            raise ValueError(f"{config.name}: {faults}. Known are: {known}") from None
+            raise SettingError(_SECTION, f"it holds options, not a {type(section).__name__}")
+        return validated(cls, section, _SECTION)
 
 
 def recipe(place: Place, options: EnvironmentOptions, *, anew: bool = False) -> Recipe:
@@ -92,7 +90,7 @@ def recipe(place: Place, options: EnvironmentOptions, *, anew: bool = False) -> 
         The recipe.
 
     Raises:
-        FileNotFoundError: If there is no such interpreter or installer.
+        MissingError: If there is no such interpreter or installer.
     """
     packages = packages_of(place.folder)
     return Recipe(
@@ -104,7 +102,7 @@ def recipe(place: Place, options: EnvironmentOptions, *, anew: bool = False) -> 
         manifest=str(place.manifest),
         manifest_version=place.version,
         interpreter=_interpreter(place, options.python),
-        uv=_uv(place, options),
+        uv=_uv(options),
         index_url=options.index_url,
         extra_index_urls=list(options.extra_index_urls),
         find_links=[_located(place.project, link) for link in options.find_links],
@@ -112,6 +110,7 @@ def recipe(place: Place, options: EnvironmentOptions, *, anew: bool = False) -> 
         require_hashes=options.require_hashes,
         only_binary=options.only_binary,
         pass_env=list(options.pass_env),
+        guard=_guard(),
         timeout=options.timeout,
         anew=anew,
     )
@@ -121,19 +120,45 @@ def _located(project: Path, link: str) -> str:
     return link if "://" in link else str(project / Path(link).expanduser())
 
 
-def _interpreter(place: Place, named: str | None) -> Interpreter:
-    if named is None:
-        return _host()
+def check_programs(place: Place, options: EnvironmentOptions) -> None:
+    """Look for the programs that a build needs; none is started.
+
+    Args:
+        place: Where the plugin is.
+        options: How its environment is built.
+
+    Raises:
+        MissingError: If there is no such interpreter or installer.
+    """
+    if options.python is not None:
+        _program(place, options.python)
+    _uv(options)
+
+
+def _guard() -> list[str]:
+    """What ends a build with this process."""
+    if sys.platform != "linux":
+        return []
+    return [_host()["executable"], "-I", "-S", str(_GUARDIAN), str(os.getpid())]
+
+
+def _program(place: Place, named: str) -> Path:
     has_folder = os.path.dirname(named)
     found = shutil.which(_located(place.project, named) if has_folder else named)
     if found is None:
-        raise FileNotFoundError(f"{place.name}: config.environment.python '{named}' is no interpreter that is there")
+        raise MissingError(f"{_SECTION}.python", f"'{named}' is no interpreter that is there")
+    return Path(found)
+
+
+def _interpreter(place: Place, named: str | None) -> Interpreter:
+    if named is None:
+        return _host()
     try:
-        executable, version, abi = _core.ask_interpreter(Path(found))
+        executable, version, abi = _core.ask_interpreter(_program(place, named))
+    except MissingError:
+        raise
     except OSError as error:
-        raise FileNotFoundError(
-            f"{place.name}: config.environment.python '{named}' is no interpreter: {error}"
-        ) from error
+        raise MissingError(f"{_SECTION}.python", f"'{named}' is no interpreter: {error}") from error
     return Interpreter(executable=str(executable), version=version, abi=abi)
 
 
@@ -143,14 +168,14 @@ def _host() -> Interpreter:
     return Interpreter(executable=executable, version=platform.python_version(), abi=ABI)
 
 
-def _uv(place: Place, options: EnvironmentOptions) -> str | None:
+def _uv(options: EnvironmentOptions) -> str | None:
     asked = options.installer
     # A package must not come from the public index where a private one of that name was meant.
     if asked == "pip" or (asked == "auto" and options.index_url is None and only_pip_has_an_index()):
         return None
     found = shutil.which("uv") or _packaged_uv()
     if found is None and asked == "uv":
-        raise FileNotFoundError(f"{place.name}: config.environment.installer is uv, and there is no uv: pip install uv")
+        raise MissingError(f"{_SECTION}.installer", "it is uv, and there is no uv: pip install uv")
     return found
 
 

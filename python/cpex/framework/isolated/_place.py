@@ -8,11 +8,19 @@ from importlib.machinery import all_suffixes
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cpex.framework.loader._suggest import did_you_mean
 from cpex.framework.loader.config import file_of
 from cpex.framework.utils import find_package_path, manifest_filename_for_class, parse_class_name
 
+from ._faults import MissingError, SettingError
+
 if TYPE_CHECKING:
     from cpex.framework.models import PluginConfig
+
+
+_CLASS_NAME = "config.class_name"
+_SCRIPT_PATH = "config.script_path"
+_REQUIREMENTS_FILE = "config.requirements_file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +68,24 @@ def place_of(config: PluginConfig, plugin_dirs: Sequence[str]) -> Place:
         Its places.
 
     Raises:
-        ValueError: If the entry does not say where it is, or what it says leads out of where it may.
-        FileNotFoundError: If a folder or file that it names is not there.
+        SettingError: If the entry does not say where it is, or what it says leads out of where it may.
+        MissingError: If a folder or file that it names is not there.
     """
     settings = config.config or {}
-    class_name = _class_name(config.name, settings.get("class_name"))
+    class_name = _class_name(settings.get("class_name"))
     package = class_name.partition(".")[0]
     script_path = settings.get("script_path")
     if script_path is not None and (not isinstance(script_path, str) or not script_path):
-        raise ValueError(f"{config.name}: config.script_path is the folder of the plugin, not {script_path!r}")
+        raise SettingError(_SCRIPT_PATH, f"it is the folder of the plugin, not {script_path!r}")
     named = script_path or next(iter(plugin_dirs), None)
     if named is None:
-        raise ValueError(
-            f"{config.name}: where is its package '{package}'? Name the folder that contains it as config.script_path, "
-            "or first under plugin_dirs; it has to lie in an allowed directory"
+        raise SettingError(
+            _CLASS_NAME,
+            f"where is its package '{package}'? Name the folder that contains it as config.script_path, or first under "
+            "plugin_dirs; it has to lie in an allowed directory",
         )
     project, root = _project_and_root(config, named, must_exist=script_path is not None)
-    _check_allowed(config.name, named, root, [project, *map(Path, plugin_dirs)])
+    _check_allowed(named, root, [project, *map(Path, plugin_dirs)])
     root, folder = _root_and_folder(root, package)
     requirements, roots = _requirements(config, settings.get("requirements_file"), folder, root)
     return Place(
@@ -91,11 +100,23 @@ def place_of(config: PluginConfig, plugin_dirs: Sequence[str]) -> Place:
     )
 
 
-def package_of(name: str, class_name: object, section: str = "config") -> str:
+def no_package(folder: Path) -> str:
+    """Say that a plugin's package is not there.
+
+    Args:
+        folder: Where it would be.
+
+    Returns:
+        What is wrong, and what may be meant.
+    """
+    beside = sorted(path.name for path in folder.parent.glob("*/")) if folder.parent.is_dir() else []
+    return f"there is no package '{folder.name}' in {folder.parent}{did_you_mean(folder.name, beside)}"
+
+
+def package_of(class_name: object, section: str = "config") -> str:
     """Name the package of a plugin.
 
     Args:
-        name: Name of the plugin, for the message.
         class_name: What its entry, or its manifest, has as `class_name`.
         section: The section it is in, for the message.
 
@@ -103,29 +124,28 @@ def package_of(name: str, class_name: object, section: str = "config") -> str:
         The first segment of the class path.
 
     Raises:
-        ValueError: If it is not the path of a class.
+        SettingError: If it is not the path of a class.
     """
-    return _class_name(name, class_name, section).partition(".")[0]
+    return _class_name(class_name, section).partition(".")[0]
 
 
-def _class_name(name: str, class_name: object, section: str = "config") -> str:
+def _class_name(class_name: object, section: str = "config") -> str:
     module = parse_class_name(class_name)[0] if isinstance(class_name, str) else ""
     if not isinstance(class_name, str) or not module or not all(map(str.isidentifier, class_name.split("."))):
-        raise ValueError(
-            f"{name}: {section}.class_name of an isolated_venv plugin names its class, "
-            f"such as package.module.ClassName, not {class_name!r}"
+        raise SettingError(
+            f"{section}.class_name", f"it names a class, such as package.module.ClassName, not {class_name!r}"
         )
     return class_name
 
 
 def _project_and_root(config: PluginConfig, named: str, *, must_exist: bool) -> tuple[Path, Path]:
-    projects = list(_projects(file_of(config)))
+    projects = list(dict.fromkeys(_projects(file_of(config))))
     for project in projects:
         if (project / named).is_dir():
             return project, (project / named).resolve()
     if must_exist:
         looked = ", ".join(str(project) for project in projects)
-        raise FileNotFoundError(f"{config.name}: config.script_path '{named}' is no folder in any of: {looked}")
+        raise MissingError(_SCRIPT_PATH, f"'{named}' is no folder in any of: {looked}")
     return projects[0], (projects[0] / named).resolve()
 
 
@@ -137,13 +157,14 @@ def _projects(file: str | None) -> Iterator[Path]:
         yield folder.parent
 
 
-def _check_allowed(name: str, named: str, root: Path, folders: Sequence[Path]) -> None:
+def _check_allowed(named: str, root: Path, folders: Sequence[Path]) -> None:
     from cpex.framework.loader.plugin import allowed_roots
 
     allowed = [*(folder.resolve() for folder in folders), *allowed_roots()]
     if not any(root.is_relative_to(each) for each in allowed):
-        raise ValueError(
-            f"{name}: Invalid script_path: '{named}' leads out of {folders[0]}. Set PLUGINS_ALLOWED_DIRS to allow it"
+        raise SettingError(
+            _SCRIPT_PATH,
+            f"Invalid script_path: '{named}' leads out of {folders[0]}. Set PLUGINS_ALLOWED_DIRS to allow it",
         )
 
 
@@ -160,7 +181,7 @@ def _requirements(
     if named is None or named == "":
         return None, (folder, root)
     if not isinstance(named, str):
-        raise ValueError(f"{config.name}: config.requirements_file is the path of a file, not {named!r}")
+        raise SettingError(_REQUIREMENTS_FILE, f"it is the path of a file, not {named!r}")
     try:
         installed = [find_package_path(config.name)]
     except RuntimeError:
@@ -169,8 +190,10 @@ def _requirements(
     for base in bases:
         path = Path(base, named).resolve()
         if not path.is_relative_to(base.resolve()):
-            raise ValueError(f"{config.name}: Invalid requirements_file path: '{named}' leads out of {base}")
+            raise SettingError(_REQUIREMENTS_FILE, f"Invalid requirements_file path: '{named}' leads out of {base}")
         if path.is_file():
             return path, tuple(bases)
     looked = ", ".join(str(base) for base in bases)
-    raise FileNotFoundError(f"{config.name}: requirements_file '{named}' is in none of: {looked}")
+    if not folder.is_dir():
+        raise MissingError(_CLASS_NAME, no_package(folder))
+    raise MissingError(_REQUIREMENTS_FILE, f"'{named}' is in none of: {looked}")

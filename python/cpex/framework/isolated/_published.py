@@ -33,7 +33,7 @@ class PublishedVenv:
     @property
     def plugin_path(self) -> Path:
         """The plugin's folder: below the first accepted folder of plugins."""
-        return Path(self.plugin_dirs[0], package_of(self._config.name, self._class_name)).resolve()
+        return Path(self.plugin_dirs[0], package_of(self._class_name)).resolve()
 
     @property
     def cache_dir(self) -> Path:

@@ -30,5 +30,6 @@ class Recipe(TypedDict):
     require_hashes: bool
     only_binary: bool
     pass_env: list[str]
+    guard: list[str]
     timeout: float
     anew: bool

@@ -17,6 +17,7 @@ class WorkerStatus:
     """What an isolated plugin knows of one of its workers, and of those before it in its place.
 
     Attributes:
+        sandbox: The profile of its sandbox: `none`, `default` or `strict`.
         process: The number of its process; None if it does not run.
         breaker: Whether it is started when it has to be: `closed` if it is, `open` if it is not for a while, and
             `half_open` while that is tried.
@@ -29,6 +30,7 @@ class WorkerStatus:
         closed: How often it has closed again.
     """
 
+    sandbox: str
     process: int | None
     breaker: Literal["closed", "open", "half_open"]
     outstanding: int

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import to_json
 
 from cpex import _core
-from cpex.framework._models.client import BreakerConfig
 from cpex.framework.isolated._log import LOGGER
+
+from ._faults import SettingError, validated
+from ._keys import misspelt_keys
+from ._sandbox import Sandbox
 
 if TYPE_CHECKING:
     from cpex.framework.models import PluginConfig
@@ -22,7 +25,16 @@ PROGRAM: Final = "cpex.framework.isolated._hosted"
 
 _ROOM_FOR_ESCAPES: Final = 4
 
-Seconds = Annotated[float, Field(gt=0)]
+
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("it is a number, not true or false")
+    return value
+
+
+Number = BeforeValidator(_no_boolean)
+Count = Annotated[int, Number]
+Seconds = Annotated[float, Number, Field(gt=0, allow_inf_nan=False)]
 
 
 def _size(value: Any) -> Any:
@@ -70,12 +82,25 @@ class WorkerOptions(TypedDict):
     sandbox: SandboxOptions
 
 
+class RestartSettings(BaseModel):
+    """When workers that end again and again are not started for a while."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    failures: Annotated[Count, Field(ge=1)] = 5
+    """Early ends in a row after which none is started for a while."""
+    wait: Seconds = 1
+    """Seconds until one is tried. Doubled each time that one fails."""
+    longest_wait: Seconds = 5
+    """The most seconds."""
+
+
 class WorkerSettings(BaseModel):
     """The keys of `config` that are about workers; all others are the plugin's own."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    workers: Annotated[Count, Field(ge=1, le=256)] = 1
     """How many processes run the plugin, side by side."""
     pass_env: list[str] = []
     """Environment variables of the host that the plugin sees, besides `PATH`, `HOME`, `LANG`, `LC_*`, `TMPDIR` and
@@ -88,9 +113,9 @@ class WorkerSettings(BaseModel):
     """Seconds that the plugin may block its event loop."""
     idle_timeout: Seconds | None = None
     """Seconds without a call after which a worker is ended, until the next one; absent: never."""
-    memory_limit: Annotated[int, Field(gt=0), BeforeValidator(_size)] | None = None
+    memory_limit: Annotated[Count, Field(gt=0), BeforeValidator(_size)] | None = None
     """Bytes of memory that a worker may use, or a text as `300MiB`; absent: as many as there are."""
-    restart: BreakerConfig = BreakerConfig()
+    restart: RestartSettings = RestartSettings()
     """When workers that end again and again are not started for a while."""
     sandbox: str | dict[str, Any] = "none"
     """What the plugin may do: `none`, `default`, `strict`, or a mapping; absent: all that the host may. A key without a
@@ -114,27 +139,28 @@ class WorkerSettings(BaseModel):
             The settings.
 
         Raises:
-            ValueError: If one is wrong; no value is in the message.
+            SettingError: If one is wrong, or nearly has the name of one; no value is in the message.
         """
-        settings = config.config or {}
-        for key in settings:
-            # Keys of the plugin's own are any, but nobody names one almost like this: it would run without a sandbox.
-            if key != "sandbox" and _core.slip_of(key, ["sandbox"]):
-                raise ValueError(f"{config.name}: config.{key}: nothing reads it; did you mean 'sandbox'?")
+        written = config.config or {}
+        faults = list(misspelt_keys(written))
+        settings, policy = cls(), written.get("sandbox")
         try:
-            return cls.model_validate(settings)
-        except ValidationError as error:
-            faults = "; ".join(
-                f"config.{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-                for fault in error.errors(include_input=False, include_url=False)
-            )
-            raise ValueError(f"{config.name}: {faults}") from None
+            settings = validated(cls, written, "config")
+        except SettingError as error:
+            faults += [error, *error.others]
+        try:
+            if isinstance(policy, (str, dict)):
+                Sandbox.of(policy)
+        except SettingError as error:
+            faults += [error, *error.others]
+        if faults:
+            raise SettingError.of(faults)
+        return settings
 
     @property
-    def is_contained(self) -> bool:
-        """Whether workers are in a sandbox, which ends what they start."""
-        profile = self.sandbox.get("profile", "default") if isinstance(self.sandbox, dict) else self.sandbox
-        return profile != "none"
+    def containment(self) -> Sandbox:
+        """What contains a worker, and ends what it starts."""
+        return Sandbox.of(self.sandbox)
 
     def options(self, environment: Environment, max_content_size: int) -> WorkerOptions:
         """Say how workers are started.
@@ -147,7 +173,7 @@ class WorkerSettings(BaseModel):
             The options.
         """
         size = min(max_content_size * _ROOM_FOR_ESCAPES, 2**31)
-        program, *arguments = environment.command(PROGRAM, str(size), guarded=not self.is_contained)
+        program, *arguments = environment.command(PROGRAM, str(size), guarded=not self.containment.contains)
         return {
             "program": program,
             "arguments": arguments,

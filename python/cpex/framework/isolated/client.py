@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,13 +18,16 @@ from cpex.framework.external._json import dumped
 from cpex.framework.external._status import ServerStatus
 from cpex.framework.isolated._environment import Environment, prepare
 from cpex.framework.isolated._options import EnvironmentOptions
-from cpex.framework.isolated._place import package_of
+from cpex.framework.isolated._place import package_of, place_of
 from cpex.framework.isolated._published import PublishedVenv
+from cpex.framework.isolated._sandbox import missing_paths
 from cpex.framework.isolated._status import WorkerStatus, watched
 from cpex.framework.isolated._workers import WorkerSettings, hello
 from cpex.framework.models import PluginConfig
 
 __all__ = ["IsolatedVenvPlugin"]
+
+logger = logging.getLogger("cpex.framework.isolated")
 
 if TYPE_CHECKING:
     from cpex.framework.extensions.extensions import Extensions
@@ -62,7 +67,7 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
             ValueError: If the entry does not say what is to run, or a setting of it is wrong.
         """
         super().__init__(config)
-        package_of(config.name, (config.config or {}).get("class_name"))
+        package_of((config.config or {}).get("class_name"))
         EnvironmentOptions.of(config)
         self.implementation = "Python"
         self.plugin_dirs = list(plugin_dirs)
@@ -77,7 +82,8 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
     @property
     def workers(self) -> list[WorkerStatus]:
         """What is known of each worker; nothing before `initialize()` and after `shutdown()`."""
-        return [] if self._client is None else [WorkerStatus(**status) for status in self._client.status()]
+        sandbox = self._settings.containment.profile
+        return [WorkerStatus(sandbox, **status) for status in self._client.status()] if self._client else []
 
     @property
     def servers(self) -> list[ServerStatus]:
@@ -97,6 +103,11 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
             FileNotFoundError: If a file or folder that it names is not there.
         """
         await self.shutdown()
+        # Not after minutes of a build.
+        place = place_of(self._config, self.plugin_dirs)
+        for missing in missing_paths(self._settings.sandbox, place.project):
+            raise missing
+        self._tell()
         self._environment = await prepare(self._config, self.plugin_dirs)
         client = self._make_client()
         try:
@@ -125,6 +136,14 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
         """End the processes, and let go of the environment."""
         await super().shutdown()
         self._environment = None
+
+    def _tell(self) -> None:
+        """Say what contains the plugin, and what it will look for in vain."""
+        containment = self._settings.containment
+        logger.info("%s: %s", self.name, containment)
+        for variable in dict.fromkeys((*self._settings.pass_env, *containment.env)):
+            if variable not in os.environ:
+                logger.warning("%s: the variable %s, which it is to see, is not set", self.name, variable)
 
     def _make_client(self) -> _core.IsolatedClient:  # type: ignore[override]
         environment = self._environment

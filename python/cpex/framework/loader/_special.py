@@ -24,6 +24,9 @@ SPECIAL_KINDS: Final = frozenset({EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYP
 DIRECTORY: Final = "_directory"
 """Where an entry keeps the directory of its file, beside its fields: relative paths in it begin there."""
 
+FILE: Final = "_file"
+"""Where an entry keeps the path of its file."""
+
 _BUILTIN: Final = "builtin"
 
 _EXTRAS: Final = {"cpex_wasm": ": pip install 'cpex[wasm]'"}
@@ -37,7 +40,7 @@ _TRANSPORTS = (
 
 
 class BuiltinConfigError(ValueError):
-    """An entry of a built-in plugin, or of one in WebAssembly, that its author has to mend."""
+    """An entry of a built-in plugin, an isolated one, or one in WebAssembly, that its author has to mend."""
 
     def __init__(self, field: str, problem: str) -> None:
         """Say what is wrong and where.

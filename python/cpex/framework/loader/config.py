@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from cpex import _core
 from cpex.framework._compat import is_compatible
 from cpex.framework._switches import SETTING_PLACES, SWITCHES, is_strict, plugin_settings
-from cpex.framework.constants import WASM_PLUGIN_TYPE
+from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE, WASM_PLUGIN_TYPE
 from cpex.framework.loader._known_keys import suspicious_keys
-from cpex.framework.loader._special import DIRECTORY, is_builtin
+from cpex.framework.loader._special import DIRECTORY, FILE, is_builtin
 from cpex.framework.models import Config, PluginConfig
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _Places: TypeAlias = "list[tuple[PluginConfig, dict[_Location, str]]]"
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 _PLACES_ATTRIBUTE = "_places"
-_FILE_ATTRIBUTE = "_file"
 
 
 class ConfigLoader:
@@ -102,7 +101,7 @@ class ConfigLoader:
             name: _place(path, positions, ("plugin_settings", name)) for name in settings
         }
         for entry in loaded.plugins or ():
-            entry.__dict__[_FILE_ATTRIBUTE] = os.path.abspath(path)
+            entry.__dict__[FILE] = os.path.abspath(path)
         return loaded
 
 
@@ -158,7 +157,7 @@ def file_of(entry: PluginConfig) -> str | None:
     Returns:
         The absolute path; None if it was not read from a file.
     """
-    file: str | None = entry.__dict__.get(_FILE_ATTRIBUTE)
+    file: str | None = entry.__dict__.get(FILE)
     return file
 
 
@@ -227,10 +226,10 @@ def _places(config: Config, path: str, positions: _core.PositionIndex) -> _Place
 
 
 def _parts(entry: PluginConfig) -> Iterator[_Location]:
-    """The entry itself, its hooks, and the fields that a built-in plugin or one in WebAssembly may complain about."""
+    """The entry itself, its hooks, and the fields that plugins which are no class of the application complain about."""
     yield ()
     yield from _nested(("hooks",), entry.hooks)
-    if entry.kind == WASM_PLUGIN_TYPE or is_builtin(entry.kind):
+    if entry.kind in (ISOLATED_VENV_PLUGIN_TYPE, WASM_PLUGIN_TYPE) or is_builtin(entry.kind):
         yield from _nested(("config",), entry.config)
 
 

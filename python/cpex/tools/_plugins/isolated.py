@@ -50,7 +50,7 @@ class IsolatedPlugin:
         Raises:
             ValueError: If `default_config.class_name` is not the path of a class.
         """
-        package = package_of(manifest.name, manifest.default_config.get("class_name"), "default_config")
+        package = package_of(manifest.default_config.get("class_name"), "default_config")
         return cls(manifest, Path(plugin_folder, package).absolute())
 
     @contextmanager

@@ -46,6 +46,7 @@ class Code(StrEnum):
     CAPABILITIES_FORM = "capabilities-form", _WARNING, "capabilities is not a list"
     EXTERNAL_CONFIG = "external-config", _ERROR, "an external plugin has a config section"
     EXTERNAL_SERVER = "external-server", _ERROR, "what an external plugin says of its server reaches none"
+    ISOLATED_PLUGIN = "isolated-plugin", _ERROR, "an isolated plugin cannot start as it is written"
     TLS_FILE = "tls-file", _ERROR, "a TLS file does not exist"
     BLOCKED_URL = "blocked-url", _ERROR, "a URL points into a network that SSRF protection blocks"
     INVALID_SETTING = "invalid-setting", _ERROR, "a switch under plugin_settings has a value it does not take"

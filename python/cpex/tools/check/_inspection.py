@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from cpex.framework import GlobalContext, PluginMode, get_hook_registry
 from cpex.framework._loading import UnavailablePlugin
 from cpex.framework.base import HookRef
-from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE
+from cpex.framework.constants import EXTERNAL_PLUGIN_TYPE, ISOLATED_VENV_PLUGIN_TYPE
 from cpex.framework.extensions.tiers import _slot_registry
 from cpex.framework.models import PluginCondition, PluginConfig
 
@@ -86,6 +86,7 @@ class PluginView:
         problem: Why it is not loaded; empty otherwise.
         note: What is not known of it, and who knows; empty if all is.
         config: Its entry; None if it is not valid.
+        sandbox: What contains it, if it is an isolated plugin; empty otherwise.
         may_see: Gated slots of the extensions that its capabilities let it see.
         may_write: Slots that they let it change.
     """
@@ -94,6 +95,7 @@ class PluginView:
     status: str
     problem: str
     note: str
+    sandbox: str
     config: PluginConfig | None
     may_see: list[str]
     may_write: list[str]
@@ -248,7 +250,19 @@ def _plugin(reading: Reading, entry: Entry) -> PluginView:
     may_see = [slot for slot, policy in gated.items() if policy.read_cap in capabilities or slot in may_write]
     is_remote = entry.config is not None and entry.config.kind == EXTERNAL_PLUGIN_TYPE
     note = _TOLD_LATER if status == "not started" and is_remote and not entry.hooks else ""
-    return PluginView(entry.name, status, problem, note, entry.config, may_see, may_write)
+    sandbox = _sandbox(entry.config)
+    return PluginView(entry.name, status, problem, note, sandbox, entry.config, may_see, may_write)
+
+
+def _sandbox(config: PluginConfig | None) -> str:
+    if config is None or config.kind != ISOLATED_VENV_PLUGIN_TYPE:
+        return ""
+    from cpex.framework.isolated._workers import WorkerSettings
+
+    try:
+        return str(WorkerSettings.of(config).containment)
+    except ValueError:
+        return ""  # it is not loaded, and that is told
 
 
 def _status(reading: Reading, entry: Entry) -> tuple[str, str]:

@@ -65,7 +65,8 @@ def _plugins(plugins: list[PluginView]) -> Table:
         timeout = f"{config.timeout_ms} ms" if config.timeout_ms else "default"
         cells = (config.kind, config.version or "", failing, timeout, _rights(plugin))
         table.add_row(_name(plugin.name), status, *(Text(printable(cell)) for cell in cells))
-        for text, style in ((plugin.problem, "red"), (plugin.note, "dim")):
+        sandbox = plugin.sandbox.partition(":")[0]  # all of it would stretch the column
+        for text, style in ((plugin.problem, "red"), (plugin.note, "dim"), (sandbox, "dim")):
             if text:
                 table.add_row("", Text(""), Text(printable(" ".join(text.split())), style=style))
     return table
@@ -167,6 +168,7 @@ def _plugin_record(plugin: PluginView) -> dict[str, Any]:
         "on_missing": config.on_missing,
         "required": config.required,
         "timeout_ms": config.timeout_ms,
+        "sandbox": plugin.sandbox or None,
         "capabilities": sorted(config.capabilities),
         "may_see": plugin.may_see,
         "may_write": plugin.may_write,

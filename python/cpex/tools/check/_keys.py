@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
+from cpex.framework.isolated._keys import KEYS
 from cpex.framework.loader import _known_keys as loader
 
 from ._codes import Code
@@ -13,6 +15,19 @@ _CODES = {"unknown_key": Code.UNKNOWN_KEY, "duplicate_key": Code.DUPLICATE_KEY, 
 
 def suspicious_keys(reading: Reading) -> Iterator[Finding]:
     """Finds all of them, as the loader of an application does."""
+    misplaced = _misplaced(reading)
     for kind, line, column, text in [*reading.suspicious, *loader.suspicious_keys(reading.data, reading.positions)]:
         message, _, hint = text.partition("; ")
-        yield Finding(_CODES[kind], line, column, message, hint)
+        yield Finding(_CODES[kind], line, column, message, misplaced.get(line, hint))
+
+
+def _misplaced(reading: Reading) -> dict[int, str]:
+    """What to do with keys of an isolated plugin's `config` that stand beside it, by their lines."""
+    found = {}
+    for entry in reading.entries:
+        if entry.written("kind") != ISOLATED_VENV_PLUGIN_TYPE:
+            continue
+        for key in KEYS:
+            line, _ = (reading.positions.locate(entry.at(key)) if key in entry.data else None) or (0, 0)
+            found[line] = f"{key} belongs under config:"
+    return found

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from cpex.framework import PluginError, get_hook_registry
 from cpex.framework._loading import LoadFailure
-from cpex.framework.constants import WASM_PLUGIN_TYPE
+from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE, WASM_PLUGIN_TYPE
 from cpex.framework.hooks.registry import hook_names
 from cpex.framework.loader._special import SPECIAL_KINDS, is_builtin, special_type
 from cpex.framework.loader._suggest import misspelt_hook
@@ -15,6 +15,9 @@ from .._problem import nearest
 from ._codes import Code
 from ._finding import Finding
 from ._reading import Entry, Plugin, Reading
+
+_FIELDS_NAMED = (ISOLATED_VENV_PLUGIN_TYPE, WASM_PLUGIN_TYPE)
+"""Kinds of plugins that run elsewhere whose errors begin with the field of the entry, where it is at fault."""
 
 _LOAD_CODES = {
     "import": Code.PLUGIN_IMPORT,
@@ -109,13 +112,30 @@ def load_failures(reading: Reading) -> Iterator[Finding]:
         failure = reading.survey.failures.get(plugin.entry.index)
         if failure is None or (plugin.config.kind in SPECIAL_KINDS and failure.phase == "import"):
             continue  # that of a kind is found by its own rule
+        if failure.phase in ("construct", "initialize") and reading.isolated.get(plugin.entry.index):
+            continue  # what is wrong with it is found without starting it
         hook = _hook_of(failure, plugin)
         if hook is not None and not registry.is_registered(hook):
             continue  # the hook itself is what is wrong
         what, hint = diagnose(plugin.config, failure)
+        if plugin.config.kind == ISOLATED_VENV_PLUGIN_TYPE:
+            what = " ".join(map(str.strip, what.splitlines()))  # those of an installer are several
         what += _consequence(plugin)
         at = plugin.entry.at(*_place(failure, plugin, hook))
         yield reading.finding(_LOAD_CODES[failure.phase], at, what, hint, plugin.name)
+
+
+def isolated_plugins(reading: Reading) -> Iterator[Finding]:
+    """Finds what keeps isolated plugins from starting, without building or starting anything."""
+    survey = reading.survey
+    for plugin in reading.plugins:
+        if survey is not None and survey.started and plugin.entry.index not in survey.failures:
+            continue  # it has started
+        for fault in reading.isolated.get(plugin.entry.index, ()):
+            problem, _, hint = fault.problem.partition("; ")
+            at = plugin.entry.at(*location_of(fault.field))
+            what = f"{fault.field}: {problem}{_consequence(plugin)}"
+            yield reading.finding(Code.ISOLATED_PLUGIN, at, what, hint, plugin.name)
 
 
 def unused_capabilities(reading: Reading) -> Iterator[Finding]:
@@ -179,8 +199,11 @@ def is_part_of_cpex(kind: object) -> bool:
 
 def _place(failure: LoadFailure, plugin: Plugin, hook: str | None) -> tuple[str | int, ...]:
     kind = plugin.config.kind
-    if failure.phase in ("construct", "initialize") and (kind == WASM_PLUGIN_TYPE or is_builtin(kind)):
-        return location_of(failure.error.partition(": ")[0])
+    if kind == ISOLATED_VENV_PLUGIN_TYPE and failure.details and (plugin.config.config or {}).get("requirements_file"):
+        return ("config", "requirements_file")  # its environment cannot be built
+    if failure.phase in ("construct", "initialize") and (kind in _FIELDS_NAMED or is_builtin(kind)):
+        named = location_of(failure.error.partition(": ")[0])
+        return named if named and plugin.entry.written(str(named[0])) is not None else ("kind",)
     if hook is not None:
         return ("hooks", plugin.config.hooks.index(hook))
     return ("config",) if failure.phase == "construct" and plugin.config.config else ("kind",)

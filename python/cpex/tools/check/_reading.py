@@ -15,7 +15,9 @@ from pydantic_core import ErrorDetails
 from cpex import _core
 from cpex.framework import HookPayloadPolicy, PluginConfig, PluginMode
 from cpex.framework._compat import is_compatible
-from cpex.framework.loader._special import DIRECTORY
+from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
+from cpex.framework.isolated._faults import SettingError
+from cpex.framework.loader._special import DIRECTORY, FILE
 from cpex.framework.loader.config import ConfigError, ConfigTemplateError
 from cpex.framework.models import Config
 from cpex.framework.settings import settings
@@ -25,7 +27,7 @@ from .._problem import nearest
 from ._behaviour import Behaviour
 from ._codes import Code
 from ._finding import Finding, Source, printable
-from ._survey import Survey
+from ._survey import Survey, is_folder
 
 STDIN = "-"
 _LONGEST = 1000
@@ -146,6 +148,17 @@ class Reading:
             first.setdefault(entry.name, entry)
         return [Plugin(entry, entry.config) for entry in first.values() if entry.config is not None]
 
+    @cached_property
+    def isolated(self) -> dict[int, list[SettingError]]:
+        """What is wrong with isolated plugins, by the index of their entries."""
+        plugins = [plugin for plugin in self.plugins if plugin.config.kind == ISOLATED_VENV_PLUGIN_TYPE]
+        if not plugins:
+            return {}
+        from cpex.framework.isolated._review import faults
+
+        folders = [folder for folder in self.config.plugin_dirs if is_folder(folder)]
+        return {plugin.entry.index: faults(plugin.config, folders) for plugin in plugins}
+
     @property
     def config(self) -> Config:
         """The config, with the entries that are valid."""
@@ -205,6 +218,7 @@ def read(path: str, policies: Mapping[str, HookPayloadPolicy]) -> Reading:
     for entry in entries:
         if entry.config is not None:
             entry.config.__dict__[DIRECTORY] = str(folder)
+            entry.config.__dict__[FILE] = str(folder / "-") if path == STDIN else os.path.abspath(path)
     return Reading(source, data, folder, suspicious, positions, errors, entries, rest, policies)
 
 

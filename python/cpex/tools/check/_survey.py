@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cpex.framework import Plugin, PluginConfig, PluginContext, PluginPayload, PluginResult, TenantPluginManager
-from cpex.framework._loading import LoadFailure, PluginLoading, UnavailablePlugin, failure_text
+from cpex.framework._loading import LoadFailure, PluginLoading, UnavailablePlugin, failure_details, failure_text
 from cpex.framework._switches import ALLOWED_DIRS, allowed_dirs
 from cpex.framework.base import HookRef
 from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE, WASM_PLUGIN_TYPE
@@ -91,7 +91,9 @@ async def survey(
         except (Exception, SystemExit, CancelledError) as error:
             if len(loading.failures) == known:  # otherwise an application does not start; the failure is recorded
                 text = failure_text(error, plugin) if isinstance(error, Exception) else f"ends the process: {error!r}"
-                loading.failures.append(LoadFailure(plugin.name, plugin.kind, manager._loader.phase, text))
+                details = failure_details(error, plugin) if isinstance(error, Exception) else None
+                failure = LoadFailure(plugin.name, plugin.kind, manager._loader.phase, text, details=details)
+                loading.failures.append(failure)
         if len(loading.failures) > known:
             failures[index] = loading.failures[-1]
     return Survey(manager, failures, start)

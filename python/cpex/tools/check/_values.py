@@ -21,6 +21,7 @@ from ._survey import is_folder
 
 _SPECIAL = (
     (re.compile(r"SSRF protection"), Code.BLOCKED_URL, "use a public address or a host name"),
+    (re.compile(r"sandbox is a key of the plugin's"), Code.INVALID_VALUE, "sandbox belongs under config:"),
     (re.compile(r"TLS file path does not exist"), Code.TLS_FILE, "the path is taken from the working directory"),
     (re.compile(r"as 'external' with 'config'"), Code.EXTERNAL_CONFIG, "move it to the config of the plugin server"),
 )

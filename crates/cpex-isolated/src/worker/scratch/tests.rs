@@ -21,7 +21,7 @@ fn it_goes_with_its_host_or_with_the_next_one() {
     let left = left_behind(parent.path());
     let scratch = Scratch::new(parent.path()).unwrap();
     assert!(!left.exists());
-    fs::create_dir(scratch.home().join("folder")).unwrap();
+    fs::create_dir(scratch.plugins().join("folder")).unwrap();
     drop(scratch);
     assert_eq!(names(parent.path()), Vec::<PathBuf>::new());
 }
@@ -33,7 +33,7 @@ fn no_depth_keeps_it() {
     let parent = tempfile::tempdir().unwrap();
     let scratch = Scratch::new(parent.path()).unwrap();
     // From the innermost to the outermost: the path of each is short.
-    let (inner, outer) = (scratch.home().join("inner"), scratch.home().join("outer"));
+    let (inner, outer) = (scratch.plugins().join("inner"), scratch.plugins().join("outer"));
     fs::create_dir(&inner).unwrap();
     for _ in 0..DEPTH {
         fs::create_dir(&outer).unwrap();

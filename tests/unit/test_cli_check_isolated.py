@@ -1,0 +1,110 @@
+"""`cpex check` and `cpex inspect` of isolated plugins: nothing is built, started or imported."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from cpex.tools.check._checked import Loading, check, opened
+from cpex.tools.check._finding import Finding
+from cpex.tools.check._inspection import inspect_config
+from cpex.tools.check._inspection_formats import InspectFormat, write_inspection
+
+HEAD = """\
+plugins:
+  - name: guard
+    kind: isolated_venv
+    hooks: [tool_pre_invoke]
+    {beside}
+    config:
+      class_name: guard.plugin.Guard
+      script_path: plugins
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    package = tmp_path / "plugins" / "guard"
+    package.mkdir(parents=True)
+    (package / "plugin.py").write_text("raise SystemExit('imported')\nclass Guard: pass\n")
+    # Not the project: its places count from the folder of the config.
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    return tmp_path
+
+
+def findings(project: Path, config: str, beside: str = "", loading: Loading = Loading.CLASSES) -> list[Finding]:
+    path = project / "config.yaml"
+    path.write_text(HEAD.format(beside=beside) + config)
+    return check(str(path), loading).findings
+
+
+@pytest.mark.parametrize("loading", [Loading.NOTHING, Loading.BUILTIN, Loading.CLASSES, Loading.EVERYTHING])
+def test_each_is_told_once_at_its_key(project: Path, loading: Loading) -> None:
+    """Also where a manager tries it: what it says is the first of these."""
+    config = """\
+      workers: 1
+      memory_limt: 300
+      restart:
+        wait: 2
+        failure: 3
+      sandbox:
+        profile: strict
+        netwrok: none
+      environment:
+        offline: false
+        python: python3.99
+"""
+    found = findings(project, config, loading=loading)
+    assert [(finding.code, finding.line, finding.plugin) for finding in found] == [
+        ("isolated-plugin", 10, "guard"),
+        ("isolated-plugin", 13, "guard"),
+        ("isolated-plugin", 16, "guard"),
+        ("isolated-plugin", 19, "guard"),
+    ]
+    assert found[0].message == "config.memory_limt: CPEX does not read it"
+    assert found[0].hint.startswith("did you mean 'memory_limit'?")
+
+
+def test_one_that_can_start_has_none(project: Path) -> None:
+    assert findings(project, "      sandbox: strict\n      words: [a]\n") == []
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        ("      requirements_file: no.txt\n", 9),
+        ("      sandbox: stritc\n", 9),
+        ("      environment: {require_hash: true}\n", 9),
+    ],
+)
+def test_the_line_is_that_of_the_key(project: Path, written: str, line: int) -> None:
+    [finding] = findings(project, written)
+    assert finding.line == line
+
+
+@pytest.mark.parametrize(("beside", "code"), [("sandbox: strict", "invalid-value"), ("workers: 2", "unknown-key")])
+def test_a_key_beside_config_is_told_where_it_belongs(project: Path, beside: str, code: str) -> None:
+    found = {str(finding.code): finding for finding in findings(project, "", beside)}
+    assert found[code].line == (5 if code == "unknown-key" else 2)
+    assert found[code].hint == f"{beside.partition(':')[0]} belongs under config:"
+
+
+@pytest.mark.parametrize("written", ["", "      sandbox: strict\n"])
+def test_inspect_tells_the_sandbox(project: Path, written: str) -> None:
+    path = project / "config.yaml"
+    path.write_text(HEAD.format(beside="") + written)
+    texts = []
+    with opened(str(path), Loading.CLASSES) as reading:
+        for to in (InspectFormat.TEXT, InspectFormat.JSON):
+            stream = io.StringIO()
+            write_inspection(inspect_config(reading, None), to, stream)
+            texts.append(stream.getvalue())
+    expected = "sandbox strict: network none, memory 512 MiB" if written else "sandbox none: all that the host may"
+    assert f" {expected.partition(':')[0]}\n" in re.sub(" +\n", "\n", texts[0])
+    assert json.loads(texts[1])["plugins"][0]["sandbox"].startswith(expected)
