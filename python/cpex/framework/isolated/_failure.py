@@ -9,6 +9,8 @@ import pydantic_core
 from cpex.framework.errors import PluginError
 from cpex.framework.models import PluginErrorModel
 
+from ._text import shown
+
 __all__ = ["WorkerTraceback", "plugin_error_of"]
 
 _LONGEST: Final = 20_000
@@ -38,9 +40,10 @@ def plugin_error_of(described: bytes) -> PluginError:
     """
     fields = pydantic_core.from_json(described)
     traceback = fields.pop("traceback", None) if isinstance(fields, dict) else None
-    error = PluginError(PluginErrorModel.model_validate(fields))
+    model = PluginErrorModel.model_validate(fields)
+    # It goes into logs, too.
+    model.message = shown(model.message)
+    error = PluginError(model)
     if isinstance(traceback, str):
-        # Whoever reads it may do so in a terminal, which would obey control characters.
-        shown = (each if each.isprintable() or each in "\n\t" else "\ufffd" for each in traceback[-_LONGEST:])
-        error.__cause__ = WorkerTraceback("".join(shown))
+        error.__cause__ = WorkerTraceback(shown(traceback[-_LONGEST:]))
     return error

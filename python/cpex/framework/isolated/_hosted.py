@@ -19,6 +19,7 @@ from cpex.framework.base import HookRef, Plugin
 from cpex.framework.errors import PluginError
 from cpex.framework.external._json import check_numbers
 from cpex.framework.isolated._log import formatted, log_to_host
+from cpex.framework.isolated._text import shown
 from cpex.framework.isolated._wakeful import event_loop
 from cpex.framework.models import PluginConfig, PluginContext, PluginErrorModel, PluginResult
 from cpex.framework.registry import PluginInstanceRegistry
@@ -264,8 +265,9 @@ def _described(error: BaseException, plugin_name: str) -> bytes:
     try:
         return pydantic_core.to_json(fields, inf_nan_mode="null")
     except (pydantic_core.PydanticSerializationError, ValueError, RecursionError):
-        # Details that are no JSON.
-        return pydantic_core.to_json({**fields, "details": {}})
+        # Details that are no JSON, or text that is no Unicode.
+        texts = {name: shown(text) for name, text in fields.items() if isinstance(text, str)}
+        return pydantic_core.to_json({**fields, **texts, "details": {}})
 
 
 def _shown(error: BaseException) -> str:

@@ -13,14 +13,18 @@ from traceback import format_exception
 from types import TracebackType
 from typing import Final
 
+from ._text import shown
+
 __all__ = ["LOGGER", "formatted", "log_to_host"]
 
 LOGGER: Final = "cpex.framework.isolated"
 """Logger of the host that has the records; what its level lets through is sent."""
 
+_NAME: Final = 512
 _MESSAGE: Final = 4 * 1024
 _TRACEBACK: Final = 16 * 1024
-"""Characters of a message and of a traceback; of a longer one the end is left out, or the beginning."""
+"""Bytes of a name, a message and a traceback; of a longer one the end is left out, or the beginning. JSON takes no more
+than two for each, so that the host takes what is sent for a record (64 KiB)."""
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -57,9 +61,17 @@ def _formatted(exc_info: _ExcInfo) -> str | None:
     except Exception:
         # An exception of the plugin's own, which may do anything when it is looked at.
         return None
-    # What is no Unicode could not be sent.
-    text = text.encode(errors="backslashreplace").decode()
-    return text if len(text) <= _TRACEBACK else f"…{text[-_TRACEBACK:]}"
+    return _end(text)
+
+
+def _start(text: str, most: int) -> str:
+    encoded = shown(text).encode()
+    return encoded.decode() if len(encoded) <= most else f"{encoded[:most].decode(errors='ignore')}…"
+
+
+def _end(text: str) -> str:
+    encoded = shown(text).encode()
+    return encoded.decode() if len(encoded) <= _TRACEBACK else f"…{encoded[-_TRACEBACK:].decode(errors='ignore')}"
 
 
 class _HostHandler(logging.Handler):
@@ -78,7 +90,9 @@ class _HostHandler(logging.Handler):
             if self._lost and self._write(logging.WARNING, LOGGER, f"{self._lost} records are lost", None):
                 self._lost = 0
             exc_info = record.exc_info
-            traceback = _formatted(exc_info) if exc_info and exc_info[1] is not None else record.exc_text
+            traceback = record.exc_text and _end(record.exc_text)
+            if exc_info and exc_info[1] is not None:
+                traceback = _formatted(exc_info)
             message = record.getMessage()
             if record.stack_info:
                 message = f"{message}\n{record.stack_info}"
@@ -88,11 +102,13 @@ class _HostHandler(logging.Handler):
             self.handleError(record)
 
     def _write(self, level: int, name: str, message: str, traceback: str | None) -> bool:
-        if len(message) > _MESSAGE:
-            message = f"{message[:_MESSAGE]}…"
-        record = {"level": level, "logger": name, "message": message, "traceback": traceback}
-        text = json.dumps(record, ensure_ascii=False, default=str)
-        left = memoryview(f"\x1e{text}\n".encode(errors="backslashreplace"))
+        record = {
+            "level": level,
+            "logger": _start(name, _NAME),
+            "message": _start(message, _MESSAGE),
+            "traceback": traceback,
+        }
+        left = memoryview(f"\x1e{json.dumps(record, ensure_ascii=False)}\n".encode())
         while left:
             # So much can be written without waiting, if anything can.
             if not self._poll.poll(0):
