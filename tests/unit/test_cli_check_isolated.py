@@ -95,6 +95,18 @@ def test_a_key_beside_config_is_told_where_it_belongs(project: Path, beside: str
     assert found[code].hint == f"{beside.partition(':')[0]} belongs under config:"
 
 
+def test_keys_in_one_line_are_told_apart(project: Path) -> None:
+    path = project / "config.json"
+    entry = {"name": "guard", "kind": "isolated_venv", "workers": 2, "other": 1}
+    config = {"class_name": "guard.plugin.Guard", "script_path": "plugins"}
+    path.write_text(json.dumps({"plugins": [{**entry, "hooks": ["tool_pre_invoke"], "config": config}]}))
+    hints = {finding.message: finding.hint for finding in check(str(path), Loading.NOTHING).findings}
+    assert hints == {
+        'unknown key "workers" in plugins[0]': "workers belongs under config:",
+        'unknown key "other" in plugins[0]': "nothing reads it",
+    }
+
+
 @pytest.mark.parametrize("written", ["", "      sandbox: strict\n"])
 def test_inspect_tells_the_sandbox(project: Path, written: str) -> None:
     path = project / "config.yaml"

@@ -117,7 +117,7 @@ def recipe(place: Place, options: EnvironmentOptions, *, anew: bool = False) -> 
 
 
 def _located(project: Path, link: str) -> str:
-    return link if "://" in link else str(project / Path(link).expanduser())
+    return link if "://" in link else str(project / os.path.expanduser(link))
 
 
 def check_programs(place: Place, options: EnvironmentOptions) -> None:

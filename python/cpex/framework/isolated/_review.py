@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_UNKNOWABLE = ("__getattr__", "globals", "setattr")
+_UNKNOWABLE = ("__getattr__", "exec", "globals", "locals", "setattr", "vars")
 """A module in which one of these stands may have names that nobody reads in it."""
 
 

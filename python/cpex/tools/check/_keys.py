@@ -18,16 +18,14 @@ def suspicious_keys(reading: Reading) -> Iterator[Finding]:
     misplaced = _misplaced(reading)
     for kind, line, column, text in [*reading.suspicious, *loader.suspicious_keys(reading.data, reading.positions)]:
         message, _, hint = text.partition("; ")
-        yield Finding(_CODES[kind], line, column, message, misplaced.get(line, hint))
+        yield Finding(_CODES[kind], line, column, message, misplaced.get(message, hint))
 
 
-def _misplaced(reading: Reading) -> dict[int, str]:
-    """What to do with keys of an isolated plugin's `config` that stand beside it, by their lines."""
-    found = {}
-    for entry in reading.entries:
-        if entry.written("kind") != ISOLATED_VENV_PLUGIN_TYPE:
-            continue
-        for key in KEYS:
-            line, _ = (reading.positions.locate(entry.at(key)) if key in entry.data else None) or (0, 0)
-            found[line] = f"{key} belongs under config:"
-    return found
+def _misplaced(reading: Reading) -> dict[str, str]:
+    """What to do with keys of an isolated plugin's `config` that stand beside it, by what is said of them."""
+    return {
+        f'unknown key "{key}" in plugins[{entry.index}]': f"{key} belongs under config:"
+        for entry in reading.entries
+        if entry.written("kind") == ISOLATED_VENV_PLUGIN_TYPE
+        for key in KEYS
+    }
