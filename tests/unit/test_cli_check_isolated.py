@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from cpex.framework._loading import LoadFailure
 from cpex.tools.check._checked import Loading, check, opened
 from cpex.tools.check._finding import Finding
 from cpex.tools.check._inspection import inspect_config
 from cpex.tools.check._inspection_formats import InspectFormat, write_inspection
+from cpex.tools.check._plugins import _place
 
 HEAD = """\
 plugins:
@@ -93,6 +95,28 @@ def test_a_key_beside_config_is_told_where_it_belongs(project: Path, beside: str
     found = {str(finding.code): finding for finding in findings(project, "", beside)}
     assert found[code].line == (5 if code == "unknown-key" else 2)
     assert found[code].hint == f"{beside.partition(':')[0]} belongs under config:"
+
+
+@pytest.mark.parametrize(
+    ("details", "place"),
+    [
+        (
+            {"step": "install", "command": "pip", "requirements": "r.txt", "exit_code": 1},
+            ("config", "requirements_file"),
+        ),
+        ({"step": 2}, ("kind",)),
+        (None, ("kind",)),
+    ],
+)
+def test_only_a_failed_build_is_at_the_requirements(
+    project: Path, details: dict[str, object] | None, place: tuple[str, ...]
+) -> None:
+    path = project / "config.yaml"
+    path.write_text(HEAD.format(beside="") + "      requirements_file: r.txt\n")
+    with opened(str(path), Loading.NOTHING) as reading:
+        [plugin] = reading.plugins
+        failure = LoadFailure("guard", "isolated_venv", "initialize", "it is broken", details=details)
+        assert _place(failure, plugin, None) == place
 
 
 def test_keys_in_one_line_are_told_apart(project: Path) -> None:

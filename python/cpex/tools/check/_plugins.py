@@ -199,14 +199,20 @@ def is_part_of_cpex(kind: object) -> bool:
 
 def _place(failure: LoadFailure, plugin: Plugin, hook: str | None) -> tuple[str | int, ...]:
     kind = plugin.config.kind
-    if kind == ISOLATED_VENV_PLUGIN_TYPE and failure.details and (plugin.config.config or {}).get("requirements_file"):
-        return ("config", "requirements_file")  # its environment cannot be built
+    if _is_of_a_build(failure) and (plugin.config.config or {}).get("requirements_file"):
+        return ("config", "requirements_file")
     if failure.phase in ("construct", "initialize") and (kind in _FIELDS_NAMED or is_builtin(kind)):
         named = location_of(failure.error.partition(": ")[0])
         return named if named and plugin.entry.written(str(named[0])) is not None else ("kind",)
     if hook is not None:
         return ("hooks", plugin.config.hooks.index(hook))
     return ("config",) if failure.phase == "construct" and plugin.config.config else ("kind",)
+
+
+def _is_of_a_build(failure: LoadFailure) -> bool:
+    """Tells whether an environment could not be built; what a plugin raises has details of its own."""
+    details = failure.details or {}
+    return failure.kind == ISOLATED_VENV_PLUGIN_TYPE and {"step", "command", "requirements"} <= details.keys()
 
 
 def _consequence(plugin: Plugin) -> str:
