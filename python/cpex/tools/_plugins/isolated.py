@@ -156,5 +156,7 @@ class IsolatedPlugin:
         try:
             return build_at(place, EnvironmentOptions.of(entry))
         except PluginError as error:
-            stderr = (error.error.details or {}).get("stderr")
-            raise RuntimeError(f"{error.error.message}\n{stderr}" if stderr else error.error.message) from error
+            message, stderr = error.error.message, (error.error.details or {}).get("stderr") or ""
+            # All of it, in place of the last lines that the message quotes.
+            told = message if stderr.strip() in message else f"{message.splitlines()[0]}\n{stderr}"
+            raise RuntimeError(told) from error
