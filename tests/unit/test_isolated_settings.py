@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -102,6 +103,7 @@ def test_all_keys_are_known() -> None:
         ({"sandbox": {"read": ["plugins", "no"]}}, ["config.sandbox.read[1]: there is no "]),
         ({"environment": {"python": "python3.99"}}, ["config.environment.python: 'python3.99' is no interpreter that"]),
         ({"environment": {"python": "./bin/python"}}, ["config.environment.python: './bin/python' is no interpreter"]),
+        ({"environment": {"python": "~nobody-of-this-name/python"}}, ["config.environment.python: '~nobody-of-this-"]),
         ({"script_path": "../.."}, ["config.script_path: Invalid script_path: '../..' leads out of"]),
         ({"script_path": "nowhere"}, ["config.script_path: 'nowhere' is no folder in any of: "]),
         ({"requirements_file": "no.txt"}, ["config.requirements_file: 'no.txt' is in none of: "]),
@@ -128,6 +130,14 @@ def test_what_is_wrong_is_told_with_its_field(folder: Path, config: dict[str, An
     assert len(found) == len(expected), found
     assert all(fault.startswith(start) for fault, start in zip(found, expected, strict=True)), found
     assert not any(" at line " in fault for fault in found)
+
+
+def test_who_asks_for_a_long_wait_gets_it(folder: Path) -> None:
+    environment: Any = SimpleNamespace(
+        command=lambda *_, guarded: ["python"], variables={}, readable=[], place=SimpleNamespace(project=folder)
+    )
+    options = WorkerSettings.of(entry(restart={"wait": 60})).options(environment, 1000)
+    assert options["breaker"] == {"failures": 5, "wait": 60, "longest_wait": 60}
 
 
 def test_what_the_requirements_include_is_looked_for(folder: Path) -> None:
@@ -160,6 +170,7 @@ def test_no_folder_is_named_twice(folder: Path) -> None:
         "import elsewhere as Guard",
         "def __getattr__(name): ...",
         "globals()['Guard'] = type",
+        "exec('class Guard: pass')",
         "this is no Python",
     ],
 )
@@ -189,7 +200,7 @@ def test_a_sandbox_in_words() -> None:
     strict = Sandbox.of({"profile": "strict", "network": ["api.example.com:443"], "env": ["TOKEN"], "read": ["data"]})
     assert (strict.profile, strict.env, strict.contains) == ("strict", ("TOKEN",), True)
     assert str(strict) == (
-        "sandbox strict: network api.example.com:443, memory 512 MiB, processes 0, cpu_seconds 3600, "
-        "file_size 64 MiB, open_files 128, read data"
+        "sandbox strict: network api.example.com:443, memory 512 MiB, cpu_seconds 3600, processes 0, threads 128, "
+        "file_size 64 MiB, scratch 64 MiB, open_files 128, read data"
     )
     assert Sandbox.of({"memory": "unlimited"}).profile == "default"

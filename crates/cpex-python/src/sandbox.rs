@@ -68,9 +68,11 @@ fn in_words(policy: &Policy) -> String {
     let mut told = vec![
         format!("network {network}"),
         format!("memory {}", bytes(limits.memory)),
-        format!("processes {}", number(limits.processes)),
         format!("cpu_seconds {}", number(limits.cpu_seconds)),
+        format!("processes {}", number(limits.processes)),
+        format!("threads {}", number(limits.threads)),
         format!("file_size {}", bytes(limits.file_size)),
+        format!("scratch {}", bytes(limits.scratch)),
         format!("open_files {}", number(limits.open_files)),
     ];
     for (key, paths) in [("read", &policy.read), ("write", &policy.write)] {

@@ -92,7 +92,7 @@ class RestartSettings(BaseModel):
     wait: Seconds = 1
     """Seconds until one is tried. Doubled each time that one fails."""
     longest_wait: Seconds = 5
-    """The most seconds."""
+    """The most seconds; `wait` if that is more."""
 
 
 class WorkerSettings(BaseModel):
@@ -191,7 +191,7 @@ class WorkerSettings(BaseModel):
             "breaker": {
                 "failures": self.restart.failures,
                 "wait": self.restart.wait,
-                "longest_wait": self.restart.longest_wait,
+                "longest_wait": max(self.restart.wait, self.restart.longest_wait),
             },
             "proven_after": 10.0,
             "sandbox": self._sandbox(environment),
