@@ -114,6 +114,8 @@ def test_all_keys_are_known() -> None:
             ["config.class_name: module 'guard.plugin' has no class 'Gard'; did you "],
         ),
         ({"class_name": "Guard"}, ["config.class_name: it names a class"]),
+        ({"sandbox": {"profile": "strict", 3: 4}}, ["config.sandbox.3: unknown field `3`, expected one of"]),
+        ({"sandbox": ["strict"]}, ["config.sandbox: a sandbox is `none`, `default`, `strict`, or a mapping"]),
         (
             {"workers": 0, "sandbox": "x", "environment": {"offlin": True}, "script_path": "nowhere"},
             [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, field_validator
 from pydantic_core import to_json
 
 from cpex import _core
@@ -117,7 +117,7 @@ class WorkerSettings(BaseModel):
     """Bytes of memory that a worker may use, or a text as `300MiB`; absent: as many as there are."""
     restart: RestartSettings = RestartSettings()
     """When workers that end again and again are not started for a while."""
-    sandbox: str | dict[str, Any] = "none"
+    sandbox: SkipValidation[str | dict[str, Any]] = "none"
     """What the plugin may do: `none`, `default`, `strict`, or a mapping; absent: all that the host may. A key without a
     value is an error, not `none`."""
 
