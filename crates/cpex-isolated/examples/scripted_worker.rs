@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, exit};
 use std::sync::{Arc, Mutex};
 use std::thread::{sleep, spawn};
@@ -41,6 +42,13 @@ fn main() {
                     if let Some(note) = payload_of(&frame, "hang") {
                         let _ = std::fs::write(note, "");
                         sleep(Duration::from_secs(60));
+                    }
+                    // Reads nothing until somebody removes the file.
+                    if let Some(note) = payload_of(&frame, "pause") {
+                        let _ = std::fs::write(note, "");
+                        while Path::new(note).exists() {
+                            sleep(Duration::from_millis(1));
+                        }
                     }
                     spawn(move || answer(&line, &frame, &given_up));
                 }

@@ -220,6 +220,53 @@ async fn a_call_behind_one_that_hangs_is_not_sent_and_goes_to_the_next_worker() 
 }
 
 #[tokio::test]
+async fn nobody_waits_for_a_worker_that_stands_still_where_another_can_be_started() {
+    let bounds = Bounds { give_up: Duration::from_secs(60), ..Bounds::default() };
+    let workers = Workers::new(WorkersConfig { count: 2, bounds, ..config(&[]) });
+    workers.start().await.unwrap();
+    let hanging = workers.worker().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let note = folder.path().join("note");
+    let (asked, _) = ask(&hanging, "hang", note.to_str().unwrap());
+    until(|| note.exists()).await;
+    drop(asked);
+    call(&workers, "exit", "0").await.unwrap_err();
+    pid(&workers).await;
+    assert!(!hanging.is_over());
+}
+
+/// Were the sign of life lost that is asked for then, the worker would be doubted, and not used, for good.
+#[tokio::test]
+async fn a_worker_that_could_take_no_more_when_a_call_was_given_up_has_calls_again() {
+    let workers = bounded(Bounds { give_up: Duration::from_secs(60), ..Bounds::default() });
+    let before = pid(&workers).await;
+    let worker = workers.worker().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let note = folder.path().join("note");
+    let (_paused, paused) = ask(&worker, "pause", note.to_str().unwrap());
+    until(|| note.exists()).await;
+    let mut asked = Vec::new();
+    // Until there is no room for the smallest.
+    for size in [1_000_000, 10_000, 100, 1] {
+        let payload = vec![b'x'; size];
+        let call =
+            || Call { hook: "echo", payload: &payload, context: b"{}", extensions: None, deadline: None };
+        let full = loop {
+            match worker.call(call(), caller().0) {
+                Ok(one) => asked.push(one),
+                Err((_, error)) => break error,
+            }
+        };
+        assert!(matches!(full, WorkerError::Full(_)), "{full}");
+    }
+    drop(asked);
+    assert!(workers.running().is_none());
+    std::fs::remove_file(&note).unwrap();
+    paused.await.unwrap();
+    assert_eq!(pid(&workers).await, before);
+}
+
+#[tokio::test]
 async fn a_worker_that_is_slow_to_give_a_call_up_has_calls_as_long_as_its_event_loop_turns() {
     let workers = bounded(Bounds { give_up: Duration::from_secs(60), ..Bounds::default() });
     let before = pid(&workers).await;

@@ -132,8 +132,10 @@ impl Connection {
             .begin(caller, expects)
             .map_err(|(caller, ended)| (caller, WorkerError::Died(ended)))?;
         self.used.store(self.now(), Ordering::Relaxed);
-        let sent =
-            message.frame(id, self.limit).map_err(WorkerError::from).and_then(|frame| self.send(frame));
+        let sent = message
+            .frame(id, self.limit)
+            .map_err(WorkerError::from)
+            .and_then(|frame| self.send(frame, self.most()));
         match sent {
             Ok(()) => Ok(id),
             // If it is not there any more, it was told that the worker is gone.
@@ -144,9 +146,11 @@ impl Connection {
         }
     }
 
-    /// Sends a message that is not answered. It is lost if the worker reads no more.
+    /// Sends a message that is not answered, whatever waits to be read: were it lost, a call would not stop, or a sign of life
+    /// be waited for that nobody was asked for. There are few of them for each call.
     pub(super) fn tell(self: &Arc<Self>, message: &Message<'_>, id: u64) {
-        let _ = message.frame(id, self.limit).map_err(WorkerError::from).and_then(|frame| self.send(frame));
+        let frame = message.frame(id, self.limit).map_err(WorkerError::from);
+        let _ = frame.and_then(|frame| self.send(frame, usize::MAX));
     }
 
     /// Asks for a sign of life, and says its number.
@@ -206,7 +210,12 @@ impl Connection {
         }
     }
 
-    fn send(self: &Arc<Self>, frame: Vec<u8>) -> Result<(), WorkerError> {
+    /// How many bytes may wait to be read for a call to be sent.
+    fn most(&self) -> usize {
+        self.limit.saturating_mul(UNREAD).max(CHUNK)
+    }
+
+    fn send(self: &Arc<Self>, frame: Vec<u8>, most: usize) -> Result<(), WorkerError> {
         let mut outgoing = lock(&self.outgoing);
         let left = if outgoing.left.is_empty() {
             let written = self.write(&frame)?;
@@ -217,7 +226,6 @@ impl Connection {
         if left.is_empty() {
             return Ok(());
         }
-        let most = self.limit.saturating_mul(UNREAD).max(CHUNK);
         // A message that was begun has to go on.
         let waiting = outgoing.left.len() - outgoing.taken;
         if left.len() == frame.len() && waiting.saturating_add(left.len()) > most {

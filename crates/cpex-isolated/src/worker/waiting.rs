@@ -69,10 +69,12 @@ impl Waiting {
 
     /// A call that could not be sent.
     pub(super) fn unsent(&mut self, id: u64) -> Option<Box<dyn Caller>> {
+        // Those that are not there any more were counted at the end.
+        let call = self.calls.remove(&id)?;
         self.unanswered += 1;
-        match self.calls.remove(&id) {
-            Some(Call::Due(caller, _)) => Some(caller),
-            Some(Call::GivenUp(_)) | None => None,
+        match call {
+            Call::Due(caller, _) => Some(caller),
+            Call::GivenUp(_) => None,
         }
     }
 

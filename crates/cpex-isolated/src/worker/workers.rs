@@ -55,7 +55,8 @@ impl Workers {
         }
     }
 
-    /// The worker for the next call, if one runs and nothing speaks against it. If it is busy and another place is vacant, one is started there.
+    /// The worker for the next call, if one runs and nothing speaks against it. If it is busy and another place is vacant, one
+    /// is started there.
     #[must_use]
     pub fn running(&self) -> Option<Arc<Worker>> {
         let workers = self.shared.slots.iter().filter_map(|slot| lock(slot).running().cloned());
@@ -85,7 +86,7 @@ impl Workers {
             return Ok(worker);
         }
         let mut tried = Err(WorkerError::Died(Ended::Asked));
-        for at in 0..self.shared.slots.len() {
+        for at in self.shared.doubted_last() {
             tried = self.shared.started(at).await;
             if tried.is_ok() {
                 break;
@@ -149,6 +150,13 @@ impl Shared {
             slot.running().is_none() && !matches!(slot.now, Now::Starting(_))
         };
         (0..self.slots.len()).filter(is_vacant)
+    }
+
+    /// All of them: who waits for one that may stand still has no other.
+    fn doubted_last(&self) -> Vec<usize> {
+        let mut slots: Vec<_> = (0..self.slots.len()).collect();
+        slots.sort_by_cached_key(|at| lock(&self.slots[*at]).running().is_some_and(|one| one.is_doubted()));
+        slots
     }
 
     async fn started(self: &Arc<Self>, at: usize) -> Started {
