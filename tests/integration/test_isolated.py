@@ -24,6 +24,7 @@ from cpex.framework import GlobalContext, PluginError, PluginResult, TenantPlugi
 from cpex.framework.extensions import Extensions, HttpExtension, MetaExtension, SecurityExtension
 from cpex.framework.hooks.tools import ToolPreInvokePayload
 from cpex.framework.isolated import metrics
+from cpex.framework.isolated._failure import WorkerOutput
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="isolated plugins need Unix")
 
@@ -324,17 +325,21 @@ class TestSupervision:
             guard = await host()
             with pytest.raises(PluginError, match="status 4") as raised:
                 await guard.call("last_words")
-        assert raised.value.error.details == {
-            "stdout": [*(f"line {line}" for line in range(381, 400)), "LAST WORDS"],
-            "stderr": ["ERROR classifier: dying"],
-        }
+        said = raised.value.__cause__
+        assert isinstance(said, WorkerOutput)
+        assert said.stdout == [*(f"line {line}" for line in range(381, 400)), "LAST WORDS"]
+        assert said.stderr == ["ERROR classifier: dying"]
+        assert str(said).endswith("\n  LAST WORDS\nstderr:\n  ERROR classifier: dying")
+        # These go to whoever has called, and it may be about calls of others.
+        assert not raised.value.error.details
         assert "LAST WORDS" in caplog.text and "dying" in caplog.text
 
     async def test_its_last_traceback(self, host: Host) -> None:
         guard = await host()
         with pytest.raises(PluginError, match="signal 11") as raised:
             await guard.call("crash")
-        assert "in _crash" in "".join(raised.value.error.details["stderr"])
+        assert isinstance(raised.value.__cause__, WorkerOutput)
+        assert "in _crash" in "".join(raised.value.__cause__.stderr)
 
     async def test_on_error_judges_it(self, host: Host) -> None:
         guard = await host(on_error="ignore")

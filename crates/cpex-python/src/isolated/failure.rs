@@ -3,7 +3,7 @@
 use cpex_isolated::worker::{LastWords, WorkerError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::PyBytes;
 
 use crate::external::failure::{INTERNAL, raise};
 
@@ -26,24 +26,23 @@ pub(super) fn no_answer(py: Python<'_>, plugin: &str, failure: &WorkerError) -> 
     match failure {
         WorkerError::Load(model) => plugin_failed(py, plugin, model),
         failure => {
-            let text = format!("Isolated plugin '{plugin}': {failure}");
-            let details = failure.last_words().map(|words| last_words(py, words)).transpose();
-            details
-                .and_then(|details| raise(py, &text, plugin, failure.code(), details, INTERNAL))
-                .unwrap_or_else(|error| error)
+            let raised = error(py, plugin, &format!("Isolated plugin '{plugin}': {failure}"), failure.code());
+            if let Some(words) = failure.last_words().filter(|words| **words != LastWords::default()) {
+                raised.set_cause(py, Some(last_words(py, words).unwrap_or_else(|error| error)));
+            }
+            raised
         }
     }
 }
 
-/// What a process has said before it ended, by stream; nothing of a stream that it did not use.
-fn last_words<'py>(py: Python<'py>, words: &LastWords) -> PyResult<Bound<'py, PyAny>> {
-    let details = PyDict::new(py);
-    for (stream, lines) in [("stdout", &words.stdout), ("stderr", &words.stderr)] {
-        if !lines.is_empty() {
-            details.set_item(stream, lines)?;
-        }
-    }
-    Ok(details.into_any())
+/// What a process has said before it ended. Not a detail of the error, for those travel to whoever called: it may be about
+/// the calls of others.
+fn last_words(py: Python<'_>, words: &LastWords) -> PyResult<PyErr> {
+    let output = py
+        .import(intern!(py, "cpex.framework.isolated._failure"))?
+        .getattr(intern!(py, "WorkerOutput"))?
+        .call1((&words.stdout, &words.stderr))?;
+    Ok(PyErr::from_value(output))
 }
 
 fn error(py: Python<'_>, plugin: &str, text: &str, code: &str) -> PyErr {

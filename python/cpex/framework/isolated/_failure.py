@@ -11,7 +11,7 @@ from cpex.framework.models import PluginErrorModel
 
 from ._text import shown
 
-__all__ = ["WorkerTraceback", "plugin_error_of"]
+__all__ = ["WorkerOutput", "WorkerTraceback", "plugin_error_of"]
 
 _LONGEST: Final = 20_000
 
@@ -24,6 +24,34 @@ class WorkerTraceback(Exception):
 
     def __str__(self) -> str:
         return f'\n"""\n{self.args[0]}\n"""'
+
+
+class WorkerOutput(Exception):
+    """Stands for why a process has ended: its text is what that said last.
+
+    It is the `__cause__` of the errors of calls that ended with the process, and in none of their fields: these go to
+    whoever called, and what a plugin prints may be about the calls of others.
+
+    Attributes:
+        stdout: The last lines on its standard output.
+        stderr: The last lines on its standard error, and of its log.
+    """
+
+    def __init__(self, stdout: list[str], stderr: list[str]) -> None:
+        """Keep what it said.
+
+        Args:
+            stdout: The last lines on its standard output.
+            stderr: The last lines on its standard error, and of its log.
+        """
+        super().__init__(stdout, stderr)
+        self.stdout = stdout
+        self.stderr = stderr
+
+    def __str__(self) -> str:
+        """Say it by stream."""
+        streams = (("stdout", self.stdout), ("stderr", self.stderr))
+        return "".join(f"\n{name}:\n" + "\n".join(f"  {line}" for line in lines) for name, lines in streams if lines)
 
 
 def plugin_error_of(described: bytes) -> PluginError:
