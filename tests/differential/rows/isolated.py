@@ -95,7 +95,7 @@ async def elsewhere(folder: Path, project: str) -> bool:
     """Returns whether a plugin answers when the working directory is another one at the first call."""
     async with hosted(project, timeout=PATIENCE) as host:
         os.chdir(folder)
-        return await host.fate("tell") != "late"
+        return bool(await host.fate("tell") != "late")
 
 
 async def failing_start(folder: Path, project: str, fields: Mapping[str, Any]) -> Any:
@@ -134,3 +134,11 @@ async def beside(folder: Path, project: str) -> list[Any]:
         _, answer = await asyncio.gather(host.fate("wait"), host.fate("tell"))
         ended = await host.fate("end")
     return [answer if answer == "late" else "answered", ended if ended == "late" else ended[1]]
+
+
+async def driven_by_hand(folder: Path, project: str) -> list[bool]:
+    """Returns whether the object of a started plugin has a communicator, and whether it tells of its processes."""
+    async with hosted(project) as host:
+        (ref,) = host.manager._registry.get_all_plugins()
+        plugin: Any = ref.plugin
+        return [hasattr(plugin.comm, "send_task"), hasattr(plugin, "workers")]

@@ -1,4 +1,4 @@
-"""Isolated plugins (B3, B16a–B16g)."""
+"""Isolated plugins (B3, B16a–B16h)."""
 
 import hashlib
 import json
@@ -133,3 +133,8 @@ def test_calls_side_by_side(run_there: RunBoth, project: Path) -> None:
 )
 def test_settings_of_its_own(run_there: RunBoth, project: Path, settings: dict[str, object], loaded: int) -> None:
     assert run_there(isolated.loaded, str(project), settings) == (loaded, 1)
+
+
+@row("B16h")
+def test_its_object(run_there: RunBoth, project: Path) -> None:
+    assert run_there(isolated.driven_by_hand, str(project)) == ([False, True], [True, False])
