@@ -334,7 +334,8 @@ class TestSupervision:
         guard = await host()
         with pytest.raises(PluginError, match="signal 11") as raised:
             await guard.call("crash")
-        assert "in _crash" in "".join(raised.value.error.details["stderr"])
+        details = raised.value.error.details
+        assert details is not None and "in _crash" in "".join(details["stderr"])
 
     async def test_on_error_judges_it(self, host: Host) -> None:
         guard = await host(on_error="ignore")

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 from cpex.tools import _doctor
 from cpex.tools.cli import app
 
-NOTHING = {
+NOTHING: dict[str, dict[str, Any]] = {
     "support": {
         "system": "Elsewhere",
         "landlock": 0,

@@ -48,6 +48,12 @@ fn what_says_nothing_of_the_failure_is_left_out() {
     let error = workshop.build().unwrap_err().to_string();
     let told = "failed (exit code 1); `offline` is set, so no index was asked: no \u{fffd}[1msolution";
     assert!(error.ends_with(told), "{error}");
+    workshop.installs(
+        "for n in 2 1 0; do echo WARNING: Retrying $n >&2; done; echo ERROR: no index >&2; exit 1",
+        "0",
+    );
+    let error = workshop.build().unwrap_err().to_string();
+    assert!(error.ends_with(":\n  WARNING: Retrying 2\n  ERROR: no index"), "{error}");
     workshop.installs("head -c 1000 /dev/zero | tr '\\0' x >&2; exit 1", "0");
     let error = workshop.build().unwrap_err().to_string();
     assert!(error.ends_with(&format!(": {}…", "x".repeat(300))), "{error}");

@@ -18,7 +18,6 @@ from cpex.framework._preparation import prepare_hooks
 from cpex.framework.base import HookRef, Plugin
 from cpex.framework.errors import PluginError
 from cpex.framework.external._json import check_numbers
-from cpex.framework.isolated import _discovery
 from cpex.framework.isolated._log import formatted, log_to_host
 from cpex.framework.isolated._wakeful import event_loop
 from cpex.framework.models import PluginConfig, PluginContext, PluginErrorModel, PluginResult
@@ -42,7 +41,6 @@ def main() -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a pipe: lines would wait
     faulthandler.enable()
     line = _core.WorkerLine(int(sys.argv[1]))
-    _discovery.spare()
     try:
         number, said = line.hello()
         hello = pydantic_core.from_json(said)
