@@ -102,9 +102,11 @@ def test_another_working_directory(run_there: RunBoth, project: Path) -> None:
 
 
 @row("B16c")
-@pytest.mark.parametrize(("fields", "here"), [({}, {}), ({"on_missing": "deny"}, "denied")])
-def test_a_start_that_fails(run_there: RunBoth, project: Path, fields: dict[str, str], here: object) -> None:
-    assert run_there(isolated.failing_start, str(project), fields) == (here, "failed")
+@pytest.mark.parametrize(
+    ("fields", "here", "there"), [({}, "denied", "failed"), ({"on_error": "ignore"}, "passed", "passed")]
+)
+def test_a_start_that_fails(run_there: RunBoth, project: Path, fields: dict[str, str], here: str, there: str) -> None:
+    assert run_there(isolated.failing_start, str(project), fields) == (here, there)
 
 
 @row("B16d")
