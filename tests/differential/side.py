@@ -20,12 +20,15 @@ _NOT_INHERITED = ("PLUGINS_", "PYTHON", "CPEX_")
 class Side:
     """One of the two packages under comparison."""
 
-    def __init__(self, python: str, module: str = "differential.runner", **variables: str) -> None:
+    def __init__(
+        self, python: str, module: str = "differential.runner", *, folder: Path | None = None, **variables: str
+    ) -> None:
         """Starts a runner.
 
         Args:
             python: Interpreter of a virtual environment with `cpex` installed.
             module: The runner.
+            folder: Its working directory; that of the tests if there is none.
             variables: Set in its environment.
         """
         self._unheard = False
@@ -34,6 +37,7 @@ class Side:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            cwd=folder,
             env={key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)} | variables,
         )
 

@@ -108,7 +108,7 @@ class Probe(Plugin):
         logger.debug("not worth it")
         logger.warning("no %s", "good")
         try:
-            dict[str, str]()["model"]
+            globals()["model"]
         except KeyError:
             logger.exception("lost\nERROR forged")
         os.write(1, b"on stdout\n")

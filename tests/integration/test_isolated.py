@@ -508,10 +508,27 @@ class TestLoading:
     async def test_one_that_must_not_be_missing(self, host: Host) -> None:
         with pytest.raises(RuntimeError):
             await host({"fails": True}, required=True)
-        guard = await host({"fails": True}, on_missing="deny")
+
+    @pytest.mark.parametrize("settings", [{"fails": True}, {"sandbx": "strict"}, {"environment": {"python": "false"}}])
+    @pytest.mark.parametrize(
+        ("entry", "passes"),
+        [
+            ({}, False),
+            ({"on_error": "ignore"}, True),
+            ({"on_error": "ignore", "on_missing": "deny"}, False),
+            ({"mode": "fire_and_forget"}, True),
+        ],
+    )
+    async def test_what_becomes_of_its_calls(
+        self, host: Host, settings: dict[str, Any], entry: dict[str, Any], passes: bool
+    ) -> None:
+        """B16c: what their failures would do."""
+        guard = await host(settings, **entry)
+        assert len(guard.manager.load_failures) == 1
         result = await guard.call("echo")
-        assert result.violation is not None
-        assert result.violation.code == "PLUGIN_UNAVAILABLE"
+        assert result.continue_processing == passes
+        assert (result.violation is None) == passes
+        assert result.violation is None or result.violation.code == "PLUGIN_UNAVAILABLE"
 
     @pytest.mark.skipif(sys.platform != "linux", reason="sandboxes are Linux's")
     async def test_a_sandbox(self, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cpex.tools import _doctor
 from cpex.tools.cli import app
 
-NOTHING: dict[str, Any] = {
+NOTHING: dict[str, dict[str, Any]] = {
     "support": {
         "system": "Elsewhere",
         "landlock": 0,

@@ -14,6 +14,7 @@ from cpex.framework._switches import allowed_dirs
 from cpex.framework._unavailable import (
     NotLoaded,
     UnavailablePlugin,
+    fails_its_calls,
     forget_missing,
     guard,
     must_not_be_missing,
@@ -157,7 +158,7 @@ class PluginLoading:
         details = failure_details(failed.error, config)
         self.failures.append(LoadFailure(config.name, config.kind, failed.phase, text, where, details))
         # A plugin that names no hook, or whose name is taken, can't be stood in for: it must not pass silently.
-        denied = must_not_be_missing(config) and stand_in(config, self._registry)
+        denied = (must_not_be_missing(config) or fails_its_calls(config)) and stand_in(config, self._registry)
         note_missing(self.not_loaded, config, self._registry, text)
         if config.required or self._fail_on_plugin_error() or (config.on_missing == "deny" and not denied):
             raise RuntimeError(f"Plugin initialization failed: {config.name} - {text}{at}") from failed.error

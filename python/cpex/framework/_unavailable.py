@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cpex.framework.base import Plugin, PluginRef
+from cpex.framework.constants import ISOLATED_VENV_PLUGIN_TYPE
 from cpex.framework.models import (
     Config,
     ExecutionReport,
@@ -98,6 +99,21 @@ def must_not_be_missing(config: PluginConfig) -> bool:
         True if it is `required`, or its `on_missing` is `deny`.
     """
     return config.required or config.on_missing == "deny"
+
+
+def fails_its_calls(config: PluginConfig) -> bool:
+    """Tell whether calls of a plugin that does not start fail, as they did in CPEX 0.1.4.
+
+    There an isolated plugin starts with its first call (Z5): what is wrong with it is a failure of its calls.
+
+    Args:
+        config: The plugin's entry of the configuration.
+
+    Returns:
+        True if it is isolated, and whoever calls it has to know of its failures.
+    """
+    told = config.on_error == OnError.FAIL and config.mode != PluginMode.FIRE_AND_FORGET
+    return told and config.kind == ISOLATED_VENV_PLUGIN_TYPE
 
 
 def stand_in(config: PluginConfig, registry: PluginInstanceRegistry) -> bool:

@@ -1,7 +1,9 @@
 """Both packages, ready to run probes."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import pytest
@@ -26,15 +28,15 @@ class RunBoth(Protocol):
         """Returns the outcomes, with these variables in the environment."""
 
 
-@pytest.fixture(scope="session")
-def run_both(published_python: str) -> Iterator[RunBoth]:
-    """Runs probes; a process stays alive for each set of variables."""
+@contextlib.contextmanager
+def stages(published_python: str, folder: Path | None = None) -> Iterator[RunBoth]:
+    """Runs probes in processes that were started in a folder; one stays alive for each set of variables."""
     sides: dict[tuple[Any, ...], Side] = {}
 
     def side(python: str, variables: dict[str, str]) -> Side:
         key = (python, *sorted(variables.items()))
         if key not in sides:
-            sides[key] = Side(python, "differential.rows.stage", **variables)
+            sides[key] = Side(python, "differential.rows.stage", folder=folder, **variables)
         return sides[key]
 
     def run(probe: Probe, *arguments: Any, **variables: str) -> Both:
@@ -43,9 +45,18 @@ def run_both(published_python: str) -> Iterator[RunBoth]:
             each.tell([f"{probe.__module__}:{probe.__name__}", arguments])
         return Both(*map(_outcome, [each.hear() for each in asked]))
 
-    yield run
-    for each in sides.values():
-        each.close()
+    try:
+        yield run
+    finally:
+        for each in sides.values():
+            each.close()
+
+
+@pytest.fixture(scope="session")
+def run_both(published_python: str) -> Iterator[RunBoth]:
+    """Runs probes."""
+    with stages(published_python) as run:
+        yield run
 
 
 def _outcome(answer: dict[str, Any]) -> Any:

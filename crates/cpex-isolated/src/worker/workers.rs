@@ -55,8 +55,8 @@ impl Workers {
         }
     }
 
-    /// The worker for the next call, if one runs and nothing speaks against it. If it is busy and another place is vacant, one
-    /// is started there.
+    /// The worker for the next call, if one runs and nothing speaks against it. If it is busy and another place is vacant,
+    /// one is started there.
     #[must_use]
     pub fn running(&self) -> Option<Arc<Worker>> {
         let workers = self.shared.slots.iter().filter_map(|slot| lock(slot).running().cloned());

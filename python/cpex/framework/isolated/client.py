@@ -90,7 +90,7 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
         """None: an isolated plugin has `workers`."""
         return []
 
-    async def initialize(self, *, defer_cache_metadata: bool = False) -> None:
+    async def initialize(self, defer_cache_metadata: bool = False) -> None:
         """Make the environment unless there is one, start the processes, and have them load the plugin.
 
         Args:
