@@ -50,6 +50,10 @@ class Probe(Plugin):
             continue_processing=False, violation=violation, denial_metadata={"score": 0.5}, http_headers={"X-Why": "no"}
         )
 
+    async def _deny_loudly(self, payload: ToolPreInvokePayload, context: PluginContext, details: Any = None) -> Result:
+        violation = PluginViolation(reason="no", code="NO", details={"n": object() if details == "object" else 1})
+        raise PluginViolationError("not today", None if details == "none" else violation)
+
     async def _write(self, payload: ToolPreInvokePayload, context: PluginContext, **args: Any) -> Result:
         context.state["n"] = context.state.get("n", 0) + 1
         context.global_context.state["who"] = "probe"

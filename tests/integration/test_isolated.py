@@ -138,6 +138,24 @@ class TestCalls:
         (kept,) = guard.contexts.values()
         assert kept.state == {"n": 1}
 
+    @pytest.mark.parametrize("on_error", ["fail", "ignore", "disable"])
+    @pytest.mark.parametrize("mode", ["sequential", "transform", "audit", "concurrent"])
+    async def test_a_denial_that_it_raises(self, host: Host, mode: str, on_error: str) -> None:
+        """P16: whatever the mode and `on_error` say."""
+        guard = await host(mode=mode, on_error=on_error)
+        with pytest.raises(PluginViolationError, match="not today") as raised:
+            await guard.call("deny_loudly")
+        violation = raised.value.violation
+        assert violation is not None and (violation.code, violation.details) == ("NO", {"n": 1})
+        assert "in _deny_loudly" in str(raised.value.__cause__)
+
+    @pytest.mark.parametrize("details", ["none", "object"])
+    async def test_a_denial_without_what_can_be_sent(self, host: Host, details: str) -> None:
+        guard = await host(on_error="ignore")
+        with pytest.raises(PluginViolationError, match="not today") as raised:
+            await guard.call("deny_loudly", details=details)
+        assert raised.value.violation is None
+
     async def test_failures(self, host: Host) -> None:
         """B16: with code and details."""
         guard = await host()

@@ -6,8 +6,8 @@ from typing import Final
 
 import pydantic_core
 
-from cpex.framework.errors import PluginError
-from cpex.framework.models import PluginErrorModel
+from cpex.framework.errors import PluginError, PluginViolationError
+from cpex.framework.models import PluginErrorModel, PluginViolation
 
 from ._text import shown
 
@@ -54,24 +54,30 @@ class WorkerOutput(Exception):
         return "".join(f"\n{name}:\n" + "\n".join(f"  {line}" for line in lines) for name, lines in streams if lines)
 
 
-def plugin_error_of(described: bytes) -> PluginError:
+def plugin_error_of(described: bytes) -> PluginError | PluginViolationError:
     """Make the error of what a worker says of it.
 
     Args:
-        described: An error model, and the `traceback` beside its fields, if there is one; as JSON.
+        described: An error model, as JSON; beside its fields the `traceback`, if there is one, and of an exception that
+            is a denial, `denial` and the `violation`.
 
     Returns:
-        The error.
+        The error, or the denial.
 
     Raises:
         ValueError: If it says something else.
     """
     fields = pydantic_core.from_json(described)
-    traceback = fields.pop("traceback", None) if isinstance(fields, dict) else None
+    if not isinstance(fields, dict):
+        raise ValueError("no description of an error")
+    traceback, denies, violation = (fields.pop(name, None) for name in ("traceback", "denial", "violation"))
     model = PluginErrorModel.model_validate(fields)
     # It goes into logs, too.
     model.message = shown(model.message)
-    error = PluginError(model)
+    error: PluginError | PluginViolationError = PluginError(model)
+    if denies is True:
+        reason = None if violation is None else PluginViolation.model_validate(violation)
+        error = PluginViolationError(model.message, reason)
     if isinstance(traceback, str):
         error.__cause__ = WorkerTraceback(shown(traceback[-_LONGEST:]))
     return error

@@ -16,7 +16,7 @@ import pydantic_core
 from cpex import _core
 from cpex.framework._preparation import prepare_hooks
 from cpex.framework.base import HookRef, Plugin
-from cpex.framework.errors import PluginError
+from cpex.framework.errors import PluginError, PluginViolationError
 from cpex.framework.external._json import check_numbers
 from cpex.framework.isolated._log import formatted, log_to_host
 from cpex.framework.isolated._text import shown
@@ -257,17 +257,22 @@ def _extensions(text: bytes | None) -> Any:
 
 
 def _described(error: BaseException, plugin_name: str) -> bytes:
-    """Describe a failure to the host, as JSON: an error model, and the traceback if it is the plugin's."""
+    """Describe a failure to the host, as JSON: an error model, and the traceback if it is the plugin's.
+
+    An exception that is a denial is one of the host, too: `violation` is beside the fields.
+    """
     model = getattr(error, "error", None) if isinstance(error, PluginError) else None
     if not isinstance(model, PluginErrorModel):
         model = PluginErrorModel(message=_shown(error), plugin_name=plugin_name)
     fields = {**model.__dict__, "traceback": formatted(error, _of_plugin(error.__traceback__))}
+    if isinstance(error, PluginViolationError):
+        fields |= {"message": str(error), "denial": True, "violation": error.violation}
     try:
         return pydantic_core.to_json(fields, inf_nan_mode="null")
     except (pydantic_core.PydanticSerializationError, ValueError, RecursionError):
-        # Details that are no JSON, or text that is no Unicode.
+        # Details that are no JSON, or text that is no Unicode. A denial stays one.
         texts = {name: shown(text) for name, text in fields.items() if isinstance(text, str)}
-        return pydantic_core.to_json({**fields, **texts, "details": {}})
+        return pydantic_core.to_json({**fields, **texts, "details": {}, "violation": None})
 
 
 def _shown(error: BaseException) -> str:
