@@ -10,7 +10,15 @@ import sys
 import time
 from typing import Any
 
-from cpex.framework import Plugin, PluginContext, PluginError, PluginErrorModel, PluginResult, PluginViolation
+from cpex.framework import (
+    Plugin,
+    PluginContext,
+    PluginError,
+    PluginErrorModel,
+    PluginResult,
+    PluginViolation,
+    PluginViolationError,
+)
 from cpex.framework.extensions import Extensions, MetaExtension
 from cpex.framework.hooks.tools import ToolPreInvokePayload
 

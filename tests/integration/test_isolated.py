@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from cpex.framework import GlobalContext, PluginError, PluginResult, TenantPluginManager
+from cpex.framework import GlobalContext, PluginError, PluginResult, PluginViolationError, TenantPluginManager
 from cpex.framework.extensions import Extensions, HttpExtension, MetaExtension, SecurityExtension
 from cpex.framework.hooks.tools import ToolPreInvokePayload
 from cpex.framework.isolated import metrics

@@ -62,13 +62,16 @@ def test_what_is_no_unicode_is_logged_all_the_same(reader: int) -> None:
 def test_what_is_no_unicode_is_an_error_all_the_same() -> None:
     """Otherwise there would be no answer to the call."""
     model = PluginErrorModel(message="no file caf\udce9", plugin_name="p", code="MISSING")
-    error = plugin_error_of(_described(PluginError(model), "p")).error
+    raised = plugin_error_of(_described(PluginError(model), "p"))
+    assert isinstance(raised, PluginError)
+    error = raised.error
     assert (error.message, error.code) == ("no file caf\\udce9", "MISSING")
 
 
 def test_a_terminal_is_not_told_anything_by_an_error() -> None:
     described = {"message": "\x1b[2Jgone\x9b\tnow", "plugin_name": "p", "traceback": "\x1b]0;\n  Line\u3000"}
     error = plugin_error_of(json.dumps(described).encode())
+    assert isinstance(error, PluginError)
     assert error.error.message == "\ufffd[2Jgone\ufffd\tnow"
     assert error.__cause__ is not None
     assert error.__cause__.args == ("\ufffd]0;\n  Line\u3000",)

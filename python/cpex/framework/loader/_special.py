@@ -29,8 +29,8 @@ FILE: Final = "_file"
 
 _BUILTIN: Final = "builtin"
 
-_EXTRAS: Final = {"cpex_wasm": ": pip install 'cpex[wasm]'"}
-"""How the packages come that are ours."""
+_WHEELS: Final = {"cpex_wasm": ": install the wheel cpex-wasm of this release"}
+"""How the packages come that are ours. Not by an extra: of a release that an index does not have, pip takes an older one."""
 
 _TRANSPORTS = (
     ("grpc", "cpex.framework.external.grpc.client", "GrpcExternalPlugin"),
@@ -163,5 +163,5 @@ def import_special(plugin_name: str, what: str, module_name: str, class_name: st
     except ImportError as error:
         package = (error.name or str(error)).partition(".")[0]
         reason = f"needs the package '{package}', which is not installed"
-        reason += _EXTRAS.get(package, "")
+        reason += _WHEELS.get(package, "")
         raise plugin_error(f"Plugin '{plugin_name}': {what} {reason}", plugin_name) from error
