@@ -605,11 +605,15 @@ class TestLoading:
         await guard.call("echo")
         assert guard.status[0]["process"] != process
 
-    async def test_a_sandbox_that_nobody_would_read(self, project: Path, host: Host) -> None:
-        """It is an error, and not no sandbox."""
+    async def test_protection_that_nobody_would_read(self, project: Path, host: Host) -> None:
+        """It is an error, and not no protection."""
         for settings, told in (
             ({"sandbox": None}, "config.sandbox: a sandbox is `none`, `default`, `strict`, or a mapping"),
             ({"Sandbx": "strict"}, "config.Sandbx: CPEX does not read it; did you mean 'sandbox'?"),
+            ({"memory_limit": None}, "config.memory_limit: it has no value"),
+            ({"environment": None}, "config.environment: it has no value"),
+            ({"require_hashes": True}, "config.require_hashes: CPEX does not read it; it belongs under config.environ"),
+            ({"profile": "strict"}, "config.profile: CPEX does not read it; it belongs under config.sandbox"),
             ({"sandbox": "stirct"}, "`stirct` is no profile: write `none`, `default` or `strict`"),
         ):
             (failure,) = (await host(settings)).manager.load_failures
@@ -625,8 +629,8 @@ class TestLoading:
         monkeypatch.setenv("THERE", "1")
         monkeypatch.delenv("NOT_THERE", raising=False)
         with caplog.at_level(logging.INFO, "cpex.framework.isolated"):
-            guard = await host({"pass_env": ["THERE", "NOT_THERE"]})
-        assert "Probe: sandbox none: all that the host may" in caplog.messages
+            guard = await host({"pass_env": ["THERE", "NOT_THERE"], "memory_limit": "1GiB"})
+        assert "Probe: sandbox none: all that the host may; memory_limit 1 GiB" in caplog.messages
         warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
         assert warnings == ["Probe: the variable NOT_THERE, which it is to see, is not set"]
         assert [status["sandbox"] for status in guard.status] == ["none"]

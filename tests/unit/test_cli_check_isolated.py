@@ -73,6 +73,23 @@ def test_each_is_told_once_at_its_key(project: Path, loading: Loading) -> None:
     assert found[0].hint.startswith("did you mean 'memory_limit'?")
 
 
+def test_what_lost_its_value_or_its_indentation_is_told(project: Path) -> None:
+    """As it reads it: with the templates, of which one names a variable that is not set."""
+    config = """\
+      memory_limit: {{ env.CPEX_NOWHERE }}
+      environment:
+      require_hashes: true
+      profile: strict
+"""
+    found = [finding for finding in findings(project, config) if finding.code == "isolated-plugin"]
+    assert [(finding.line, finding.message, finding.hint.partition(" (")[0]) for finding in found] == [
+        (9, "config.memory_limit: it has no value: give it one, or leave the key out for the default", ""),
+        (10, "config.environment: it has no value: give it one, or leave the key out for the default", ""),
+        (11, "config.require_hashes: CPEX does not read it", "it belongs under config.environment as 'require_hashes'"),
+        (12, "config.profile: CPEX does not read it", "it belongs under config.sandbox as 'profile'"),
+    ]
+
+
 def test_one_that_can_start_has_none(project: Path) -> None:
     assert findings(project, "      sandbox: strict\n      words: [a]\n") == []
 

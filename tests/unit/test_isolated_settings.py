@@ -59,13 +59,95 @@ def test_a_key_that_nearly_is_ours_is_an_error(folder: Path, written: str, meant
     assert fault.startswith(f"config.{written}: CPEX does not read it; did you mean '{meant}'?")
     with pytest.raises(ValueError, match=f"did you mean '{meant}'"):
         IsolatedVenvPlugin(entry(**{written: "strict"}))
-    given: dict[str, Any] = {"sandbox": "none", "memory_limit": None, "environment": {}, "workers": 1, "pass_env": []}
-    assert told(**{written: "strict", **given, "idle_timeout": None}) == []
+    given: dict[str, Any] = {"sandbox": "none", "environment": {}, "workers": 1, "pass_env": [], "idle_timeout": 60}
+    assert told(**{written: "strict", **given, "memory_limit": "unlimited"}) == []
 
 
 def test_other_keys_are_the_plugins_own(folder: Path) -> None:
     own = ("orders", "markers", "start_time", "timeout", "sandbox_url", "memory", "env", "scripts", "class_names")
     assert told(**dict.fromkeys(own, 1)) == []
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+@pytest.mark.parametrize("key", sorted({*KEYS} - {"class_name", "script_path", "requirements_file", "sandbox"}))
+def test_a_key_of_ours_without_a_value_is_an_error(folder: Path, key: str, empty: str | None) -> None:
+    """Its author has asked for something: what an unset variable in a template leaves is not the default."""
+    expected = [f"config.{key}: it has no value: give it one, or leave the key out for the default"]
+    assert told(**{key: empty}) == expected
+    with pytest.raises(ValueError, match=f"config.{key}: it has no value"):
+        IsolatedVenvPlugin(entry(**{key: empty}))
+
+
+@pytest.mark.parametrize(("section", "key"), [("restart", "wait"), ("environment", "index_url")])
+def test_nor_is_one_inside_a_section(folder: Path, section: str, key: str) -> None:
+    """`index_url` of an unset variable would be the public index."""
+    [fault] = told(**{section: {key: None}})
+    assert fault.startswith(f"config.{section}.{key}: it has no value")
+
+
+def test_keys_of_0_1_4_may_be_without_a_value(folder: Path) -> None:
+    """Z1: it reads the one, and not the other."""
+    assert told(requirements_file=None) == []
+    assert faults(entry(script_path=None), ["plugins"]) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "section", "name"),
+    [
+        ("require_hashes", True, "environment", "require_hashes"),
+        ("require-hashes", True, "environment", "require_hashes"),
+        ("only_binary", None, "environment", "only_binary"),
+        ("find_links", ["wheels"], "environment", "find_links"),
+        ("extra_index_urls", [], "environment", "extra_index_urls"),
+        ("index_url", "https://pypi.example.com/simple/", "environment", "index_url"),
+        ("installer", "pip", "environment", "installer"),
+        ("profile", "strict", "sandbox", "profile"),
+        ("sandbox-profile", "strict", "sandbox", "profile"),
+    ],
+)
+def test_a_key_that_belongs_into_a_section_is_an_error(
+    folder: Path, written: str, value: Any, section: str, name: str
+) -> None:
+    """A line that lost its indentation: the plugin would be installed, or run, without what was asked for."""
+    start = f"config.{written}: CPEX does not read it; it belongs under config.{section} as '{name}' (if "
+    other: dict[str, Any] = {"environment": {"offline": False}, "sandbox": {"network": "none"}}
+    for beside in ({}, other):
+        [fault] = told(**{written: value}, **beside)
+        assert fault.startswith(start)
+    with pytest.raises(ValueError, match=f"it belongs under config.{section}"):
+        IsolatedVenvPlugin(entry(**{written: value}))
+    assert [fault for fault in told(**{written: value, section: None}) if fault.startswith(start)]
+    meant = {
+        "require_hashes": False,
+        "only_binary": False,
+        "find_links": [],
+        "extra_index_urls": [],
+        "index_url": "https://pypi.org/simple",
+        "installer": "auto",
+        "profile": "none",
+    }
+    assert told(**{written: value, section: {name: meant[name]}}) == []
+
+
+def test_who_names_a_profile_has_a_profile_of_his_own(folder: Path) -> None:
+    assert told(profile="default", sandbox="none") == []
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"profile": "production"},
+        {"profile": {"default": 1}},
+        {"profile": None},
+        {"index_url": "https://vectors.example.com"},
+        {"index_url": None},
+        {"installer": "apt"},
+        {"python": "3.12", "offline": True, "timeout": 3},
+        {"failures": 3, "wait": 1, "network": "none", "memory": "1GiB"},
+    ],
+)
+def test_what_may_be_the_plugins_own_is(folder: Path, own: dict[str, Any]) -> None:
+    assert told(**own) == []
 
 
 def test_all_keys_are_known() -> None:
@@ -89,6 +171,12 @@ def test_all_keys_are_known() -> None:
         ({"hang_timeout": False}, ["config.hang_timeout: it is a number, not true or false"]),
         ({"restart": {"wait": True}}, ["config.restart.wait: it is a number, not true or false"]),
         ({"workers": "2"}, []),
+        ({"memory_limit": 1000}, ["config.memory_limit: `memory_limit` is 1000: nothing runs with less than 16777216"]),
+        ({"memory_limit": "16MB"}, ["config.memory_limit: `memory_limit` is 16000000: nothing runs with less than "]),
+        ({"memory_limit": -5}, ["config.memory_limit: invalid value: integer `-5`, expected a number of bytes"]),
+        ({"memory_limit": "16MiB"}, []),
+        ({"memory_limit": "unlimited"}, []),
+        ({"sandbox": ""}, ["config.sandbox: it has no value"]),
         ({"sandbox": True}, ["config.sandbox: a sandbox is `none`, `default`, `strict`, or a mapping that starts"]),
         ({"sandbox": "stritc"}, ["config.sandbox: `stritc` is no profile: write `none`, `default` or `strict`"]),
         (
@@ -206,3 +294,17 @@ def test_a_sandbox_in_words() -> None:
         "file_size 64 MiB, scratch 64 MiB, open_files 128, read data"
     )
     assert Sandbox.of({"memory": "unlimited"}).profile == "default"
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({}, "sandbox none: all that the host may"),
+        ({"memory_limit": "unlimited"}, "sandbox none: all that the host may"),
+        ({"memory_limit": "300MiB"}, "sandbox none: all that the host may; memory_limit 300 MiB"),
+        ({"memory_limit": 2**31}, "sandbox none: all that the host may; memory_limit 2 GiB"),
+        ({"memory_limit": "300MB"}, "sandbox none: all that the host may; memory_limit 300000000 B"),
+    ],
+)
+def test_what_contains_it_in_words(config: dict[str, Any], expected: str) -> None:
+    assert str(WorkerSettings.of(entry(**config))) == expected

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from cpex.framework.loader._special import BuiltinConfigError
 from cpex.framework.loader._suggest import did_you_mean
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+NO_VALUE: Final = "it has no value: give it one, or leave the key out for the default"
+"""Also of what an unset variable in a template leaves."""
 
 _MAPPINGS = ("model_type", "dict_type", "mapping_type")
 
@@ -42,6 +45,19 @@ class SettingError(BuiltinConfigError):
 
 class MissingError(SettingError, FileNotFoundError):
     """A file or folder that a field names is not there."""
+
+
+class Section(BaseModel):
+    """Settings of which each has a value, or is left out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _has_a_value(cls, value: object) -> object:
+        if value is None or value == "":
+            raise ValueError(NO_VALUE)
+        return value
 
 
 def validated(model: type[ModelT], settings: Mapping[Any, Any], section: str) -> ModelT:

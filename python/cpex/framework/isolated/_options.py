@@ -11,12 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from cpex import _core
 
 from ._closure import ABI
-from ._faults import MissingError, SettingError, validated
+from ._faults import NO_VALUE, MissingError, Section, SettingError, validated
+from ._keys import misplaced_keys
 from ._packages import packages_of
 from ._pip_setup import only_pip_has_an_index
 from ._place import Place
@@ -31,10 +32,10 @@ _SECTION = "config.environment"
 _GUARDIAN = Path(__file__).with_name("_guardian.py")
 
 
-class EnvironmentOptions(BaseModel):
+class EnvironmentOptions(Section):
     """How an environment is built. Paths are relative to the project; what is not said is as pip and uv are set up."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid")
 
     python: str | None = None
     """The interpreter: a path, or a name that is on the search path; the host's if absent."""
@@ -68,11 +69,24 @@ class EnvironmentOptions(BaseModel):
             The options.
 
         Raises:
-            SettingError: If one is unknown or wrong; no value is in the message.
+            SettingError: If one is unknown, wrong or not where it belongs; no value is in the message.
         """
-        section = (config.config or {}).get("environment")
-        if section is None:
-            return cls()
+        written = config.config or {}
+        faults = list(misplaced_keys(written, "environment"))
+        options = cls()
+        try:
+            if "environment" in written:
+                options = cls._read(written["environment"])
+        except SettingError as error:
+            faults += [error, *error.others]
+        if faults:
+            raise SettingError.of(faults)
+        return options
+
+    @classmethod
+    def _read(cls, section: object) -> EnvironmentOptions:
+        if section is None or section == "":
+            raise SettingError(_SECTION, NO_VALUE)
         if not isinstance(section, Mapping):
             raise SettingError(_SECTION, f"it holds options, not a {type(section).__name__}")
         return validated(cls, section, _SECTION)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypedDict
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, field_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SkipValidation, field_validator
 from pydantic_core import to_json
 
 from cpex import _core
 from cpex.framework.isolated._log import LOGGER
 
-from ._faults import SettingError, validated
-from ._keys import misspelt_keys
+from ._faults import Section, SettingError, validated
+from ._keys import misplaced_keys, misspelt_keys
 from ._sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -39,7 +39,23 @@ Seconds = Annotated[float, Number, Field(gt=0, allow_inf_nan=False)]
 
 def _size(value: Any) -> Any:
     """Read a size as the sandbox reads it."""
+    if value == "unlimited":
+        return None
     return _core.size_in_bytes(value) if isinstance(value, str) else value
+
+
+def _enough(size: int) -> int:
+    """Refuse what the sandbox refuses: nothing runs in it."""
+    try:
+        _core.read_sandbox(to_json({"profile": "default", "memory": size}))
+    except ValueError as error:
+        raise ValueError(str(error).replace("`memory`", "`memory_limit`")) from None
+    return size
+
+
+def _in_words(size: int) -> str:
+    units = ((30, "GiB"), (20, "MiB"), (10, "KiB"))
+    return next((f"{size >> bits} {unit}" for bits, unit in units if size % (1 << bits) == 0), f"{size} B")
 
 
 class BreakerOptions(TypedDict):
@@ -82,10 +98,10 @@ class WorkerOptions(TypedDict):
     sandbox: SandboxOptions
 
 
-class RestartSettings(BaseModel):
+class RestartSettings(Section):
     """When workers that end again and again are not started for a while."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid")
 
     failures: Annotated[Count, Field(ge=1)] = 5
     """Early ends in a row after which none is started for a while."""
@@ -95,10 +111,10 @@ class RestartSettings(BaseModel):
     """The most seconds; `wait` if that is more."""
 
 
-class WorkerSettings(BaseModel):
+class WorkerSettings(Section):
     """The keys of `config` that are about workers; all others are the plugin's own."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore")
 
     workers: Annotated[Count, Field(ge=1, le=256)] = 1
     """How many processes run the plugin, side by side."""
@@ -113,8 +129,8 @@ class WorkerSettings(BaseModel):
     """Seconds that the plugin may block its event loop."""
     idle_timeout: Seconds | None = None
     """Seconds without a call after which a worker is ended, until the next one; absent: never."""
-    memory_limit: Annotated[Count, Field(gt=0), BeforeValidator(_size)] | None = None
-    """Bytes of memory that a worker may use, or a text as `300MiB`; absent: as many as there are."""
+    memory_limit: Annotated[Annotated[Count, AfterValidator(_enough)] | None, BeforeValidator(_size)] = None
+    """Bytes of memory that a worker may use, or a text as `300MiB`; absent, or `unlimited`: as many as there are."""
     restart: RestartSettings = RestartSettings()
     """When workers that end again and again are not started for a while."""
     sandbox: SkipValidation[str | dict[str, Any]] = "none"
@@ -139,17 +155,17 @@ class WorkerSettings(BaseModel):
             The settings.
 
         Raises:
-            SettingError: If one is wrong, or nearly has the name of one; no value is in the message.
+            SettingError: If one is wrong, not where it belongs, or nearly has the name of one.
         """
         written = config.config or {}
-        faults = list(misspelt_keys(written))
+        faults = [*misspelt_keys(written), *misplaced_keys(written, "sandbox")]
         settings, policy = cls(), written.get("sandbox")
         try:
             settings = validated(cls, written, "config")
         except SettingError as error:
             faults += [error, *error.others]
         try:
-            if isinstance(policy, (str, dict)):
+            if policy != "" and isinstance(policy, (str, dict)):
                 Sandbox.of(policy)
         except SettingError as error:
             faults += [error, *error.others]
@@ -161,6 +177,11 @@ class WorkerSettings(BaseModel):
     def containment(self) -> Sandbox:
         """What contains a worker, and ends what it starts."""
         return Sandbox.of(self.sandbox)
+
+    def __str__(self) -> str:
+        """Say in a line what contains a worker."""
+        limit = "" if self.memory_limit is None else f"; memory_limit {_in_words(self.memory_limit)}"
+        return f"{self.containment}{limit}"
 
     def options(self, environment: Environment, max_content_size: int) -> WorkerOptions:
         """Say how workers are started.

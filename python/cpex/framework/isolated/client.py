@@ -139,9 +139,9 @@ class IsolatedVenvPlugin(PublishedVenv, RemotePlugin):
 
     def _tell(self) -> None:
         """Say what contains the plugin, and what it will look for in vain."""
-        containment = self._settings.containment
-        logger.info("%s: %s", self.name, containment)
-        for variable in dict.fromkeys((*self._settings.pass_env, *containment.env)):
+        settings = self._settings
+        logger.info("%s: %s", self.name, settings)
+        for variable in dict.fromkeys((*settings.pass_env, *settings.containment.env)):
             if variable not in os.environ:
                 logger.warning("%s: the variable %s, which it is to see, is not set", self.name, variable)
 

@@ -30,7 +30,7 @@ FILE: Final = "_file"
 _BUILTIN: Final = "builtin"
 
 _WHEELS: Final = {"cpex_wasm": ": install the wheel cpex-wasm of this release"}
-"""How the packages come that are ours. Not by an extra: of a release that an index does not have, pip takes an older one."""
+"""How packages of ours come. Not by an extra: of a release that an index does not have, pip takes an older one."""
 
 _TRANSPORTS = (
     ("grpc", "cpex.framework.external.grpc.client", "GrpcExternalPlugin"),
