@@ -508,7 +508,9 @@ def test_options_are_checked() -> None:
     def options(section: Any) -> EnvironmentOptions:
         return EnvironmentOptions.of(PluginConfig(name="p", kind="isolated_venv", config={"environment": section}))
 
-    assert options(None) == EnvironmentOptions()
+    assert options({}) == EnvironmentOptions()
+    with pytest.raises(ValueError, match=r"^config\.environment: it has no value"):
+        options(None)
     with pytest.raises(ValueError, match=r"^config\.environment\.indx_url: nothing reads it; did you mean .index_url"):
         options({"indx_url": "https://me:hunter2@host"})
     with pytest.raises(ValueError, match=r"config\.environment\.timeout: Input should be greater than 0") as caught:
