@@ -27,6 +27,7 @@ mod cpex_wasm {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::log::listen();
+        crate::runtime::register(module.py())?;
         crate::fork::register(module.py())
     }
 }

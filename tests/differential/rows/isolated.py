@@ -69,8 +69,8 @@ async def hosted(
 
 
 async def loaded(folder: Path, project: str, settings: Settings) -> int:
-    """Returns how many plugins a manager has whose plugin has these settings."""
-    async with hosted(project, settings) as host:
+    """Returns how many plugins a manager has whose plugin has these settings, and may be missing."""
+    async with hosted(project, settings, on_error="ignore") as host:
         return host.manager.plugin_count
 
 
