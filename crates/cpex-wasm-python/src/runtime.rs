@@ -64,7 +64,7 @@ fn stop(py: Python<'_>) {
     match before {
         // Whoever is at work may ask for the interpreter.
         State::Running(of, runtime) if of == process::id() => {
-            py.detach(|| runtime.shutdown_timeout(LONGEST_TURN))
+            py.detach(|| runtime.shutdown_timeout(LONGEST_TURN));
         }
         of_parent => mem::forget(of_parent),
     }
